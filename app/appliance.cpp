@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/appliance.hpp"
+
+#include "app/dpdk/clock.hpp"
+
+#include <poll.h>
+
+namespace sacip {
+namespace {
+
+/// Moves the value out of a result, or gives its error.
+template <typename T>
+std::optional<std::string> take(std::variant<std::unique_ptr<T>, std::string>&& result,
+                                std::unique_ptr<T>& out) {
+    if (auto* error = std::get_if<std::string>(&result)) {
+        return std::move(*error);
+    }
+    out = std::move(std::get<0>(result));
+    return std::nullopt;
+}
+
+HostInterfaceParams::Kind kind_of(HostInterfaceKind kind) {
+    switch (kind) {
+    case HostInterfaceKind::virtio_user:
+        return HostInterfaceParams::Kind::virtio_user;
+    case HostInterfaceKind::tap:
+        return HostInterfaceParams::Kind::tap;
+    default:
+        return HostInterfaceParams::Kind::automatic;
+    }
+}
+
+constexpr Nanos while_length = from_ms(100);
+/// How often sockets are looked at while packets keep the loop busy.
+constexpr Nanos poll_every = from_us(50);
+
+} // namespace
+
+std::optional<std::string> Appliance::start() {
+    if (lcores_.empty()) {
+        return "no worker lcore: give EAL at least two lcores, as in -l 0-1 or "
+               "--lcores '0@(0-1),1@(0-1)'";
+    }
+    const auto workers = static_cast<unsigned>(lcores_.size());
+    for (unsigned i = 0; i <= workers; i++) {
+        counters_.push_back(std::make_unique<CoreCounters>());
+    }
+    if (auto e = take(GracePeriod::create(workers), grace_)) {
+        return e;
+    }
+    if (auto e = take(FlowTable::create(config_.limits.flows, *grace_), flows_)) {
+        return e;
+    }
+    if (auto e = take(PathTable::create(config_.limits.paths, *grace_), paths_)) {
+        return e;
+    }
+    if (auto e = take(PuntRings::create(), punts_)) {
+        return e;
+    }
+    for (const auto step : {&Appliance::open_ports, &Appliance::set_up_linux,
+                            &Appliance::open_doors, &Appliance::start_workers}) {
+        if (auto e = (this->*step)()) {
+            return e;
+        }
+    }
+    return std::nullopt;
+}
+
+Appliance::Error Appliance::open_ports() {
+    const auto workers = static_cast<unsigned>(lcores_.size());
+    uint32_t packets = PuntRings::capacity + HoldQueue::max_packets;
+    uint32_t linux_packets = 1;
+    for (uint8_t i = 0; i < config_.ports.size(); i++) {
+        const PortConfig& c = config_.ports[i];
+        if (auto e = take(Port::open({{i}, c.name, c.device, workers, 0}), ports_.emplace_back())) {
+            return e;
+        }
+        packets += ports_.back()->packets_needed();
+        linux_packets +=
+            c.host_interface.kind == HostInterfaceKind::none ? 0 : HostInterface::packets_needed;
+    }
+    if (auto e = take(PacketPool::create("ports", packets), pool_)) {
+        return e;
+    }
+    if (auto e = take(PacketPool::create("linux", linux_packets), linux_pool_)) {
+        return e;
+    }
+    DevicePacketIo::Params io;
+    for (uint8_t i = 0; i < config_.ports.size(); i++) {
+        const PortConfig& c = config_.ports[i];
+        Port& port = *ports_[i];
+        GatewayPort facts{c.name, c.role == PortRole::outside, port.mac(), {}, c.next_hop_mac, {}};
+        auto& interface = host_interfaces_.emplace_back();
+        if (c.host_interface.kind != HostInterfaceKind::none) {
+            if (auto e = take(HostInterface::create({kind_of(c.host_interface.kind),
+                                                     c.host_interface.name, port.mac(),
+                                                     port.mtu()},
+                                                    *linux_pool_),
+                              interface)) {
+                return "port " + c.name + ": " + *e;
+            }
+            facts.host_interface = interface->index();
+        }
+        gateway_ports_.push_back(facts);
+        io.ports.push_back(&port);
+        io.host_interfaces.push_back(interface.get());
+    }
+    io.pool = pool_.get();
+    io.sender = workers;
+    io.counters = counters_.back().get();
+    io_ = std::make_unique<DevicePacketIo>(io);
+    for (auto& port : ports_) {
+        if (auto e = port->start(*pool_)) {
+            return e;
+        }
+    }
+    carrier_.resize(ports_.size());
+    return std::nullopt;
+}
+
+Appliance::Error Appliance::set_up_linux() {
+    if (auto e = linux_.open()) {
+        return e;
+    }
+    for (uint8_t i = 0; i < config_.ports.size(); i++) {
+        const PortConfig& c = config_.ports[i];
+        const bool box = std::any_of(config_.hosts.begin(), config_.hosts.end(), [&](const auto& h) {
+            return h.is_box() && *h.outside_port() == c.name;
+        });
+        if (host_interfaces_[i]) {
+            if (auto e = linux_.set_up(gateway_ports_[i], i, c, box, warnings_)) {
+                return "port " + c.name + ": " + *e;
+            }
+        }
+    }
+    if (const auto refusal = monitor_.start(host_)) {
+        return refusal->to_text();
+    }
+    slow_path_ = std::make_unique<SlowPath>(SlowPath::World{config_, gateway_ports_, host_, *flows_,
+                                                            *paths_, *io_, linux_,
+                                                            *counters_.back()});
+    const Nanos now = Clock::now();
+    slow_path_->on_host_changed(now);
+    slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
+    return std::nullopt;
+}
+
+Appliance::Error Appliance::open_doors() {
+    view_ = std::make_unique<GatewayView>(GatewayView{config_, host_, *flows_, *paths_, *slow_path_,
+                                                      ports_, host_interfaces_, counters_, gauges_,
+                                                      {pool_.get(), linux_pool_.get()}});
+    auto control = control::Server::open(
+        config_.gateway.control_socket,
+        [this](const std::string& command, const nlohmann::json& args) {
+            return view_->answer(command, args, Clock::now());
+        });
+    if (!control.server) {
+        return control.error;
+    }
+    control_ = std::move(control.server);
+    if (const auto& where = config_.gateway.metrics) {
+        auto metrics = metrics::Exposer::open(where->address.to_text() + ':' +
+                                                  std::to_string(where->port),
+                                              [view = view_.get()] { return view->samples(); });
+        if (!metrics.exposer) {
+            return metrics.error;
+        }
+        metrics_ = std::move(metrics.exposer);
+    }
+    return std::nullopt;
+}
+
+Appliance::Error Appliance::start_workers() {
+    std::vector<Port*> ports;
+    std::vector<ParseContext> contexts;
+    for (size_t i = 0; i < ports_.size(); i++) {
+        ports.push_back(ports_[i].get());
+        contexts.push_back({gateway_ports_[i].mac, config_.protocol.icmp_type,
+                            gateway_ports_[i].outside});
+    }
+    const auto shares = share_queues(ports, contexts, static_cast<unsigned>(lcores_.size()));
+    for (uint8_t i = 0; i < lcores_.size(); i++) {
+        pipelines_.push_back(std::make_unique<Pipeline>(*flows_, *paths_, *counters_[i]));
+        workers_.push_back(std::make_unique<Worker>(
+            Worker::Params{{i}, lcores_[i], config_.cores.idle == IdlePolicy::adaptive, shares[i],
+                           ports, pipelines_.back().get(), punts_.get(), grace_.get(),
+                           counters_[i].get()}));
+        if (auto e = workers_.back()->launch()) {
+            return e;
+        }
+    }
+    return std::nullopt;
+}
+
+Appliance::~Appliance() {
+    metrics_.reset();
+    control_.reset();
+    workers_.clear();
+    if (slow_path_) {
+        slow_path_->shut_down();
+    }
+    for (auto& port : ports_) {
+        if (port) {
+            port->stop();
+        }
+    }
+    punts_.reset();
+    host_interfaces_.clear();
+    ports_.clear();
+}
+
+// ---- the loop
+
+void Appliance::run(const std::atomic<bool>& stop) {
+    CoreCounters& counters = *counters_.back();
+    unsigned empty_turns = 0;
+    while (!stop.load(std::memory_order_relaxed)) {
+        const Nanos now = Clock::now();
+        bool busy = take_punted(now);
+        busy |= take_from_linux(now);
+        if (now >= next_poll_) {
+            next_poll_ = now + poll_every;
+            busy |= take_host_changes(now);
+            control_->poll(now);
+        }
+        slow_path_->finish_turn(Clock::now());
+        if (now >= next_while_) {
+            next_while_ = now + while_length;
+            once_a_while(now);
+        }
+        counters.loops.add();
+        empty_turns = busy ? 0 : empty_turns + 1;
+        if (config_.cores.idle == IdlePolicy::adaptive && empty_turns > 16) {
+            rest(empty_turns);
+        }
+    }
+}
+
+bool Appliance::take_punted(Nanos now) {
+    Punted batch[64];
+    const unsigned count = punts_->receive(batch);
+    for (unsigned i = 0; i < count; i++) {
+        const Punted& p = batch[i];
+        slow_path_->on_punted(p.packet, p.reason == PuntReason::to_box ? p.to : p.port, p.reason,
+                              now);
+    }
+    return count > 0;
+}
+
+bool Appliance::take_from_linux(Nanos now) {
+    OwnedPacket batch[32];
+    bool any = false;
+    for (uint8_t i = 0; i < host_interfaces_.size(); i++) {
+        const unsigned count = host_interfaces_[i] ? host_interfaces_[i]->receive(batch) : 0;
+        for (unsigned k = 0; k < count; k++) {
+            slow_path_->on_from_linux(batch[k], {i}, now);
+        }
+        any |= count > 0;
+    }
+    return any;
+}
+
+bool Appliance::take_host_changes(Nanos now) {
+    if (!monitor_.poll(host_)) {
+        return false;
+    }
+    // Neighbours first: a move that the addresses cause may want the new gateway's.
+    slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
+    slow_path_->on_host_changed(now);
+    return true;
+}
+
+void Appliance::once_a_while(Nanos) {
+    gauges_.flows.set(flows_->size());
+    gauges_.paths.set(paths_->size());
+    gauges_.local_bindings.set(slow_path_->ledger().local_count());
+    gauges_.remote_bindings.set(slow_path_->ledger().remote_count());
+    gauges_.moves_in_progress.set(slow_path_->mover().in_progress());
+    for (size_t i = 0; i < ports_.size(); i++) {
+        const bool up = ports_[i]->link_up();
+        if (host_interfaces_[i] && carrier_[i] != up) {
+            carrier_[i] = up;
+            linux_.set_carrier(host_interfaces_[i]->index(), up);
+        }
+    }
+}
+
+void Appliance::rest(unsigned empty_turns) {
+    pollfd watched[] = {{monitor_.fd(), POLLIN, 0}, {control_->poll_fd(), POLLIN, 0}};
+    const timespec length{0, empty_turns > 216 ? 1'000'000 : 20'000};
+    next_poll_ = {};
+    ppoll(watched, std::size(watched), &length, nullptr);
+}
+
+} // namespace sacip

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Appliance: owns everything and joins it; the only file that knows more than one family of
+// adapters. Built in the order in which things depend on one another, taken down in reverse.
+//
+// The slow path's loop runs here, on the main lcore: notifications and punted packets, packets from
+// Linux, changes of Linux's state, sacipctl, timers, in that order, then again. With nothing to do
+// it waits for a file descriptor, never longer than a millisecond.
+#pragma once
+
+#include "app/control/server.hpp"
+#include "app/dpdk/device_packet_io.hpp"
+#include "app/dpdk/punt_rings.hpp"
+#include "app/dpdk/worker.hpp"
+#include "app/gateway_view.hpp"
+#include "app/linux_side.hpp"
+#include "app/metrics/exposer.hpp"
+#include "app/netlink/monitor.hpp"
+#include "sacip_core/pipeline.hpp"
+
+#include <atomic>
+
+namespace sacip {
+
+class Appliance {
+public:
+    /// Both outlive the appliance. EAL is up.
+    Appliance(const Config& config, std::vector<unsigned> worker_lcores)
+        : config_{config}, lcores_{std::move(worker_lcores)} {}
+    ~Appliance();
+
+    /// Builds and starts everything; why not ("what: remedy"), or nothing.
+    std::optional<std::string> start();
+    /// The slow path, until `stop`. Main lcore.
+    void run(const std::atomic<bool>& stop);
+    /// What an operator should know after start(), a line each.
+    const std::vector<std::string>& warnings() const { return warnings_; }
+
+private:
+    using Error = std::optional<std::string>;
+    Error open_ports();
+    Error set_up_linux();
+    Error start_workers();
+    Error open_doors();
+
+    bool take_punted(Nanos now);
+    bool take_from_linux(Nanos now);
+    bool take_host_changes(Nanos now);
+    void once_a_while(Nanos now);
+    void rest(unsigned empty_turns);
+
+    const Config& config_;
+    std::vector<unsigned> lcores_;
+    std::vector<std::string> warnings_;
+
+    std::unique_ptr<GracePeriod> grace_;
+    std::unique_ptr<FlowTable> flows_;
+    std::unique_ptr<PathTable> paths_;
+    std::unique_ptr<PacketPool> pool_;       ///< what ports receive, and what we make
+    std::unique_ptr<PacketPool> linux_pool_; ///< what Linux sends
+    std::vector<std::unique_ptr<Port>> ports_;
+    std::vector<std::unique_ptr<HostInterface>> host_interfaces_; ///< by PortId, may be nullptr
+    std::vector<GatewayPort> gateway_ports_;
+    std::vector<std::unique_ptr<CoreCounters>> counters_; ///< workers, then the slow path
+    std::unique_ptr<PuntRings> punts_;
+    std::unique_ptr<DevicePacketIo> io_;
+    LinuxSide linux_;
+    netlink::Monitor monitor_;
+    HostState host_;
+    std::unique_ptr<SlowPath> slow_path_;
+    std::vector<std::unique_ptr<Pipeline>> pipelines_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    Gauges gauges_;
+    std::unique_ptr<GatewayView> view_;
+    std::unique_ptr<control::Server> control_;
+    std::unique_ptr<metrics::Exposer> metrics_;
+    Nanos next_while_{}, next_poll_{};
+    std::vector<std::optional<bool>> carrier_;
+};
+
+} // namespace sacip

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/dpdk/eal.hpp"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_pdump.h>
+#include <rte_version.h>
+
+namespace sacip {
+
+std::variant<std::unique_ptr<Eal>, std::string> Eal::init(int argc, char** argv) {
+    const int parsed = rte_eal_init(argc, argv);
+    if (parsed < 0) {
+        return std::string{"EAL did not start: "} + rte_strerror(rte_errno) +
+               "; its messages are above";
+    }
+    // EAL puts the program's name where "--" (or its own last word) was and counts up to there, so
+    // that main() may go on with argv + parsed; what is left begins behind.
+    return std::unique_ptr<Eal>{new Eal{parsed + 1}};
+}
+
+Eal::~Eal() {
+    if (capture_) {
+        rte_pdump_uninit();
+    }
+    rte_eal_cleanup();
+}
+
+std::vector<unsigned> Eal::worker_lcores() const {
+    std::vector<unsigned> out;
+    for (unsigned lcore = 0; lcore < RTE_MAX_LCORE; lcore++) {
+        if (rte_lcore_is_enabled(lcore) != 0 && lcore != rte_get_main_lcore()) {
+            out.push_back(lcore);
+        }
+    }
+    return out;
+}
+
+std::optional<std::string> Eal::enable_capture() {
+    if (rte_pdump_init() != 0) {
+        return std::string{"packet capture (dpdk-dumpcap) is not possible: "} +
+               rte_strerror(rte_errno);
+    }
+    capture_ = true;
+    return std::nullopt;
+}
+
+std::string Eal::version() {
+    return rte_version();
+}
+
+} // namespace sacip

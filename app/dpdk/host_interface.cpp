@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/dpdk/host_interface.hpp"
+
+#include "app/dpdk/mbuf_frame.hpp"
+
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <array>
+#include <net/if.h>
+#include <unistd.h>
+
+namespace sacip {
+namespace {
+
+using Kind = HostInterfaceParams::Kind;
+
+constexpr const char* vhost_net = "/dev/vhost-net";
+constexpr uint16_t ring = 256;
+constexpr uint16_t virtio_ring = 1024;
+constexpr unsigned burst = 32;
+
+/// False if the name is still taken after half a second.
+bool name_becomes_free(const std::string& name) {
+    for (int turn = 0; turn < 50; turn++) {
+        if (if_nametoindex(name.c_str()) == 0) {
+            return true;
+        }
+        usleep(10'000);
+    }
+    return false;
+}
+
+/// The name is pasted into DPDK's device arguments, where a comma would begin another one.
+bool is_interface_name(const std::string& name) {
+    return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
+           name.find_first_of(",=/:% \t\n[]()\"") == std::string::npos;
+}
+
+} // namespace
+
+struct HostInterface::Impl {
+    HostInterfaceParams params;
+    std::string device_name;
+    bool plugged{false};
+    uint16_t device{0};
+
+    std::string refusal(const std::string& what, int error) const {
+        return "host interface " + params.name + " (" + device_name + "): " + what + ": " +
+               rte_strerror(error < 0 ? -error : error);
+    }
+    std::optional<std::string> plug();
+    std::optional<std::string> bring_up(PacketPool& pool);
+};
+
+std::variant<std::unique_ptr<HostInterface>, std::string>
+HostInterface::create(const HostInterfaceParams& params, PacketPool& pool) {
+    if (!is_interface_name(params.name)) {
+        return "host interface '" + params.name + "': not a name for a network interface";
+    }
+    if (!name_becomes_free(params.name)) {
+        return "host interface " + params.name +
+               ": an interface of this name exists already; remove it or choose another name";
+    }
+    auto impl = std::make_unique<Impl>();
+    impl->params = params;
+    if (params.kind == Kind::automatic) {
+        impl->params.kind = access(vhost_net, R_OK | W_OK) == 0 ? Kind::virtio_user : Kind::tap;
+    }
+    // From here on the destructor unplugs.
+    auto out = std::make_unique<HostInterface>(std::move(impl));
+    if (auto error = out->impl_->plug()) {
+        return *error;
+    }
+    if (auto error = out->impl_->bring_up(pool)) {
+        return *error;
+    }
+    return out;
+}
+
+std::optional<std::string> HostInterface::Impl::plug() {
+    const bool tap = params.kind == Kind::tap;
+    device_name = (tap ? "net_tap_" : "virtio_user_") + params.name;
+    std::string arguments = "iface=" + params.name + ",mac=" + params.mac.to_text();
+    if (!tap) {
+        arguments += std::string{",path="} + vhost_net +
+                     ",queues=1,queue_size=" + std::to_string(virtio_ring);
+    }
+    // Where the kernel has no multiq scheduler, tap says so in four lines of log: harmless, it
+    // can't offer rte_flow then, which we don't use.
+    int error = rte_eal_hotplug_add("vdev", device_name.c_str(), arguments.c_str());
+    if (error != 0) {
+        return refusal("the device could not be made", error);
+    }
+    plugged = true;
+    error = rte_eth_dev_get_port_by_name(device_name.c_str(), &device);
+    return error == 0 ? std::nullopt : std::optional{refusal("the device is not there", error)};
+}
+
+std::optional<std::string> HostInterface::Impl::bring_up(PacketPool& pool) {
+    const bool tap = params.kind == Kind::tap;
+    // No offloads: Linux then finishes its checksums itself.
+    const rte_eth_conf conf{};
+    int error = rte_eth_dev_configure(device, 1, 1, &conf);
+    if (error != 0) {
+        return refusal("configure", error);
+    }
+    if (params.mtu != RTE_ETHER_MTU) {
+        error = rte_eth_dev_set_mtu(device, params.mtu);
+        if (error != 0) {
+            return refusal("MTU " + std::to_string(params.mtu), error);
+        }
+    }
+    uint16_t rx = tap ? ring : virtio_ring;
+    uint16_t tx = rx;
+    rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx, &tx);
+    const auto numa = static_cast<unsigned>(SOCKET_ID_ANY);
+    error = rte_eth_rx_queue_setup(device, 0, rx, numa, nullptr, pool.native());
+    if (error != 0) {
+        return refusal("receive queue", error);
+    }
+    error = rte_eth_tx_queue_setup(device, 0, tx, numa, nullptr);
+    if (error != 0) {
+        return refusal("transmit queue", error);
+    }
+    error = rte_eth_dev_start(device);
+    return error == 0 ? std::nullopt : std::optional{refusal("start", error)};
+}
+
+HostInterface::HostInterface(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+
+HostInterface::~HostInterface() {
+    if (impl_->plugged) {
+        rte_eth_dev_stop(impl_->device);
+        rte_eal_hotplug_remove("vdev", impl_->device_name.c_str());
+    }
+}
+
+const std::string& HostInterface::name() const {
+    return impl_->params.name;
+}
+
+std::string_view HostInterface::kind() const {
+    return impl_->params.kind == Kind::tap ? "tap" : "virtio_user";
+}
+
+IfIndex HostInterface::index() const {
+    return IfIndex{static_cast<int>(if_nametoindex(impl_->params.name.c_str()))};
+}
+
+unsigned HostInterface::receive(std::span<OwnedPacket> out) {
+    std::array<rte_mbuf*, burst> packets;
+    const auto room = static_cast<uint16_t>(std::min<size_t>(out.size(), burst));
+    const uint16_t got = rte_eth_rx_burst(impl_->device, 0, packets.data(), room);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < got; i++) {
+        // Linux knows the MTU, so this is not expected to free anything.
+        if (make_contiguous(*packets[i])) {
+            out[kept++] = owned_packet(packets[i]);
+        } else {
+            rte_pktmbuf_free(packets[i]);
+        }
+    }
+    return kept;
+}
+
+bool HostInterface::send(OwnedPacket packet) {
+    rte_mbuf* mbuf = mbuf_of(packet);
+    if (mbuf == nullptr) {
+        return false;
+    }
+    if (rte_eth_tx_burst(impl_->device, 0, &mbuf, 1) == 1) {
+        return true;
+    }
+    rte_pktmbuf_free(mbuf);
+    return false;
+}
+
+} // namespace sacip

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// HostInterface: how a port shows up in Linux (DESIGN §6).
+//
+// A network interface of the same Ethernet address as the port, in the network namespace the
+// process was started in. What the gateway does not handle itself it sends here, as if the
+// interface had received it; what Linux sends out of the interface is received here. Made by
+// hot-plugging a DPDK virtual device: virtio-user on vhost-net where the kernel has it (faster),
+// else tap. The interface belongs to the process: it goes with it, however it ends.
+//
+// Slow path only.
+#pragma once
+
+#include "app/dpdk/packet_pool.hpp"
+#include "sacip_core/units.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace sacip {
+
+struct HostInterfaceParams {
+    enum class Kind : uint8_t { automatic, virtio_user, tap };
+    Kind kind{Kind::automatic};
+    std::string name; ///< the Linux interface, at most 15 characters
+    MacAddr mac;      ///< the port's
+    uint16_t mtu{1500};
+};
+
+class HostInterface {
+public:
+    struct Impl;
+    /// What its rings and a burst on its way to a port hold at most: the share in the pool.
+    static constexpr uint32_t packets_needed = 4095;
+
+    /// The interface, up, without addresses; or why not (a name in use, say). Waits up to half a
+    /// second for a name that a killed predecessor is still giving back. `pool` is for what Linux
+    /// sends, and not the ports', or Linux could starve them; it outlives all devices, ports too.
+    static std::variant<std::unique_ptr<HostInterface>, std::string>
+    create(const HostInterfaceParams& params, PacketPool& pool);
+    explicit HostInterface(std::unique_ptr<Impl> impl);
+    ~HostInterface();
+    HostInterface(const HostInterface&) = delete;
+    HostInterface& operator=(const HostInterface&) = delete;
+
+    const std::string& name() const;
+    /// "virtio_user" or "tap"
+    std::string_view kind() const;
+    IfIndex index() const;
+
+    /// What Linux sent; the packets belong to the caller. Returns how many.
+    unsigned receive(std::span<OwnedPacket> out);
+    /// Takes the packet; false (and the packet is freed) if Linux did not take it.
+    bool send(OwnedPacket packet);
+
+private:
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace sacip

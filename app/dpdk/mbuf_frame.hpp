@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// MbufFrame: the door between DPDK's packets and ours; only files in this folder include it.
+//
+// A Frame is one piece of memory. Scatter is never switched on, so a device should not deliver
+// chains; if one does (virtio may merge buffers), the chain is made one piece where it fits and
+// dropped where not.
+#pragma once
+
+#include "sacip_core/packet_io.hpp"
+#include "sacip_core/verdict.hpp"
+
+#include <rte_mbuf.h>
+
+namespace sacip {
+
+/// The reason under which a frame that does not fit one buffer is dropped.
+inline constexpr DropReason does_not_fit = DropReason::no_memory;
+
+/// What the receiving device said of the checksums. L4 "none" is DPDK's word for: the field holds
+/// the pseudo-header sum, the data are good.
+inline RxFacts rx_facts(const rte_mbuf& mbuf) {
+    RxFacts out = RxFacts::none;
+    if ((mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
+        out = out | RxFacts::ip_checksum_good;
+    }
+    switch (mbuf.ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) {
+    case RTE_MBUF_F_RX_L4_CKSUM_GOOD:
+        return out | RxFacts::l4_checksum_good;
+    case RTE_MBUF_F_RX_L4_CKSUM_NONE:
+        return out | RxFacts::l4_checksum_partial;
+    default:
+        return out;
+    }
+}
+
+/// True if the packet is, or has been made, one piece.
+inline bool make_contiguous(rte_mbuf& mbuf) {
+    return rte_pktmbuf_is_contiguous(&mbuf) != 0 || rte_pktmbuf_linearize(&mbuf) == 0;
+}
+
+inline Frame frame_of(rte_mbuf& mbuf) {
+    return {rte_pktmbuf_mtod(&mbuf, std::byte*), mbuf.data_len, rx_facts(mbuf)};
+}
+
+inline OwnedPacket owned_packet(rte_mbuf* mbuf) {
+    return {frame_of(*mbuf), mbuf};
+}
+
+/// The packet's mbuf, made to hold what the frame says now: the slow path may have moved either end
+/// of the frame within its buffer. nullptr (and the packet is freed) if it left the buffer.
+inline rte_mbuf* mbuf_of(const OwnedPacket& packet) {
+    auto* const mbuf = static_cast<rte_mbuf*>(packet.owner);
+    const auto* const start = static_cast<const std::byte*>(mbuf->buf_addr);
+    const auto offset = packet.frame.data - start;
+    if (offset < 0 || offset + static_cast<int64_t>(packet.frame.length) > mbuf->buf_len) {
+        rte_pktmbuf_free(mbuf);
+        return nullptr;
+    }
+    mbuf->data_off = static_cast<uint16_t>(offset);
+    mbuf->data_len = static_cast<uint16_t>(packet.frame.length);
+    mbuf->pkt_len = packet.frame.length;
+    return mbuf;
+}
+
+} // namespace sacip

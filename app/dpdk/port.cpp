@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/dpdk/port.hpp"
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+#include <rte_spinlock.h>
+
+#include <algorithm>
+#include <array>
+#include <sched.h>
+#include <string_view>
+#include <vector>
+
+namespace sacip {
+namespace {
+
+constexpr uint16_t rx_ring = 1024;
+constexpr uint16_t tx_ring = 512;
+constexpr uint64_t rx_l4 = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+constexpr uint64_t tx_l4 = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+
+/// A queue that several senders may share; alone in its line, so that locks don't meet.
+struct alignas(64) TxLock {
+    rte_spinlock_t lock RTE_SPINLOCK_INITIALIZER;
+};
+
+struct OffloadChoice {
+    uint64_t rx{0};
+    uint64_t tx{0};
+};
+
+/// The seam for hardware checksums (DESIGN §5): what of the offered offloads is switched on.
+/// Nothing yet: the pipeline mends every checksum in software, and a device that is not asked to
+/// check delivers finished ones.
+OffloadChoice choose_offloads(const rte_eth_dev_info&) {
+    return {};
+}
+
+PortOffloads::Set offload_set(uint64_t rx, uint64_t tx) {
+    return {(rx & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0, (rx & rx_l4) == rx_l4,
+            (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0, (tx & tx_l4) == tx_l4};
+}
+
+/// True if the device fills all its queues whether they are polled or not.
+bool spreads_by_itself(std::string_view driver) {
+    constexpr std::array<std::string_view, 5> drivers{"net_af_packet", "net_af_xdp", "net_vhost",
+                                                      "net_ring", "net_pcap"};
+    return std::find(drivers.begin(), drivers.end(), driver) != drivers.end();
+}
+
+std::string device_list() {
+    std::string out;
+    for (uint16_t device = 0; device < RTE_MAX_ETHPORTS; device++) {
+        char name[RTE_ETH_NAME_MAX_LEN] = "";
+        if (rte_eth_dev_is_valid_port(device) != 0 &&
+            rte_eth_dev_get_name_by_port(device, name) == 0) {
+            out += out.empty() ? name : std::string{", "} + name;
+        }
+    }
+    return out.empty() ? "none" : out;
+}
+
+} // namespace
+
+struct Port::Impl {
+    PortParams params;
+    uint16_t device{0};
+    rte_eth_dev_info info{};
+    PortOffloads offloads;
+    MacAddr mac;
+    uint16_t rx_queues{0};
+    uint16_t tx_queues{0};
+    uint16_t rx_descriptors{rx_ring};
+    uint16_t tx_descriptors{tx_ring};
+    bool shared{false};
+    bool started{false};
+    std::vector<TxLock> locks;
+
+    std::string refusal(const std::string& what, int error) const {
+        return "port " + params.name + " (" + params.device + "): " + what + ": " +
+               rte_strerror(error < 0 ? -error : error);
+    }
+    std::optional<std::string> configure();
+};
+
+std::variant<std::unique_ptr<Port>, std::string> Port::open(const PortParams& params) {
+    auto impl = std::make_unique<Impl>();
+    impl->params = params;
+    if (rte_eth_dev_get_port_by_name(params.device.c_str(), &impl->device) != 0) {
+        return "port " + params.name + ": there is no device '" + params.device +
+               "'; DPDK has: " + device_list();
+    }
+    // From here on the destructor closes the device.
+    auto port = std::make_unique<Port>(std::move(impl));
+    if (auto error = port->impl_->configure()) {
+        return *error;
+    }
+    return port;
+}
+
+std::optional<std::string> Port::Impl::configure() {
+    int error = rte_eth_dev_info_get(device, &info);
+    if (error != 0) {
+        return refusal("device information", error);
+    }
+    const unsigned wanted_rx = std::max(1U, params.workers);
+    rx_queues = spreads_by_itself(info.driver_name)
+                    ? info.max_rx_queues
+                    : static_cast<uint16_t>(std::min<unsigned>(wanted_rx, info.max_rx_queues));
+    tx_queues = static_cast<uint16_t>(std::min<unsigned>(params.workers + 1, info.max_tx_queues));
+    if (rx_queues == 0 || tx_queues == 0) {
+        return refusal("the device has no queues", ENOTSUP);
+    }
+    shared = tx_queues < params.workers + 1;
+    locks = std::vector<TxLock>(tx_queues);
+
+    const OffloadChoice choice = choose_offloads(info);
+    offloads.offered = offload_set(info.rx_offload_capa, info.tx_offload_capa);
+    offloads.in_use = offload_set(choice.rx, choice.tx);
+
+    rte_eth_conf conf{};
+    conf.rxmode.mtu = params.mtu;
+    conf.rxmode.offloads = choice.rx;
+    conf.txmode.offloads = choice.tx;
+    const uint64_t rss =
+        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+    if (rx_queues > 1 && rss != 0) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf = rss;
+    }
+    error = rte_eth_dev_configure(device, rx_queues, tx_queues, &conf);
+    if (error != 0) {
+        return refusal("configure", error);
+    }
+    error = rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx_descriptors, &tx_descriptors);
+    if (error != 0) {
+        return refusal("ring sizes", error);
+    }
+    rte_ether_addr address{};
+    error = rte_eth_macaddr_get(device, &address);
+    if (error != 0) {
+        return refusal("Ethernet address", error);
+    }
+    std::copy_n(address.addr_bytes, mac.bytes.size(), mac.bytes.begin());
+    return std::nullopt;
+}
+
+Port::Port(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+
+Port::~Port() {
+    stop();
+    rte_eth_dev_close(impl_->device);
+}
+
+uint32_t Port::packets_needed() const {
+    return uint32_t{impl_->rx_queues} * impl_->rx_descriptors +
+           uint32_t{impl_->tx_queues} * impl_->tx_descriptors;
+}
+
+std::optional<std::string> Port::start(PacketPool& pool) {
+    const int socket = rte_eth_dev_socket_id(impl_->device);
+    const auto numa = static_cast<unsigned>(socket < 0 ? SOCKET_ID_ANY : socket);
+    for (uint16_t queue = 0; queue < impl_->rx_queues; queue++) {
+        const int error = rte_eth_rx_queue_setup(impl_->device, queue, impl_->rx_descriptors, numa,
+                                                 nullptr, pool.native());
+        if (error != 0) {
+            return impl_->refusal("receive queue " + std::to_string(queue), error);
+        }
+    }
+    for (uint16_t queue = 0; queue < impl_->tx_queues; queue++) {
+        const int error =
+            rte_eth_tx_queue_setup(impl_->device, queue, impl_->tx_descriptors, numa, nullptr);
+        if (error != 0) {
+            return impl_->refusal("transmit queue " + std::to_string(queue), error);
+        }
+    }
+    const int error = rte_eth_dev_start(impl_->device);
+    if (error != 0) {
+        return impl_->refusal("start", error);
+    }
+    impl_->started = true;
+    // Not every device can choose; those that can't let everything in.
+    rte_eth_allmulticast_enable(impl_->device);
+    return std::nullopt;
+}
+
+void Port::stop() {
+    if (impl_->started) {
+        rte_eth_dev_stop(impl_->device);
+        impl_->started = false;
+    }
+}
+
+PortId Port::id() const {
+    return impl_->params.id;
+}
+
+const std::string& Port::name() const {
+    return impl_->params.name;
+}
+
+const std::string& Port::device() const {
+    return impl_->params.device;
+}
+
+std::string Port::driver() const {
+    return impl_->info.driver_name;
+}
+
+MacAddr Port::mac() const {
+    return impl_->mac;
+}
+
+uint16_t Port::mtu() const {
+    uint16_t mtu = RTE_ETHER_MTU;
+    rte_eth_dev_get_mtu(impl_->device, &mtu);
+    return mtu;
+}
+
+unsigned Port::rx_queues() const {
+    return impl_->rx_queues;
+}
+
+unsigned Port::tx_queues() const {
+    return impl_->tx_queues;
+}
+
+bool Port::tx_shared() const {
+    return impl_->shared;
+}
+
+const PortOffloads& Port::offloads() const {
+    return impl_->offloads;
+}
+
+bool Port::link_up() const {
+    rte_eth_link link{};
+    return rte_eth_link_get_nowait(impl_->device, &link) == 0 &&
+           link.link_status == RTE_ETH_LINK_UP;
+}
+
+uint64_t Port::missed() const {
+    rte_eth_stats stats{};
+    return rte_eth_stats_get(impl_->device, &stats) == 0 ? stats.imissed : 0;
+}
+
+unsigned Port::receive(unsigned queue, rte_mbuf** packets, unsigned room) {
+    return rte_eth_rx_burst(impl_->device, static_cast<uint16_t>(queue), packets,
+                            static_cast<uint16_t>(room));
+}
+
+unsigned Port::transmit(unsigned sender, rte_mbuf** packets, unsigned count) {
+    const auto queue = static_cast<uint16_t>(sender % impl_->tx_queues);
+    const auto burst = static_cast<uint16_t>(count);
+    if (!impl_->shared) {
+        return rte_eth_tx_burst(impl_->device, queue, packets, burst);
+    }
+    rte_spinlock_t* const lock = &impl_->locks[queue].lock;
+    // The holder may be a thread that lost its CPU inside a system call: give it ours then.
+    for (unsigned turn = 1; rte_spinlock_trylock(lock) == 0; turn++) {
+        if (turn % 256 == 0) {
+            sched_yield();
+        } else {
+            rte_pause();
+        }
+    }
+    const unsigned sent = rte_eth_tx_burst(impl_->device, queue, packets, burst);
+    rte_spinlock_unlock(lock);
+    return sent;
+}
+
+} // namespace sacip

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/dpdk/punt_rings.hpp"
+
+#include "app/dpdk/mbuf_frame.hpp"
+
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_mbuf_dyn.h>
+#include <rte_ring.h>
+
+#include <algorithm>
+#include <array>
+
+namespace sacip {
+namespace {
+
+constexpr unsigned data_size = 2048;
+constexpr unsigned control_size = 512;
+static_assert(data_size + control_size == PuntRings::capacity);
+constexpr unsigned burst = 32;
+
+/// What travels in the mbuf.
+struct Label {
+    PortId port;
+    PortId to;
+    PuntReason reason;
+};
+
+struct FreeRing {
+    void operator()(rte_ring* ring) const { rte_ring_free(ring); }
+};
+using RingPointer = std::unique_ptr<rte_ring, FreeRing>;
+
+RingPointer make_ring(const char* name, unsigned size) {
+    return RingPointer{rte_ring_create(name, size, SOCKET_ID_ANY, RING_F_SC_DEQ | RING_F_EXACT_SZ)};
+}
+
+} // namespace
+
+struct PuntRings::Impl {
+    RingPointer control;
+    RingPointer data;
+    int label_offset{0};
+
+    Label& label(rte_mbuf* packet) const {
+        return *RTE_MBUF_DYNFIELD(packet, label_offset, Label*);
+    }
+};
+
+std::variant<std::unique_ptr<PuntRings>, std::string> PuntRings::create() {
+    auto impl = std::make_unique<Impl>();
+    rte_mbuf_dynfield field{};
+    constexpr std::string_view field_name = "sacip_punt_label";
+    std::copy(field_name.begin(), field_name.end(), field.name);
+    field.size = sizeof(Label);
+    field.align = alignof(Label);
+    impl->label_offset = rte_mbuf_dynfield_register(&field);
+    if (impl->label_offset < 0) {
+        return std::string{"no room in the mbuf for a punt label: "} + rte_strerror(rte_errno);
+    }
+    impl->control = make_ring("sacip_control", control_size);
+    impl->data = make_ring("sacip_punt", data_size);
+    if (!impl->control || !impl->data) {
+        return std::string{"rings to the slow path: "} + rte_strerror(rte_errno);
+    }
+    return std::make_unique<PuntRings>(std::move(impl));
+}
+
+PuntRings::PuntRings(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+
+PuntRings::~PuntRings() {
+    std::array<Punted, burst> left;
+    while (const unsigned count = receive(left)) {
+        for (unsigned i = 0; i < count; i++) {
+            rte_pktmbuf_free(static_cast<rte_mbuf*>(left[i].packet.owner));
+        }
+    }
+}
+
+bool PuntRings::punt(rte_mbuf* packet, PortId port, Verdict verdict) {
+    const PuntReason reason = verdict.punt_reason();
+    impl_->label(packet) = {port, verdict.port, reason};
+    rte_ring* const ring =
+        reason == PuntReason::notification ? impl_->control.get() : impl_->data.get();
+    return rte_ring_enqueue(ring, packet) == 0;
+}
+
+unsigned PuntRings::receive(std::span<Punted> out) {
+    std::array<void*, burst> packets;
+    const auto room = static_cast<unsigned>(std::min<size_t>(out.size(), burst));
+    unsigned count = rte_ring_dequeue_burst(impl_->control.get(), packets.data(), room, nullptr);
+    count +=
+        rte_ring_dequeue_burst(impl_->data.get(), packets.data() + count, room - count, nullptr);
+    for (unsigned i = 0; i < count; i++) {
+        auto* const packet = static_cast<rte_mbuf*>(packets[i]);
+        const Label label = impl_->label(packet);
+        out[i] = {owned_packet(packet), label.port, label.to, label.reason};
+    }
+    return count;
+}
+
+} // namespace sacip

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// PuntRings: how workers hand packets to the slow path.
+//
+// Two bounded rings, many workers in, the slow path out. Notifications have one for themselves and
+// are served first: a flood of new flows fills the other ring, and can't keep the message away that
+// says where these flows went. Ports and reason travel inside the packet's mbuf.
+#pragma once
+
+#include "sacip_core/packet_io.hpp"
+#include "sacip_core/verdict.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <variant>
+
+struct rte_mbuf;
+
+namespace sacip {
+
+/// A packet a worker could not decide. The receiver owns it.
+struct Punted {
+    OwnedPacket packet;
+    PortId port{no_port}; ///< where it came in
+    PortId to{no_port};   ///< the verdict's port: for to_box, whose host interface gets it
+    PuntReason reason{PuntReason::none};
+};
+
+class PuntRings {
+public:
+    struct Impl;
+    /// Packets both rings hold together at most: their share of the pool.
+    static constexpr uint32_t capacity = 2048 + 512;
+
+    static std::variant<std::unique_ptr<PuntRings>, std::string> create();
+    explicit PuntRings(std::unique_ptr<Impl> impl);
+    /// Frees what nobody received.
+    ~PuntRings();
+    PuntRings(const PuntRings&) = delete;
+    PuntRings& operator=(const PuntRings&) = delete;
+
+    /// Any worker. `port` is where the packet came in, the verdict a punt. False if the ring is
+    /// full; the packet stays the caller's.
+    bool punt(rte_mbuf* packet, PortId port, Verdict verdict);
+    /// Slow path. Fills `out` from the front, notifications first; returns how many.
+    unsigned receive(std::span<Punted> out);
+
+private:
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace sacip

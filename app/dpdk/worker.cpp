@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/dpdk/worker.hpp"
+
+#include "app/dpdk/clock.hpp"
+#include "app/dpdk/mbuf_frame.hpp"
+#include "sacip_core/pipeline.hpp"
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+
+#include <array>
+#include <atomic>
+#include <ctime>
+#include <sys/prctl.h>
+
+namespace sacip {
+namespace {
+
+constexpr unsigned rx_burst = 32;
+static_assert(rx_burst <= Pipeline::max_burst);
+constexpr unsigned tx_room = 64;
+
+constexpr unsigned first_sleep_after = 16; // empty turns
+constexpr unsigned long_sleep_after = first_sleep_after + 200;
+constexpr long first_sleep = 20'000; // ns
+constexpr long long_sleep = 1'000'000;
+
+/// Packets for one port, collected over a turn.
+struct TxBuffer {
+    std::array<rte_mbuf*, tx_room> packets;
+    unsigned count{0};
+};
+
+} // namespace
+
+struct Worker::Impl {
+    Params params;
+    std::vector<TxBuffer> tx; ///< by PortId
+    std::atomic<bool> stopping{false};
+    bool launched{false};
+
+    void run();
+    unsigned serve(const ServedQueue& queue, Tick now);
+    void carry_out(Verdict verdict, rte_mbuf* packet, PortId from);
+    void flush(size_t port);
+    void sleep(unsigned empty_turns);
+};
+
+/// Hands a port what was collected for it; what the device does not take is dropped by name.
+void Worker::Impl::flush(size_t port) {
+    TxBuffer& buffer = tx[port];
+    CoreCounters& counters = *params.counters;
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < buffer.count; i++) {
+        bytes += buffer.packets[i]->pkt_len; // now: once sent they are not ours
+    }
+    const unsigned sent =
+        params.ports[port]->transmit(params.id.value, buffer.packets.data(), buffer.count);
+    for (unsigned i = sent; i < buffer.count; i++) {
+        bytes -= buffer.packets[i]->pkt_len;
+        rte_pktmbuf_free(buffer.packets[i]);
+        counters.drop(DropReason::tx_full);
+    }
+    counters.forwarded.add(sent);
+    counters.ports[port].tx_packets.add(sent);
+    counters.ports[port].tx_bytes.add(bytes);
+    buffer.count = 0;
+}
+
+/// The back door: each packet leaves through one of these.
+void Worker::Impl::carry_out(Verdict verdict, rte_mbuf* packet, PortId from) {
+    CoreCounters& counters = *params.counters;
+    DropReason dropped = verdict.drop_reason();
+    if (verdict.action == Action::forward && verdict.port.value < tx.size()) {
+        TxBuffer& buffer = tx[verdict.port.value];
+        buffer.packets[buffer.count++] = packet;
+        if (buffer.count == tx_room) {
+            flush(verdict.port.value);
+        }
+        return;
+    }
+    if (verdict.action == Action::punt) {
+        if (params.punts->punt(packet, from, verdict)) {
+            counters.punt(verdict.punt_reason());
+            return;
+        }
+        dropped = DropReason::punt_ring_full;
+    } else if (verdict.action != Action::drop) {
+        dropped = DropReason::no_route; // forward to a port that is not there
+    }
+    counters.drop(dropped);
+    rte_pktmbuf_free(packet);
+}
+
+/// One burst from one queue. Returns how many packets it had.
+unsigned Worker::Impl::serve(const ServedQueue& queue, Tick now) {
+    std::array<rte_mbuf*, rx_burst> packets;
+    const unsigned received = queue.port->receive(queue.queue, packets.data(), rx_burst);
+    if (received == 0) {
+        return 0;
+    }
+    std::array<Frame, rx_burst> frames;
+    std::array<Verdict, rx_burst> verdicts;
+    CoreCounters& counters = *params.counters;
+    uint64_t bytes = 0;
+    unsigned count = 0;
+    for (unsigned i = 0; i < received; i++) {
+        bytes += packets[i]->pkt_len;
+        if (make_contiguous(*packets[i])) {
+            packets[count] = packets[i];
+            frames[count] = frame_of(*packets[i]);
+            count++;
+        } else {
+            counters.drop(does_not_fit);
+            rte_pktmbuf_free(packets[i]);
+        }
+    }
+    const PortId from = queue.port->id();
+    counters.received.add(received);
+    counters.ports[from.value].rx_packets.add(received);
+    counters.ports[from.value].rx_bytes.add(bytes);
+
+    params.pipeline->process(std::span{frames.data(), count}, queue.context, now,
+                             std::span{verdicts.data(), count});
+    for (unsigned i = 0; i < count; i++) {
+        carry_out(verdicts[i], packets[i], from);
+    }
+    return received;
+}
+
+/// Sleeps if there was nothing to do for long enough.
+void Worker::Impl::sleep(unsigned empty_turns) {
+    if (!params.may_sleep || empty_turns < first_sleep_after) {
+        return;
+    }
+    const timespec nap{.tv_sec = 0,
+                       .tv_nsec = empty_turns < long_sleep_after ? first_sleep : long_sleep};
+    params.grace->offline(params.id);
+    nanosleep(&nap, nullptr);
+    params.grace->online(params.id);
+}
+
+/// The loop.
+void Worker::Impl::run() {
+    prctl(PR_SET_TIMERSLACK, 1); // else Linux adds 50 us to every short sleep
+    CoreCounters& counters = *params.counters;
+    const uint64_t tick_cycles = Clock::cycles_per_second() / 1000; // the clock is read each ms
+    uint64_t turn_began = rte_rdtsc();
+    uint64_t tick_ends = 0;
+    Tick now{};
+    unsigned empty_turns = 0;
+
+    params.grace->online(params.id);
+    while (!stopping.load(std::memory_order_relaxed)) {
+        if (turn_began >= tick_ends) {
+            now = to_tick(Clock::now());
+            tick_ends = turn_began + tick_cycles;
+        }
+        unsigned received = 0;
+        for (const ServedQueue& queue : params.queues) {
+            received += serve(queue, now);
+        }
+        for (size_t port = 0; port < tx.size(); port++) {
+            if (tx[port].count > 0) {
+                flush(port);
+            }
+        }
+        params.grace->quiescent(params.id);
+        empty_turns = received > 0 ? 0 : empty_turns + 1;
+        sleep(empty_turns);
+
+        const uint64_t turn_ended = rte_rdtsc();
+        (received > 0 ? counters.busy_cycles : counters.idle_cycles).add(turn_ended - turn_began);
+        counters.loops.add();
+        turn_began = turn_ended;
+    }
+    params.grace->offline(params.id);
+}
+
+Worker::Worker(Params params) : impl_{std::make_unique<Impl>()} {
+    impl_->params = std::move(params);
+    impl_->tx.resize(impl_->params.ports.size());
+}
+
+Worker::~Worker() {
+    stop();
+}
+
+std::optional<std::string> Worker::launch() {
+    impl_->stopping.store(false, std::memory_order_relaxed);
+    const auto body = [](void* impl) {
+        static_cast<Impl*>(impl)->run();
+        return 0;
+    };
+    const int error = rte_eal_remote_launch(body, impl_.get(), impl_->params.lcore);
+    if (error != 0) {
+        return "worker " + std::to_string(impl_->params.id.value) + " on lcore " +
+               std::to_string(impl_->params.lcore) + ": " + rte_strerror(-error);
+    }
+    impl_->launched = true;
+    return std::nullopt;
+}
+
+void Worker::stop() {
+    impl_->stopping.store(true, std::memory_order_relaxed);
+    if (impl_->launched) {
+        rte_eal_wait_lcore(impl_->params.lcore);
+        impl_->launched = false;
+    }
+}
+
+std::vector<std::vector<ServedQueue>> share_queues(std::span<Port* const> ports,
+                                                   std::span<const ParseContext> contexts,
+                                                   unsigned workers) {
+    std::vector<std::vector<ServedQueue>> out(workers);
+    size_t next = 0;
+    for (size_t i = 0; i < ports.size(); i++) {
+        for (unsigned queue = 0; queue < ports[i]->rx_queues(); queue++) {
+            out[next++ % workers].push_back({ports[i], queue, contexts[i]});
+        }
+    }
+    return out;
+}
+
+} // namespace sacip

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The replies of `sacipctl -j`, one function per command.
+#include "app/gateway_view.hpp"
+
+#include "app/control/request.hpp"
+#include "app/dpdk/clock.hpp"
+
+#include <chrono>
+#include <ctime>
+
+namespace sacip {
+namespace {
+
+using nlohmann::json;
+
+std::string proto_text(uint8_t proto) {
+    switch (static_cast<IpProto>(proto)) {
+    case IpProto::tcp:
+        return "tcp";
+    case IpProto::udp:
+        return "udp";
+    case IpProto::icmp:
+        return "icmp";
+    }
+    return std::to_string(proto);
+}
+
+std::string endpoint(Ipv4Addr address, L4Port port) {
+    return address.to_text() + ':' + std::to_string(port.value());
+}
+
+/// When something `ago` happened, by the wall clock (RFC 3339, UTC, milliseconds).
+std::string rfc3339(Nanos ago) {
+    using namespace std::chrono;
+    const auto then = system_clock::now() - nanoseconds{ago.value};
+    const auto ms = duration_cast<milliseconds>(then.time_since_epoch()).count();
+    const std::time_t seconds = ms / 1000;
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[32];
+    const size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    char fraction[8];
+    std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(ms % 1000));
+    return std::string(text, length) + fraction;
+}
+
+json move_json(const MoveRecord& m, Nanos now) {
+    json out = {{"id", m.id.value},
+                {"side", to_text(m.side)},
+                {"trigger", to_text(m.trigger)},
+                {"old", m.from.to_text()},
+                {"new", m.to ? json(m.to->to_text()) : json(nullptr)},
+                {"state", to_text(m.state)},
+                {"result", m.flipped ? "switched" : (m.to ? "pending" : "no address")},
+                {"paths", m.paths},
+                {"flows", m.flows},
+                {"notifications", m.notifications},
+                {"started", rfc3339(now - m.event)}};
+    out["event_to_flip_us"] =
+        m.flipped ? json(static_cast<double>((*m.flipped - m.event).value) / 1000.0) : json(nullptr);
+    return out;
+}
+
+std::string_view path_state(const RewriteSlot& slot) {
+    for (const PathAction action : {slot.outbound.action, slot.inbound.action}) {
+        if (action == PathAction::hold) {
+            return "hold";
+        }
+        if (action == PathAction::unresolved) {
+            return "unresolved";
+        }
+    }
+    return "forward";
+}
+
+} // namespace
+
+json GatewayView::answer(const std::string& command, const json& args, Nanos now) const {
+    if (command == "status") {
+        return status(now);
+    }
+    if (command == "ports") {
+        return port_list();
+    }
+    if (command == "flows") {
+        return flow_list(args, now);
+    }
+    if (command == "paths") {
+        return path_list();
+    }
+    if (command == "bindings") {
+        return binding_list();
+    }
+    if (command == "moves") {
+        return move_list(args, now);
+    }
+    if (command == "move") {
+        return move(args, now);
+    }
+    if (command == "drops") {
+        return drop_list();
+    }
+    return control::refusal("unknown command " + command,
+                            "one of: status ports flows paths bindings moves move drops");
+}
+
+json GatewayView::status(Nanos now) const {
+    json stages = json::array();
+    bool balanced = true;
+    for (size_t i = 0; i < cores.size(); i++) {
+        const CoreCounters& c = *cores[i];
+        const bool worker = i + 1 < cores.size();
+        balanced = balanced && c.balanced();
+        stages.push_back({{"stage", worker ? "worker " + std::to_string(i) : "slow path"},
+                          {"received", c.received.get()},
+                          {"forwarded", c.forwarded.get()},
+                          {"punted", c.punted_total()},
+                          {"held", c.held.get()},
+                          {"dropped", c.dropped_total()},
+                          {"balanced", c.balanced()}});
+    }
+    return {{"name", config.gateway.name},
+            {"version", SACIP_VERSION},
+            {"uptime_s", static_cast<double>(now.value) / 1e9},
+            {"workers", cores.size() - 1},
+            {"flows", flows.size()},
+            {"flow_capacity", flows.capacity()},
+            {"paths", paths.size()},
+            {"path_capacity", paths.capacity()},
+            {"moves_total", slow_path.mover().total()},
+            {"moves_in_progress", slow_path.mover().in_progress()},
+            {"stages", stages},
+            {"balanced", balanced}};
+}
+
+json GatewayView::port_list() const {
+    json out = json::array();
+    for (size_t i = 0; i < ports.size(); i++) {
+        const PortConfig& c = config.ports[i];
+        const Port& p = *ports[i];
+        uint64_t rx = 0, rx_bytes = 0, tx = 0, tx_bytes = 0;
+        for (const auto& core : cores) {
+            rx += core->ports[i].rx_packets.get();
+            rx_bytes += core->ports[i].rx_bytes.get();
+            tx += core->ports[i].tx_packets.get();
+            tx_bytes += core->ports[i].tx_bytes.get();
+        }
+        json interface = nullptr;
+        if (const auto& h = host_interfaces[i]) {
+            json addresses = json::array();
+            for (const AddressInfo& a : host.addresses(h->index())) {
+                addresses.push_back(a.address.to_text() + '/' + std::to_string(a.prefix_length));
+            }
+            interface = {{"name", h->name()}, {"kind", h->kind()}, {"addresses", addresses}};
+        }
+        const Uplink* uplink = slow_path.uplink({static_cast<uint8_t>(i)});
+        const auto primary = uplink != nullptr ? uplink->primary() : std::nullopt;
+        const auto by = [](bool hardware) { return hardware ? "hardware" : "software"; };
+        out.push_back({{"name", c.name},
+                       {"device", c.device},
+                       {"role", c.role == PortRole::inside ? "inside" : "outside"},
+                       {"mac", p.mac().to_text()},
+                       {"link", p.link_up()},
+                       {"rx_packets", rx},
+                       {"rx_bytes", rx_bytes},
+                       {"tx_packets", tx},
+                       {"tx_bytes", tx_bytes},
+                       {"rx_missed", p.missed()},
+                       {"host_interface", interface},
+                       {"uplink", primary ? json(primary->to_text()) : json(nullptr)},
+                       {"offload",
+                        {{"ipv4", by(p.offloads().in_use.tx_ipv4)},
+                         {"l4", by(p.offloads().in_use.tx_l4)}}}});
+    }
+    return {{"ports", out}};
+}
+
+json GatewayView::flow_list(const json& args, Nanos now) const {
+    const auto host_text = args.value("host", std::string{});
+    const auto wanted = Ipv4Addr::from_text(host_text);
+    if (!host_text.empty() && !wanted) {
+        return control::refusal("--host " + host_text + " is not an IPv4 address",
+                                "write it as 10.1.0.10");
+    }
+    const auto limit = args.value("limit", uint64_t{100});
+    json out = json::array();
+    bool truncated = false;
+    for (uint32_t i = 0; i < flows.positions() && !truncated; i++) {
+        const auto flow = flows.at({i});
+        if (!flow || (wanted && flow->key.host != *wanted)) {
+            continue;
+        }
+        if (out.size() >= limit) {
+            truncated = true;
+            break;
+        }
+        const auto idle =
+            static_cast<int32_t>(to_tick(now).value - flow->last_seen.value);
+        out.push_back({{"proto", proto_text(flow->key.proto)},
+                       {"host", endpoint(flow->key.host, flow->key.host_port)},
+                       {"remote", endpoint(flow->key.remote, flow->key.remote_port)},
+                       {"path", flow->path.value},
+                       {"idle_s", std::max(0, idle) / 10.0}});
+    }
+    return {{"flows", out}, {"total", flows.size()}, {"truncated", truncated}};
+}
+
+json GatewayView::path_list() const {
+    const Ledger& ledger = slow_path.ledger();
+    json out = json::array();
+    for (uint32_t i = 0; i < ledger.path_positions(); i++) {
+        const PathEntry& entry = ledger.at(PathId{i});
+        if (!entry.in_use) {
+            continue;
+        }
+        const PathAddresses a = ledger.addresses(entry);
+        const DirectionRewrite& to = entry.slot.outbound;
+        out.push_back(
+            {{"id", i},
+             {"host", a.host.to_text()},
+             {"local_original", a.local_original.to_text()},
+             {"local_active", a.local_active.to_text()},
+             {"remote_original", a.remote_original.to_text()},
+             {"remote_active", a.remote_active.to_text()},
+             {"flows", entry.flows},
+             {"checksum", entry.mode == L4ChecksumMode::wire ? "wire" : "original"},
+             {"state", path_state(entry.slot)},
+             {"port", to.port == no_port ? json(nullptr) : json(config.ports[to.port.value].name)},
+             {"next_hop_mac", to.next_hop.to_text()}});
+    }
+    return {{"paths", out}};
+}
+
+json GatewayView::binding_list() const {
+    const Ledger& ledger = slow_path.ledger();
+    json local = json::array();
+    for (const LocalId id : ledger.locals()) {
+        const LocalBinding& b = ledger.at(id);
+        const Site& site = ledger.sites()[b.site];
+        local.push_back(
+            {{"host", b.host.to_text()},
+             {"original", b.original.to_text()},
+             {"active", b.usable ? json(b.active.to_text()) : json(nullptr)},
+             {"paths", b.paths.size()},
+             {"way", to_text(site.way)},
+             {"port",
+              site.port == no_port ? json(nullptr) : json(config.ports[site.port.value].name)}});
+    }
+    json remote = json::array();
+    for (const RemoteId id : ledger.remotes()) {
+        const RemoteBinding& b = ledger.at(id);
+        remote.push_back({{"original", b.original.to_text()},
+                          {"active", b.active.to_text()},
+                          {"paths", b.paths.size()},
+                          {"peer", b.basic_peer ? "basic" : "none"}});
+    }
+    return {{"local", local}, {"remote", remote}};
+}
+
+json GatewayView::move_list(const json& args, Nanos now) const {
+    json out = json::array();
+    for (const MoveRecord& m : slow_path.mover().records()) {
+        if (!args.contains("id") || args["id"] == m.id.value) {
+            out.push_back(move_json(m, now));
+        }
+    }
+    if (args.contains("id") && out.empty()) {
+        return control::refusal("no move " + args["id"].dump() + " is remembered",
+                                "list them with: sacipctl moves");
+    }
+    return {{"moves", out}};
+}
+
+json GatewayView::move(const json& args, Nanos now) const {
+    const auto prefix = [&](const char* key) {
+        return Ipv4Prefix::from_text(args.value(key, std::string{}));
+    };
+    const auto from = prefix("old"), to = prefix("new");
+    if (!from || !to) {
+        return control::refusal("move takes two IPv4 addresses or two prefixes",
+                                "as in: sacipctl move 10.0.1.2 10.0.2.2");
+    }
+    const auto result = slow_path.request_move(*from, *to, now);
+    if (const auto* refusal = std::get_if<Refusal>(&result)) {
+        return control::refusal(refusal->what, refusal->remedy);
+    }
+    // The operator's reply says how long it took: the switch is done, date it.
+    slow_path.finish_turn(Clock::now());
+    const MoveRecord& m = *slow_path.mover().find(std::get<MoveId>(result));
+    return {{"move", m.id.value},
+            {"paths", m.paths},
+            {"event_to_flip_us", static_cast<double>((*m.flipped - m.event).value) / 1000.0}};
+}
+
+json GatewayView::drop_list() const {
+    json out = json::array();
+    uint64_t sum = 0;
+    for (size_t reason = 1; reason < drop_reason_count; reason++) {
+        uint64_t packets = 0;
+        for (const auto& core : cores) {
+            packets += core->dropped[reason].get();
+        }
+        sum += packets;
+        out.push_back({{"reason", drop_reasons[reason].name},
+                       {"description", drop_reasons[reason].description},
+                       {"packets", packets}});
+    }
+    return {{"drops", out}, {"total", sum}};
+}
+
+} // namespace sacip

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/netlink/message.hpp"
+
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace sacip::netlink {
+namespace {
+
+/// The attributes of one message by type; later ones win, unknown ones are left out.
+class Attributes {
+public:
+    Attributes(const nlmsghdr* message, size_t header_size) {
+        const auto* a =
+            static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(message, header_size));
+        const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(message));
+        for (; mnl_attr_ok(a, static_cast<int>(end - reinterpret_cast<const char*>(a)));
+             a = mnl_attr_next(a)) {
+            const size_t type = mnl_attr_get_type(a);
+            if (type < known_types) {
+                found_[type] = a;
+            }
+        }
+    }
+    const nlattr* raw(size_t type) const { return found_[type]; }
+    /// The value's bytes as a T, if there are enough.
+    template <typename T>
+    std::optional<T> get(size_t type) const {
+        if (found_[type] == nullptr || mnl_attr_get_payload_len(found_[type]) < sizeof(T)) {
+            return std::nullopt;
+        }
+        T value;
+        std::memcpy(&value, mnl_attr_get_payload(found_[type]), sizeof value);
+        return value;
+    }
+    Ipv4Addr address(size_t type) const {
+        return Ipv4Addr::from_raw(get<uint32_t>(type).value_or(0));
+    }
+    MacAddr mac(size_t type) const {
+        const bool ethernet =
+            found_[type] != nullptr && mnl_attr_get_payload_len(found_[type]) == 6;
+        return ethernet ? get<MacAddr>(type).value_or(MacAddr{}) : MacAddr{};
+    }
+
+private:
+    /// Above every type that is asked for here.
+    static constexpr size_t known_types = 32;
+    std::array<const nlattr*, known_types> found_{};
+};
+
+template <typename T>
+const T* fixed_header(const nlmsghdr* message) {
+    return mnl_nlmsg_get_payload_len(message) < sizeof(T)
+               ? nullptr
+               : static_cast<const T*>(mnl_nlmsg_get_payload(message));
+}
+
+AddressScope scope_of(unsigned char scope) {
+    switch (scope) {
+    case RT_SCOPE_UNIVERSE:
+        return AddressScope::global;
+    case RT_SCOPE_LINK:
+        return AddressScope::link;
+    case RT_SCOPE_HOST:
+        return AddressScope::host;
+    default:
+        return AddressScope::other;
+    }
+}
+
+RouteType type_of(unsigned char type) {
+    switch (type) {
+    case RTN_UNICAST:
+        return RouteType::unicast;
+    case RTN_BLACKHOLE:
+        return RouteType::blackhole;
+    case RTN_UNREACHABLE:
+        return RouteType::unreachable;
+    case RTN_PROHIBIT:
+        return RouteType::prohibit;
+    default:
+        return RouteType::other;
+    }
+}
+
+/// First hop of RTA_MULTIPATH that is not dead, else the first. A router known only by its IPv6
+/// address (RTA_VIA) is beyond us: `type` says so.
+void read_multipath(const nlattr* attribute, RouteInfo& out) {
+    const auto* bytes = static_cast<const char*>(mnl_attr_get_payload(attribute));
+    size_t left = mnl_attr_get_payload_len(attribute);
+    size_t hops = 0;
+    bool have_live = false;
+    while (left >= sizeof(rtnexthop)) {
+        rtnexthop hop;
+        std::memcpy(&hop, bytes, sizeof hop);
+        if (hop.rtnh_len < sizeof hop || hop.rtnh_len > left) {
+            break;
+        }
+        const bool live = (hop.rtnh_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) == 0;
+        if (hops == 0 || (live && !have_live)) {
+            out.interface = IfIndex{hop.rtnh_ifindex};
+            out.via = {};
+            const auto* a = reinterpret_cast<const nlattr*>(bytes + sizeof hop);
+            int inner = hop.rtnh_len - static_cast<int>(sizeof hop);
+            while (mnl_attr_ok(a, inner)) {
+                if (mnl_attr_get_type(a) == RTA_GATEWAY && mnl_attr_get_payload_len(a) >= 4) {
+                    out.via = Ipv4Addr::from_raw(mnl_attr_get_u32(a));
+                }
+                inner -= static_cast<int>(MNL_ALIGN(a->nla_len));
+                a = mnl_attr_next(a);
+            }
+        }
+        have_live |= live;
+        ++hops;
+        const size_t step = MNL_ALIGN(static_cast<size_t>(hop.rtnh_len));
+        bytes += step;
+        left -= std::min(left, step);
+    }
+    out.multipath = hops > 1;
+}
+
+} // namespace
+
+std::optional<LinkInfo> read_link(const nlmsghdr* message) {
+    const auto* header = fixed_header<ifinfomsg>(message);
+    if (header == nullptr || header->ifi_family != AF_UNSPEC) {
+        return std::nullopt; // AF_BRIDGE tells of bridge ports
+    }
+    const Attributes attributes{message, sizeof *header};
+    LinkInfo out;
+    out.index = IfIndex{header->ifi_index};
+    if (const nlattr* name = attributes.raw(IFLA_IFNAME)) {
+        const auto* text = static_cast<const char*>(mnl_attr_get_payload(name));
+        out.name.assign(text, strnlen(text, mnl_attr_get_payload_len(name)));
+    }
+    out.mac = attributes.mac(IFLA_ADDRESS);
+    out.up = (header->ifi_flags & IFF_UP) != 0;
+    out.carrier = (header->ifi_flags & IFF_LOWER_UP) != 0;
+    return out;
+}
+
+std::optional<AddressInfo> read_address(const nlmsghdr* message) {
+    const auto* header = fixed_header<ifaddrmsg>(message);
+    if (header == nullptr || header->ifa_family != AF_INET) {
+        return std::nullopt;
+    }
+    const Attributes attributes{message, sizeof *header};
+    AddressInfo out;
+    out.interface = IfIndex{static_cast<int>(header->ifa_index)};
+    // IFA_LOCAL is ours; on a point-to-point link IFA_ADDRESS is the peer's.
+    out.address =
+        attributes.address(attributes.raw(IFA_LOCAL) != nullptr ? IFA_LOCAL : IFA_ADDRESS);
+    out.prefix_length = header->ifa_prefixlen;
+    const uint32_t flags = attributes.get<uint32_t>(IFA_FLAGS).value_or(header->ifa_flags);
+    out.secondary = (flags & IFA_F_SECONDARY) != 0;
+    out.deprecated = (flags & IFA_F_DEPRECATED) != 0;
+    out.scope = scope_of(header->ifa_scope);
+    return out;
+}
+
+std::optional<RouteInfo> read_route(const nlmsghdr* message) {
+    const auto* header = fixed_header<rtmsg>(message);
+    if (header == nullptr || header->rtm_family != AF_INET || header->rtm_tos != 0 ||
+        (header->rtm_flags & RTM_F_CLONED) != 0 || header->rtm_dst_len > 32) {
+        return std::nullopt;
+    }
+    const Attributes attributes{message, sizeof *header};
+    if (attributes.get<uint32_t>(RTA_TABLE).value_or(header->rtm_table) != RT_TABLE_MAIN) {
+        return std::nullopt;
+    }
+    RouteInfo out;
+    out.destination = Ipv4Prefix{attributes.address(RTA_DST), header->rtm_dst_len};
+    out.via = attributes.address(RTA_GATEWAY);
+    out.interface = IfIndex{attributes.get<int>(RTA_OIF).value_or(0)};
+    out.metric = attributes.get<uint32_t>(RTA_PRIORITY).value_or(0);
+    out.preferred_source = attributes.address(RTA_PREFSRC);
+    out.type = type_of(header->rtm_type);
+    if (const nlattr* hops = attributes.raw(RTA_MULTIPATH)) {
+        read_multipath(hops, out);
+    }
+    if (attributes.raw(RTA_VIA) != nullptr) {
+        out.type = RouteType::other;
+    }
+    return out;
+}
+
+std::optional<NeighbourInfo> read_neighbour(const nlmsghdr* message) {
+    const auto* header = fixed_header<ndmsg>(message);
+    if (header == nullptr || header->ndm_family != AF_INET ||
+        (header->ndm_flags & NTF_PROXY) != 0) {
+        return std::nullopt;
+    }
+    const Attributes attributes{message, sizeof *header};
+    NeighbourInfo out;
+    out.interface = IfIndex{header->ndm_ifindex};
+    out.address = attributes.address(NDA_DST);
+    constexpr unsigned usable =
+        NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP;
+    if ((header->ndm_state & usable) != 0) {
+        out.state = NeighbourState::resolved;
+        out.mac = attributes.mac(NDA_LLADDR);
+    } else {
+        out.state = (header->ndm_state & NUD_FAILED) != 0 ? NeighbourState::failed
+                                                          : NeighbourState::incomplete;
+    }
+    return out;
+}
+
+} // namespace sacip::netlink

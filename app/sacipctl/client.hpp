@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Client: which gateway to ask, and one question with its answer.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace sacip::ctl {
+
+/// The socket to use, or what to do instead.
+struct FoundSocket {
+    std::string path;
+    std::string error;
+};
+
+/// `wanted` (-s) if not empty, else `environment` ($SACIP_SOCKET) if not empty, else the only
+/// *.sock in `directory` that a live gateway listens on.
+FoundSocket find_socket(const std::string& wanted, const std::string& environment,
+                        const std::string& directory);
+
+/// The reply line without its line break, or why there is none.
+struct Reply {
+    std::string line;
+    std::string error;
+};
+
+/// Sends one line and waits for one line, `patience` in all.
+Reply ask(const std::string& socket, const std::string& request,
+          std::chrono::milliseconds patience);
+
+} // namespace sacip::ctl

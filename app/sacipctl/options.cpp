@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/sacipctl/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+
+namespace sacip::ctl {
+
+namespace {
+
+struct Command {
+    std::string_view name;
+    std::size_t least; ///< arguments
+    std::size_t most;
+    std::string_view usage;
+    std::string_view meaning;
+};
+
+constexpr std::array commands{
+    Command{"status", 0, 0, "", "is it well? (the default)"},
+    Command{"ports", 0, 0, "", "ports, their Linux side and counters"},
+    Command{"flows", 0, 0, "[--host A] [--limit N]", "connections being followed (100)"},
+    Command{"paths", 0, 0, "", "address pairs in use and how they are rewritten"},
+    Command{"bindings", 0, 0, "", "original and active address of every end"},
+    Command{"moves", 0, 1, "[ID]", "address changes, newest last; one in full"},
+    Command{"move", 2, 2, "OLD NEW", "change an active address or prefix now"},
+    Command{"drops", 0, 0, "[--all]", "packets dropped, by reason (--all: zeros, too)"},
+};
+
+std::optional<long> positive(const std::string& text) {
+    long number = 0;
+    const char* const end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, number);
+    if (result.ec != std::errc{} || result.ptr != end || number < 1) {
+        return std::nullopt;
+    }
+    return number;
+}
+
+/// Reads the words one after the other; the first complaint stays in `error`.
+class Reader {
+public:
+    explicit Reader(const std::vector<std::string>& words) : words_{words} {}
+
+    ParsedOptions read() {
+        for (; error_.empty() && at_ < words_.size(); ++at_) {
+            const std::string& word = words_[at_];
+            if (word.size() > 1 && word.front() == '-') {
+                option(word);
+            } else {
+                plain_.push_back(word);
+            }
+        }
+        if (error_.empty() && !options_.help && !options_.version) {
+            command();
+        }
+        return {options_, error_};
+    }
+
+private:
+    void option(const std::string& word) {
+        const auto equals = word.starts_with("--") ? word.find('=') : std::string::npos;
+        const std::string name = word.substr(0, equals);
+        if (name == "-s" || name == "--socket") {
+            options_.socket = value(word, equals);
+        } else if (name == "--host") {
+            options_.args["host"] = value(word, equals);
+        } else if (name == "--limit") {
+            const std::string text = value(word, equals);
+            if (const auto limit = positive(text)) {
+                options_.args["limit"] = *limit;
+            } else if (error_.empty()) {
+                error_ = "--limit takes a whole number from 1, not \"" + text + "\"";
+            }
+        } else if (equals != std::string::npos) {
+            error_ = "option " + name + " is unknown or takes no value";
+        } else if (name == "-j" || name == "--json") {
+            options_.json = true;
+        } else if (name == "-h" || name == "--help") {
+            options_.help = true;
+        } else if (name == "--version") {
+            options_.version = true;
+        } else if (name == "--all") {
+            options_.all = true;
+        } else {
+            error_ = "unknown option " + name;
+        }
+    }
+
+    std::string value(const std::string& word, std::size_t equals) {
+        const bool inside = equals != std::string::npos;
+        if (!inside && at_ + 1 == words_.size()) {
+            error_ = "option " + word + " needs a value";
+            return {};
+        }
+        std::string text = inside ? word.substr(equals + 1) : words_[++at_];
+        if (text.empty()) {
+            error_ = "option " + word.substr(0, equals) + " needs a value";
+        }
+        return text;
+    }
+
+    void command() {
+        if (!plain_.empty()) {
+            options_.command = plain_.front();
+            plain_.erase(plain_.begin());
+        }
+        const auto* const found =
+            std::find_if(commands.begin(), commands.end(),
+                         [this](const Command& c) { return c.name == options_.command; });
+        if (found == commands.end()) {
+            error_ = "unknown command \"" + options_.command + "\"";
+        } else if (plain_.size() < found->least || plain_.size() > found->most) {
+            error_ = "usage: sacipctl " + options_.command +
+                     (found->usage.empty() ? "" : " " + std::string{found->usage});
+        } else if (options_.command != "flows" && !options_.args.empty()) {
+            error_ = "--host and --limit belong to flows";
+        } else if (options_.command != "drops" && options_.all) {
+            error_ = "--all belongs to drops";
+        } else if (options_.command == "move") {
+            options_.args = {{"old", plain_[0]}, {"new", plain_[1]}};
+        } else if (options_.command == "moves" && !plain_.empty()) {
+            options_.id = positive(plain_[0]);
+            error_ = options_.id ? "" : "a move's id is a whole number, not \"" + plain_[0] + "\"";
+        }
+    }
+
+    const std::vector<std::string>& words_;
+    std::size_t at_{0};
+    std::vector<std::string> plain_;
+    Options options_;
+    std::string error_;
+};
+
+} // namespace
+
+ParsedOptions parse_options(const std::vector<std::string>& words) {
+    return Reader{words}.read();
+}
+
+std::string help_text() {
+    std::string text = "usage: sacipctl [-s SOCKET] [-j] [COMMAND]\n\n";
+    for (const Command& command : commands) {
+        std::string left = "  " + std::string{command.name} + " " + std::string{command.usage};
+        left.resize(std::max<std::size_t>(left.size() + 1, 34), ' ');
+        text += left + std::string{command.meaning} + "\n";
+    }
+    text += R"(
+  -s, --socket SOCKET             the gateway's control socket; without it $SACIP_SOCKET,
+                                  else the only gateway in /run/sacip
+  -j, --json                      print the gateway's reply as JSON
+  -h, --help                      print this
+      --version                   print the version
+
+exit: 0 done, 1 refused, 2 usage, 3 no gateway
+)";
+    return text;
+}
+
+} // namespace sacip::ctl

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/arp.hpp"
+
+#include "sacip_core/headers.hpp"
+#include "sacip_core/packet.hpp"
+
+namespace sacip {
+
+std::optional<ArpRequest> read_arp_request(const Frame& frame) {
+    if (frame.length < arp_frame_bytes ||
+        ether::type(frame.data) != Be16{ether_type_arp}) {
+        return std::nullopt;
+    }
+    const std::byte* p = frame.data + ether::header_bytes;
+    if (arp::hardware(p) != Be16{arp::hardware_ethernet} ||
+        arp::protocol(p) != Be16{ether_type_ipv4} || arp::hardware_length(p) != 6 ||
+        arp::protocol_length(p) != 4 || arp::operation(p) != Be16{arp::operation_request}) {
+        return std::nullopt;
+    }
+    return ArpRequest{arp::sender_mac(p), arp::sender(p), arp::target(p)};
+}
+
+void write_arp_reply(const Frame& frame, const ArpRequest& request, MacAddr mac) {
+    ether::set_destination(frame.data, request.sender_mac);
+    ether::set_source(frame.data, mac);
+    ether::set_type(frame.data, Be16{ether_type_arp});
+    std::byte* p = frame.data + ether::header_bytes;
+    arp::set_hardware(p, Be16{arp::hardware_ethernet});
+    arp::set_protocol(p, Be16{ether_type_ipv4});
+    arp::set_hardware_length(p, 6);
+    arp::set_protocol_length(p, 4);
+    arp::set_operation(p, Be16{arp::operation_reply});
+    arp::set_sender_mac(p, mac);
+    arp::set_sender(p, request.target);
+    arp::set_target_mac(p, request.sender_mac);
+    arp::set_target(p, request.sender);
+}
+
+} // namespace sacip

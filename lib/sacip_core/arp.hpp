@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Arp: reading requests and answering for addresses that stand for our hosts on an outside link
+// (proxy ARP, RFC 1027). All other ARP is Linux's.
+#pragma once
+
+#include "sacip_core/frame.hpp"
+#include "sacip_core/units.hpp"
+
+#include <optional>
+
+namespace sacip {
+
+struct ArpRequest {
+    MacAddr sender_mac;
+    Ipv4Addr sender;
+    Ipv4Addr target;
+};
+
+/// Ethernet header and ARP packet.
+inline constexpr uint32_t arp_frame_bytes = 14 + 28;
+
+/// The request in a frame, or nothing if it is not a well-formed one for IPv4 over Ethernet.
+std::optional<ArpRequest> read_arp_request(const Frame& frame);
+/// Writes the answer "target is at `mac`" into a frame of arp_frame_bytes.
+void write_arp_reply(const Frame& frame, const ArpRequest& request, MacAddr mac);
+
+} // namespace sacip

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Config: everything an operator may choose, as plain typed values.
+//
+// A Config is made once, before anything starts, and never changes afterwards; whoever holds a
+// const reference may read it from any core. It knows no file format: app/yaml fills it and refuses
+// what contradicts itself, so a Config from there satisfies every rule written at its members.
+// Tests make one by hand and may leave out what they don't need.
+//
+// Defaults live here and nowhere else (conf/sacip.example.yaml repeats them, checked by a test).
+#pragma once
+
+#include "sacip_core/units.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace sacip {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// Limits of the limits: what the tables are built for (a flow record and its key at 2^27 are
+/// already tens of gigabytes), not what a given machine can hold.
+inline constexpr uint32_t max_flow_capacity = uint32_t{1} << 27;
+inline constexpr uint32_t max_path_capacity = uint32_t{1} << 20;
+inline constexpr size_t max_host_interface_name = 15;  ///< IFNAMSIZ - 1
+inline constexpr size_t max_control_socket_path = 107; ///< sockaddr_un::sun_path - 1
+
+/// Where the metrics are served: one IPv4 address of the gateway's own Linux and a TCP port.
+struct MetricsEndpoint {
+    Ipv4Addr address{127, 0, 0, 1};
+    uint16_t port{9812}; ///< host order
+    bool operator==(const MetricsEndpoint&) const = default;
+};
+
+struct GatewayConfig {
+    std::string name;           ///< letters, digits, '.', '_', '-'; at most 64
+    std::string control_socket; ///< absolute path; by default default_control_socket(name)
+    std::optional<MetricsEndpoint> metrics{MetricsEndpoint{}}; ///< nothing: switched off
+};
+
+/// The control socket of a gateway whose operator did not choose one.
+inline std::string default_control_socket(std::string_view gateway_name) {
+    return "/run/sacip/" + std::string{gateway_name} + ".sock";
+}
+
+/// What a worker does when no packet comes: spin for the least delay, or sleep ever longer.
+enum class IdlePolicy : uint8_t { busy, adaptive };
+
+struct CoresConfig {
+    IdlePolicy idle{IdlePolicy::adaptive};
+};
+
+struct LimitsConfig {
+    uint32_t flows{1'048'576}; ///< 1 to max_flow_capacity
+    uint32_t paths{65'536};    ///< 1 to max_path_capacity
+};
+
+/// After how long without a packet a flow is forgotten (RFC 5382 REQ-5, RFC 4787 REQ-5).
+struct TimeoutsConfig {
+    Milliseconds tcp_established{std::chrono::seconds{7440}};
+    Milliseconds tcp_other{std::chrono::seconds{240}};
+    Milliseconds udp{std::chrono::seconds{300}};
+    Milliseconds other{std::chrono::seconds{120}};
+};
+
+/// Toward the hosts, or toward the network; translation is bound to outside ports.
+enum class PortRole : uint8_t { inside, outside };
+
+/// How a port shows up in Linux. automatic: virtio_user where /dev/vhost-net exists, else tap.
+enum class HostInterfaceKind : uint8_t { automatic, virtio_user, tap, none };
+
+/// An address with the length of its on-link prefix, as `ip addr add` takes it. Unlike in an
+/// Ipv4Prefix the host bits are the point.
+struct InterfaceAddress {
+    Ipv4Addr address;
+    uint8_t length{32}; ///< 1 to 32
+    constexpr Ipv4Prefix prefix() const { return {address, length}; }
+    bool operator==(const InterfaceAddress&) const = default;
+};
+
+struct RouteConfig {
+    Ipv4Prefix to; ///< length 0 is the default route
+    Ipv4Addr via;  ///< on-link through one of the interface's own addresses
+    bool operator==(const RouteConfig&) const = default;
+};
+
+/// The Linux side of a port. With kind none all else is empty.
+struct HostInterfaceConfig {
+    HostInterfaceKind kind{HostInterfaceKind::automatic};
+    std::string name; ///< at most max_host_interface_name characters; unique
+    std::vector<InterfaceAddress> addresses;
+    std::vector<RouteConfig> routes;
+};
+
+struct PortConfig {
+    std::string name;   ///< starts with a letter; unique
+    std::string device; ///< DPDK's name of the port: "0000:03:00.0", "net_af_packet0"; unique
+    PortRole role{PortRole::inside};
+    HostInterfaceConfig host_interface;
+    std::optional<MacAddr> next_hop_mac; ///< present exactly when host_interface.kind is none
+};
+
+/// `inside: box`: the gateway's own sockets.
+struct Box {
+    bool operator==(const Box&) const = default;
+};
+
+/// A service of the box that stays the box's although a host follows the same outside address.
+struct BoxPort {
+    IpProto protocol{IpProto::tcp}; ///< tcp or udp
+    uint16_t port{0};               ///< host order, 1 to 65535
+    bool operator==(const BoxPort&) const = default;
+};
+
+/// Who is kept reachable, and as what on the wire. Legal pairs:
+///   one address -> port name   1:1 with the primary address of that port, follows it
+///   prefix -> prefix           equal lengths, 1:1; the same prefix: own addresses on the wire
+///   box -> port name           the gateway's own sockets
+struct HostConfig {
+    std::variant<Ipv4Prefix, Box> inside;
+    std::variant<std::string, Ipv4Prefix> outside;
+    std::vector<BoxPort> box_ports; ///< only with box
+
+    bool is_box() const { return std::holds_alternative<Box>(inside); }
+    /// Nothing for the box.
+    const Ipv4Prefix* inside_prefix() const { return std::get_if<Ipv4Prefix>(&inside); }
+    /// Nothing unless `outside` names a port.
+    const std::string* outside_port() const { return std::get_if<std::string>(&outside); }
+    /// Nothing if `outside` names a port.
+    const Ipv4Prefix* outside_prefix() const { return std::get_if<Ipv4Prefix>(&outside); }
+};
+
+/// Speakers of the paper's unauthenticated message (PROTOCOL §2).
+struct BasicPeerConfig {
+    Ipv4Prefix prefix;               ///< from where a notification is accepted
+    std::vector<Ipv4Prefix> roam_to; ///< the new address must lie in one of these; not empty
+};
+
+/// In whose terms the L4 checksum is while a packet is on the wire (DESIGN §5).
+enum class L4Checksum : uint8_t { wire, original };
+enum class OffloadPolicy : uint8_t { automatic, off };
+
+struct ChecksumConfig {
+    L4Checksum l4{L4Checksum::wire};
+    OffloadPolicy offload{OffloadPolicy::automatic};
+};
+
+/// The times of a move (DESIGN §4).
+struct MoveConfig {
+    Milliseconds settle{20};
+    Milliseconds drain{std::chrono::seconds{30}};
+    Milliseconds switch_timeout{300};
+    Milliseconds shield{300};
+};
+
+struct ProtocolConfig {
+    uint8_t icmp_type{20};   ///< 20, 253 or 254 (PROTOCOL §1)
+    uint16_t udp_port{4720}; ///< host order
+};
+
+struct Config {
+    GatewayConfig gateway;
+    CoresConfig cores;
+    LimitsConfig limits;
+    TimeoutsConfig timeouts;
+    std::vector<PortConfig> ports; ///< at least one outside; an inside one unless all hosts are box
+    std::vector<HostConfig> hosts; ///< empty: everything is routed, nothing tracked or rewritten
+    std::vector<BasicPeerConfig> basic_peers;
+    ChecksumConfig checksum;
+    MoveConfig move;
+    ProtocolConfig protocol;
+
+    /// The position in `ports` of the port so named.
+    std::optional<PortId> port_named(std::string_view port_name) const {
+        for (size_t i = 0; i < ports.size(); ++i) {
+            if (ports[i].name == port_name) {
+                return PortId{static_cast<uint8_t>(i)};
+            }
+        }
+        return std::nullopt;
+    }
+};
+
+} // namespace sacip

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/flow_table.hpp"
+
+namespace sacip {
+
+std::variant<std::unique_ptr<FlowTable>, std::string> FlowTable::create(uint32_t capacity,
+                                                                        GracePeriod& grace) {
+    auto index = HashIndex::create({"flows", capacity, sizeof(FlowKey), &grace});
+    if (auto* error = std::get_if<std::string>(&index)) {
+        return "flow table: " + *error;
+    }
+    return std::make_unique<FlowTable>(std::move(std::get<0>(index)), capacity);
+}
+
+FlowTable::FlowTable(std::unique_ptr<HashIndex> index, uint32_t capacity)
+    : index_{std::move(index)}, records_(index_->positions()), capacity_{capacity} {}
+
+std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick now) {
+    if (size() >= capacity_) {
+        return std::nullopt;
+    }
+    const int32_t position = index_->insert(&key);
+    if (position < 0) {
+        return std::nullopt;
+    }
+    FlowRecord& r = record(position);
+    r.last_seen.store(now.value, std::memory_order_relaxed);
+    r.seen.store(0, std::memory_order_relaxed);
+    r.proto.store(key.proto, std::memory_order_relaxed);
+    r.path.store(path.value, std::memory_order_release);
+    return FlowId{static_cast<uint32_t>(position)};
+}
+
+void FlowTable::erase(const FlowInfo& flow) {
+    records_[flow.id.value].path.store(no_path.value, std::memory_order_release);
+    index_->erase(&flow.key);
+}
+
+std::optional<FlowInfo> FlowTable::at(FlowId id) const {
+    const FlowRecord& r = records_[id.value];
+    const uint32_t path = r.path.load(std::memory_order_relaxed);
+    FlowInfo info{id, {}, {path}, {r.last_seen.load(std::memory_order_relaxed)},
+                  r.seen.load(std::memory_order_relaxed)};
+    if (path == no_path.value || !index_->key_at(static_cast<int32_t>(id.value), &info.key)) {
+        return std::nullopt;
+    }
+    return info;
+}
+
+bool FlowTable::is_closed(uint8_t seen) {
+    constexpr uint8_t both = flow_seen_fin_in | flow_seen_fin_out;
+    return (seen & flow_seen_rst) != 0 || (seen & both) == both;
+}
+
+Tick FlowTable::timeout_of(const FlowRecord& record, const FlowTimeouts& timeouts) {
+    switch (static_cast<IpProto>(record.proto.load(std::memory_order_relaxed))) {
+    case IpProto::tcp: {
+        constexpr uint8_t both = flow_seen_in | flow_seen_out;
+        const uint8_t seen = record.seen.load(std::memory_order_relaxed);
+        return (seen & both) == both && !is_closed(seen) ? timeouts.tcp_established
+                                                         : timeouts.tcp_other;
+    }
+    case IpProto::udp:
+        return timeouts.udp;
+    case IpProto::icmp:
+        break;
+    }
+    return timeouts.other;
+}
+
+void FlowTable::collect_expired(Tick now, const FlowTimeouts& timeouts, uint32_t steps,
+                                std::vector<FlowInfo>& expired) {
+    for (uint32_t i = 0; i < steps && i < positions(); i++) {
+        const uint32_t position = cursor_;
+        cursor_ = cursor_ + 1 == positions() ? 0 : cursor_ + 1;
+        const FlowRecord& r = records_[position];
+        if (r.path.load(std::memory_order_relaxed) == no_path.value) {
+            continue;
+        }
+        // A worker's tick may be ahead of ours by a moment: then the flow is certainly alive.
+        const auto idle = static_cast<int32_t>(now.value - r.last_seen.load(std::memory_order_relaxed));
+        if (idle > static_cast<int32_t>(timeout_of(r, timeouts).value)) {
+            if (const auto flow = at({position})) {
+                expired.push_back(*flow);
+            }
+        }
+    }
+}
+
+} // namespace sacip

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/ledger.hpp"
+
+#include <algorithm>
+
+namespace sacip {
+namespace {
+
+uint64_t path_key(LocalId local, RemoteId remote) {
+    return uint64_t{local.value} << 32 | remote.value;
+}
+
+} // namespace
+
+std::string_view to_text(Way way) {
+    switch (way) {
+    case Way::routed:
+        return "routed";
+    case Way::uplink:
+        return "uplink";
+    case Way::box:
+        break;
+    }
+    return "box";
+}
+
+Ledger::Ledger(const Config& config) : config_{config}, paths_(config.limits.paths) {
+    for (const HostConfig& host : config.hosts) {
+        Site site;
+        if (const auto* port = host.outside_port()) {
+            site.port = config.port_named(*port).value_or(no_port);
+            site.way = host.is_box() ? Way::box : Way::uplink;
+        } else {
+            site.wire = *host.outside_prefix();
+        }
+        if (const auto* inside = host.inside_prefix()) {
+            site.inside = *inside;
+        }
+        site.box_ports = host.box_ports;
+        sites_.push_back(std::move(site));
+    }
+}
+
+std::optional<uint32_t> Ledger::site_of_host(Ipv4Addr host) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        if (sites_[i].way != Way::box && sites_[i].inside.contains(host)) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<uint32_t> Ledger::box_site(PortId port) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        if (sites_[i].way == Way::box && sites_[i].port == port) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<uint32_t> Ledger::site_of_wire(Ipv4Addr wire) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        if (sites_[i].way != Way::box && sites_[i].wire && sites_[i].wire->contains(wire)) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+bool Ledger::is_own_wire(Ipv4Addr address) const {
+    return site_of_wire(address).has_value() ||
+           std::ranges::any_of(sites_, [&](const Site& s) {
+               return s.way == Way::box && s.wire && s.wire->contains(address);
+           });
+}
+
+std::optional<Ipv4Addr> Ledger::wire_of(uint32_t site, Ipv4Addr host) const {
+    const Site& s = sites_[site];
+    return s.wire ? std::optional{s.wire->with_host_part_of(host)} : std::nullopt;
+}
+
+Ipv4Addr Ledger::host_of(uint32_t site, Ipv4Addr wire) const {
+    return sites_[site].inside.with_host_part_of(wire);
+}
+
+LocalId Ledger::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site) {
+    const auto [first, last] = locals_by_host_.equal_range(host);
+    for (auto it = first; it != last; ++it) {
+        const LocalBinding& b = at(it->second);
+        if (b.original == original && b.active == active && b.site == site) {
+            return it->second;
+        }
+    }
+    LocalId id{static_cast<uint32_t>(locals_.size())};
+    if (free_locals_.empty()) {
+        locals_.emplace_back();
+    } else {
+        id = free_locals_.back();
+        free_locals_.pop_back();
+    }
+    at(id) = {host, original, active, site, true, {}};
+    locals_by_host_.emplace(host, id);
+    locals_by_active_.emplace(active, id);
+    return id;
+}
+
+RemoteId Ledger::remote(Ipv4Addr original, Ipv4Addr active) {
+    const auto [first, last] = remotes_by_original_.equal_range(original);
+    for (auto it = first; it != last; ++it) {
+        if (at(it->second).active == active) {
+            return it->second;
+        }
+    }
+    const auto peer = basic_peer_of(original);
+    RemoteId id{static_cast<uint32_t>(remotes_.size())};
+    if (free_remotes_.empty()) {
+        remotes_.emplace_back();
+    } else {
+        id = free_remotes_.back();
+        free_remotes_.pop_back();
+    }
+    at(id) = {original, active, peer, {}};
+    remotes_by_original_.emplace(original, id);
+    remotes_by_active_.emplace(active, id);
+    return id;
+}
+
+std::vector<LocalId> Ledger::locals_active_in(const Ipv4Prefix& prefix) const {
+    std::vector<LocalId> out;
+    if (prefix.is_host()) {
+        const auto [first, last] = locals_by_active_.equal_range(prefix.address());
+        std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
+        return out;
+    }
+    for (const auto& [active, id] : locals_by_active_) {
+        if (prefix.contains(active)) {
+            out.push_back(id);
+        }
+    }
+    return out;
+}
+
+std::vector<RemoteId> Ledger::remotes_active_at(Ipv4Addr address) const {
+    std::vector<RemoteId> out;
+    const auto [first, last] = remotes_by_active_.equal_range(address);
+    std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
+    return out;
+}
+
+void Ledger::set_active(LocalId id, Ipv4Addr active) {
+    unlist(locals_by_active_, at(id).active, id);
+    at(id).active = active;
+    locals_by_active_.emplace(active, id);
+}
+
+void Ledger::set_active(RemoteId id, Ipv4Addr active) {
+    unlist(remotes_by_active_, at(id).active, id);
+    at(id).active = active;
+    remotes_by_active_.emplace(active, id);
+}
+
+std::vector<LocalId> Ledger::locals() const {
+    std::vector<LocalId> out;
+    for (const auto& [host, id] : locals_by_host_) {
+        out.push_back(id);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+std::vector<RemoteId> Ledger::remotes() const {
+    std::vector<RemoteId> out;
+    for (const auto& [original, id] : remotes_by_original_) {
+        out.push_back(id);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+std::optional<uint32_t> Ledger::basic_peer_of(Ipv4Addr address) const {
+    for (uint32_t i = 0; i < config_.basic_peers.size(); i++) {
+        if (config_.basic_peers[i].prefix.contains(address)) {
+            return i;
+        }
+    }
+    const auto [first, last] = remotes_by_active_.equal_range(address);
+    for (auto it = first; it != last; ++it) {
+        if (const auto peer = at(it->second).basic_peer) {
+            return peer;
+        }
+    }
+    return std::nullopt;
+}
+
+bool Ledger::may_roam_to(Ipv4Addr address) const {
+    return std::ranges::any_of(config_.basic_peers, [&](const BasicPeerConfig& peer) {
+        return std::ranges::any_of(peer.roam_to,
+                                   [&](const Ipv4Prefix& p) { return p.contains(address); });
+    });
+}
+
+std::optional<PathId> Ledger::any_path(Ipv4Addr host, Ipv4Addr remote_original) const {
+    std::optional<PathId> out;
+    const auto [first, last] = remotes_by_original_.equal_range(remote_original);
+    for (auto it = first; it != last; ++it) {
+        for (const PathId id : at(it->second).paths) {
+            if (at(at(id).local).host == host) {
+                out = id;
+            }
+        }
+    }
+    return out;
+}
+
+std::optional<PathId> Ledger::find_path(LocalId local, RemoteId remote) const {
+    const auto found = path_of_.find(path_key(local, remote));
+    return found == path_of_.end() ? std::nullopt : std::optional{found->second};
+}
+
+PathEntry& Ledger::add_path(PathId id, LocalId local, RemoteId remote) {
+    path_of_.emplace(path_key(local, remote), id);
+    at(local).paths.push_back(id);
+    at(remote).paths.push_back(id);
+    PathEntry& entry = at(id);
+    entry = {};
+    entry.local = local;
+    entry.remote = remote;
+    entry.mode = checksum_mode(remote);
+    entry.in_use = true;
+    return entry;
+}
+
+void Ledger::remove_path(PathId id) {
+    PathEntry& entry = at(id);
+    path_of_.erase(path_key(entry.local, entry.remote));
+    std::erase(at(entry.local).paths, id);
+    std::erase(at(entry.remote).paths, id);
+    entry.in_use = false;
+    forget_if_unused(entry.local);
+    forget_if_unused(entry.remote);
+}
+
+PathAddresses Ledger::addresses(const PathEntry& path) const {
+    const LocalBinding& local = at(path.local);
+    const RemoteBinding& remote = at(path.remote);
+    return {local.host, local.original, local.active, remote.original, remote.active};
+}
+
+L4ChecksumMode Ledger::checksum_mode(RemoteId remote) const {
+    return at(remote).basic_peer || config_.checksum.l4 == L4Checksum::original
+               ? L4ChecksumMode::original
+               : L4ChecksumMode::wire;
+}
+
+template <typename IdType>
+void Ledger::unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id) {
+    const auto [first, last] = index.equal_range(key);
+    const auto found = std::find_if(first, last, [&](const auto& e) { return e.second == id; });
+    if (found != last) {
+        index.erase(found);
+    }
+}
+
+void Ledger::forget_if_unused(LocalId id) {
+    if (at(id).paths.empty()) {
+        unlist(locals_by_host_, at(id).host, id);
+        unlist(locals_by_active_, at(id).active, id);
+        free_locals_.push_back(id);
+    }
+}
+
+void Ledger::forget_if_unused(RemoteId id) {
+    if (at(id).paths.empty()) {
+        unlist(remotes_by_original_, at(id).original, id);
+        unlist(remotes_by_active_, at(id).active, id);
+        free_remotes_.push_back(id);
+    }
+}
+
+} // namespace sacip

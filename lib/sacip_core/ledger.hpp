@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Ledger: the slow path's books of sites, bindings and paths.
+//
+// A site is a line of the configuration (`hosts`) with the wire address or prefix it has now. A
+// binding says for one address which active address stands for the original one: local bindings
+// are ours, remote bindings a far end's. A path is one of each. A move looks bindings up by their
+// active address, gives them another, and thereby knows the paths to switch; nothing here is ever
+// proportional to the number of flows.
+//
+// Pure bookkeeping: no packet, no clock, no worker sees it. Slow path only.
+#pragma once
+
+#include "sacip_core/adjacency.hpp"
+#include "sacip_core/config.hpp"
+#include "sacip_core/path.hpp"
+#include "sacip_core/rewrite.hpp"
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace sacip {
+
+using LocalId = Id<struct LocalTag, uint32_t>;
+using RemoteId = Id<struct RemoteTag, uint32_t>;
+
+/// How a host stands in the path (DESIGN §1).
+enum class Way : uint8_t { routed, uplink, box };
+std::string_view to_text(Way way);
+
+/// One line of `hosts`.
+struct Site {
+    Way way{Way::routed};
+    Ipv4Prefix inside{};            ///< unused for the box
+    std::optional<Ipv4Prefix> wire; ///< what stands for it on the wire now; nothing: no address
+    PortId port{no_port};           ///< the outside port it follows; no_port for routed prefixes
+    std::vector<BoxPort> box_ports;
+};
+
+/// host and original never change; active does.
+struct LocalBinding {
+    Ipv4Addr host;
+    Ipv4Addr original;
+    Ipv4Addr active;
+    uint32_t site{0};
+    bool usable{true}; ///< false while the active address is lost and no successor is known
+    std::vector<PathId> paths;
+};
+
+struct RemoteBinding {
+    Ipv4Addr original;
+    Ipv4Addr active;
+    std::optional<uint32_t> basic_peer; ///< index in Config::basic_peers
+    std::vector<PathId> paths;
+};
+
+/// A wire pair that is still accepted after a move, until `until`.
+struct DrainingPair {
+    WirePair pair;
+    Nanos until;
+};
+
+/// The slow path's side of a path.
+struct PathEntry {
+    LocalId local;
+    RemoteId remote;
+    L4ChecksumMode mode{L4ChecksumMode::wire};
+    WirePair pair;   ///< in force
+    Adjacency out, in; ///< toward the remote end, toward the host
+    RewriteSlot slot;
+    uint32_t flows{0};
+    Nanos unused_since{};
+    std::vector<DrainingPair> draining;
+    bool in_use{false};
+};
+
+class Ledger {
+public:
+    explicit Ledger(const Config& config);
+
+    std::vector<Site>& sites() { return sites_; }
+    const std::vector<Site>& sites() const { return sites_; }
+
+    /// The site of an inside host (its own address). Box sites are not found here.
+    std::optional<uint32_t> site_of_host(Ipv4Addr host) const;
+    /// The box site that follows an outside port.
+    std::optional<uint32_t> box_site(PortId port) const;
+    /// The site whose wire address or prefix holds this address now; not box sites.
+    std::optional<uint32_t> site_of_wire(Ipv4Addr wire) const;
+    /// True if this address stands for one of ours on the wire now.
+    bool is_own_wire(Ipv4Addr address) const;
+
+    /// The address that stands for `host` of this site on the wire now, if there is one.
+    std::optional<Ipv4Addr> wire_of(uint32_t site, Ipv4Addr host) const;
+    /// The host behind a wire address of this site.
+    Ipv4Addr host_of(uint32_t site, Ipv4Addr wire) const;
+
+    /// Finds or makes the binding. For a new flow of a mapped host original and active are its
+    /// wire address now.
+    LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site);
+    RemoteId remote(Ipv4Addr original, Ipv4Addr active);
+    LocalBinding& at(LocalId id) { return locals_[id.value]; }
+    const LocalBinding& at(LocalId id) const { return locals_[id.value]; }
+    RemoteBinding& at(RemoteId id) { return remotes_[id.value]; }
+    const RemoteBinding& at(RemoteId id) const { return remotes_[id.value]; }
+    /// Bindings whose active address lies in `prefix`, in no order. O(matches) for a /32.
+    std::vector<LocalId> locals_active_in(const Ipv4Prefix& prefix) const;
+    std::vector<RemoteId> remotes_active_at(Ipv4Addr address) const;
+    void set_active(LocalId id, Ipv4Addr active);
+    void set_active(RemoteId id, Ipv4Addr active);
+    /// All ids in use, for display.
+    std::vector<LocalId> locals() const;
+    std::vector<RemoteId> remotes() const;
+    size_t local_count() const { return locals_by_host_.size(); }
+    size_t remote_count() const { return remotes_by_original_.size(); }
+
+    /// The basic peer that may speak for `address`: its prefix holds it, or it is where a peer that
+    /// already roamed is now.
+    std::optional<uint32_t> basic_peer_of(Ipv4Addr address) const;
+    /// True if some basic peer may have roamed to this address.
+    bool may_roam_to(Ipv4Addr address) const;
+
+    /// Some path between a host and an original far end, the newest if there are several. What
+    /// packets without ports (fragments, ICMP errors) are translated by.
+    std::optional<PathId> any_path(Ipv4Addr host, Ipv4Addr remote_original) const;
+    /// The path of two bindings, if it exists.
+    std::optional<PathId> find_path(LocalId local, RemoteId remote) const;
+    /// Books a path under an id of the path table.
+    PathEntry& add_path(PathId id, LocalId local, RemoteId remote);
+    void remove_path(PathId id);
+    PathEntry& at(PathId id) { return paths_[id.value]; }
+    const PathEntry& at(PathId id) const { return paths_[id.value]; }
+    PathAddresses addresses(const PathEntry& path) const;
+    L4ChecksumMode checksum_mode(RemoteId remote) const;
+    uint32_t path_positions() const { return static_cast<uint32_t>(paths_.size()); }
+
+private:
+    template <typename IdType>
+    using ByAddress = std::unordered_multimap<Ipv4Addr, IdType>;
+
+    template <typename IdType>
+    static void unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id);
+    void forget_if_unused(LocalId id);
+    void forget_if_unused(RemoteId id);
+
+    const Config& config_;
+    std::vector<Site> sites_;
+    std::vector<LocalBinding> locals_;
+    std::vector<RemoteBinding> remotes_;
+    std::vector<LocalId> free_locals_;
+    std::vector<RemoteId> free_remotes_;
+    ByAddress<LocalId> locals_by_host_, locals_by_active_;
+    ByAddress<RemoteId> remotes_by_original_, remotes_by_active_;
+    std::unordered_map<uint64_t, PathId> path_of_;
+    std::vector<PathEntry> paths_;
+};
+
+} // namespace sacip

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Packet: bytes -> what it is, or a named end.
+//
+// The only place where lengths are checked. After parse() has said `proceed`, every offset in the
+// view lies inside the frame, and no later stage asks again. RFC 791, RFC 1812 §5.2.2, RFC 792,
+// RFC 768, RFC 9293.
+#pragma once
+
+#include "sacip_core/frame.hpp"
+#include "sacip_core/units.hpp"
+#include "sacip_core/verdict.hpp"
+
+namespace sacip {
+
+inline constexpr uint32_t ether_header_bytes = 14;
+inline constexpr uint16_t ether_type_ipv4 = 0x0800;
+inline constexpr uint16_t ether_type_arp = 0x0806;
+
+/// TCP flag bits as they lie in byte 13 of the header.
+inline constexpr uint8_t tcp_fin = 0x01;
+inline constexpr uint8_t tcp_syn = 0x02;
+inline constexpr uint8_t tcp_rst = 0x04;
+inline constexpr uint8_t tcp_ack = 0x10;
+
+/// A parsed IPv4 packet. Offsets count from the start of the frame, in bytes.
+struct PacketView {
+    uint16_t l3{0};        ///< offset of the IPv4 header
+    uint16_t l4{0};        ///< offset of what follows it
+    uint16_t l4_length{0}; ///< bytes from l4 to the end of the IP packet (not of the frame)
+    uint8_t proto{0};      ///< IPv4 protocol field
+    uint8_t ttl{0};
+    Ipv4Addr source{};
+    Ipv4Addr destination{};
+    /// Ports of TCP and UDP; the identifier of an ICMP echo in both; 0 for all else.
+    L4Port source_port{};
+    L4Port destination_port{};
+    uint8_t tcp_flags{0}; ///< 0 unless TCP
+    uint8_t icmp_type{0}; ///< 0 unless ICMP (and then 0 is an echo reply: look at proto)
+    uint8_t icmp_code{0};
+    bool fragment{false}; ///< more fragments follow, or the offset is not 0; ports are then 0
+
+    bool is(IpProto p) const { return proto == static_cast<uint8_t>(p); }
+};
+
+/// What parse() needs to know of the port the frame came in on.
+struct ParseContext {
+    MacAddr port_mac{};
+    uint8_t notification_icmp_type{20}; ///< PROTOCOL §1
+    bool outside{false};                ///< notifications are looked for on outside ports only
+};
+
+/// Fills `view` and says `proceed` for an IPv4 packet that has a flow key (TCP, UDP, ICMP echo,
+/// other IP protocols by address); punt or drop for everything else. `view` is filled as far as
+/// the packet is understood also where the answer is a punt of an IPv4 packet (its addresses, l3,
+/// l4, proto are then right). Reads no byte outside [data, data + length).
+///
+/// Order of checks: runt -> group destination address (punt link_group) -> not our MAC (drop)
+/// -> not IPv4 (punt not_ip) -> version, header length, total length, header checksum (drop)
+/// -> bad source (drop; 0.0.0.0 is let through for DHCP) -> group destination (punt ip_group)
+/// -> fragment (punt fragment) -> L4 header fits (drop l4_truncated) -> notification (punt;
+/// whole, whatever its length, ICMP of the configured type on an outside port)
+/// -> DHCP, UDP to port 67 or 68 (punt) -> ICMP other than echo (punt icmp) -> proceed.
+/// A UDP length field that lies is not looked at: the host's business.
+Verdict parse(const Frame& frame, const ParseContext& context, PacketView& view);
+
+} // namespace sacip

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/path_keeper.hpp"
+
+
+namespace sacip {
+namespace {
+
+/// A path without flows is kept this long: the next connection between the same two hosts is
+/// likely, and a notification for the pair still finds it.
+constexpr Nanos keep_unused = from_s(60);
+constexpr uint32_t paths_per_tick = 256;
+
+void point(DirectionRewrite& side, const Adjacency& adjacency,
+           const std::vector<GatewayPort>& ports) {
+    side.port = adjacency.port;
+    side.next_hop = adjacency.mac;
+    if (adjacency.port != no_port) {
+        side.port_mac = ports[adjacency.port.value].mac;
+    }
+    switch (adjacency.state) {
+    case Adjacency::State::ready:
+        side.action = PathAction::forward;
+        break;
+    case Adjacency::State::unresolved:
+        side.action = PathAction::unresolved;
+        break;
+    case Adjacency::State::no_route:
+    case Adjacency::State::linux_only:
+        side.action = PathAction::hold;
+        break;
+    }
+}
+
+bool usable(const DirectionRewrite& side) {
+    return side.action == PathAction::forward || side.action == PathAction::to_box;
+}
+
+} // namespace
+
+PathKeeper::Composed PathKeeper::compose_all(uint32_t site, const PathAddresses& addresses,
+                                             L4ChecksumMode mode) const {
+    const Site& of = ledger_.sites()[site];
+    Composed out;
+    prepare_rewrite(addresses, mode, out.slot);
+    out.out = resolver_.resolve(addresses.remote_active, true, of.port);
+    point(out.slot.outbound, out.out, ports_);
+    if (of.way == Way::box) {
+        out.in = {Adjacency::State::ready, of.port, {}, ports_[of.port.value].mac};
+        point(out.slot.inbound, out.in, ports_);
+        out.slot.inbound.action = PathAction::to_box;
+    } else {
+        out.in = resolver_.resolve(addresses.host, false, no_port);
+        point(out.slot.inbound, out.in, ports_);
+    }
+    return out;
+}
+
+PathKeeper::Composed PathKeeper::compose_path(LocalId local, RemoteId remote) const {
+    const LocalBinding& l = ledger_.at(local);
+    const RemoteBinding& r = ledger_.at(remote);
+    Composed out = compose_all(l.site, {l.host, l.original, l.active, r.original, r.active},
+                               ledger_.checksum_mode(remote));
+    if (!l.usable) {
+        out.slot.outbound.action = PathAction::hold;
+    }
+    return out;
+}
+
+WireView PathKeeper::view_of(const PathEntry& entry) const {
+    return {ledger_.at(entry.local).host, ledger_.at(entry.remote).original};
+}
+
+WirePair PathKeeper::pair_of(const PathEntry& entry) const {
+    return {ledger_.at(entry.remote).active, ledger_.at(entry.local).active};
+}
+
+std::optional<PathId> PathKeeper::obtain(LocalId local, RemoteId remote, Nanos now) {
+    if (const auto known = ledger_.find_path(local, remote)) {
+        return known;
+    }
+    const Composed composed = compose_path(local, remote);
+    const LocalBinding& l = ledger_.at(local);
+    const RemoteBinding& r = ledger_.at(remote);
+    const WirePair pair{r.active, l.active};
+    const auto id = table_.add(composed.slot, pair, {l.host, r.original});
+    if (!id) {
+        return std::nullopt;
+    }
+    PathEntry& entry = ledger_.add_path(*id, local, remote);
+    entry.pair = pair;
+    entry.slot = composed.slot;
+    entry.unused_since = now;
+    watch(*id, entry.out, composed.out);
+    watch(*id, entry.in, composed.in);
+    entry.out = composed.out;
+    entry.in = composed.in;
+    return id;
+}
+
+void PathKeeper::prepare(PathId id, Nanos drain_until) {
+    PathEntry& entry = ledger_.at(id);
+    const WirePair next = pair_of(entry);
+    if (next == entry.pair) {
+        return;
+    }
+    entry.draining.push_back({entry.pair, drain_until});
+    // Moving back onto a pair that still drains: it is the pair in force again.
+    if (std::erase_if(entry.draining, [&](const DrainingPair& d) { return d.pair == next; }) > 0) {
+        table_.retire(id, next, view_of(entry));
+    }
+    table_.prepare(id, next, view_of(entry));
+    entry.pair = next;
+}
+
+bool PathKeeper::publish(PathId id) {
+    PathEntry& entry = ledger_.at(id);
+    const Composed next = compose_path(entry.local, entry.remote);
+    watch(id, entry.out, next.out);
+    watch(id, entry.in, next.in);
+    entry.out = next.out;
+    entry.in = next.in;
+    if (next.slot.outbound == entry.slot.outbound && next.slot.inbound == entry.slot.inbound) {
+        return false;
+    }
+    const bool out_usable = usable(next.slot.outbound) && !usable(entry.slot.outbound);
+    const bool in_usable = usable(next.slot.inbound) && !usable(entry.slot.inbound);
+    entry.slot = next.slot;
+    if (out_usable && on_outbound_usable) {
+        on_outbound_usable(id, entry.slot.outbound);
+    }
+    table_.publish(id, next.slot, entry.pair);
+    became_usable_ = became_usable_ || out_usable || in_usable;
+    return true;
+}
+
+void PathKeeper::on_routes_changed() {
+    for (uint32_t i = 0; i < ledger_.path_positions(); i++) {
+        if (ledger_.at(PathId{i}).in_use) {
+            publish({i});
+        }
+    }
+}
+
+void PathKeeper::on_neighbour_changed(NeighbourKey neighbour) {
+    const auto found = users_.find(neighbour);
+    if (found == users_.end()) {
+        return;
+    }
+    const std::vector<uint32_t> users(found->second.begin(), found->second.end());
+    for (const uint32_t id : users) {
+        publish({id});
+    }
+}
+
+std::vector<NeighbourKey> PathKeeper::neighbours_in_use() const {
+    std::vector<NeighbourKey> out;
+    for (const auto& [key, users] : users_) {
+        out.push_back(key);
+    }
+    return out;
+}
+
+void PathKeeper::flow_removed(PathId id, Nanos now) {
+    PathEntry& entry = ledger_.at(id);
+    if (entry.flows > 0 && --entry.flows == 0) {
+        entry.unused_since = now;
+    }
+}
+
+void PathKeeper::tick(Nanos now) {
+    for (uint32_t i = 0; i < paths_per_tick && i < ledger_.path_positions(); i++) {
+        const PathId id{cursor_};
+        cursor_ = cursor_ + 1 == ledger_.path_positions() ? 0 : cursor_ + 1;
+        PathEntry& entry = ledger_.at(id);
+        if (!entry.in_use) {
+            continue;
+        }
+        std::erase_if(entry.draining, [&](const DrainingPair& d) {
+            if (d.until > now) {
+                return false;
+            }
+            table_.retire(id, d.pair, view_of(entry));
+            return true;
+        });
+        if (entry.flows == 0 && now - entry.unused_since > keep_unused) {
+            for (const DrainingPair& d : entry.draining) {
+                table_.retire(id, d.pair, view_of(entry));
+            }
+            table_.retire(id, entry.pair, view_of(entry));
+            watch(id, entry.out, {});
+            watch(id, entry.in, {});
+            ledger_.remove_path(id);
+            table_.remove(id);
+        }
+    }
+    table_.reclaim();
+}
+
+void PathKeeper::watch(PathId id, const Adjacency& before, const Adjacency& after) {
+    if (before.neighbour == after.neighbour) {
+        return;
+    }
+    if (const auto old = users_.find(before.neighbour); old != users_.end()) {
+        old->second.erase(id.value);
+        if (old->second.empty()) {
+            users_.erase(old);
+        }
+    }
+    if (after.neighbour.interface.value != 0) {
+        users_[after.neighbour].insert(id.value);
+    }
+}
+
+} // namespace sacip

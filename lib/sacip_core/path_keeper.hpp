@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// PathKeeper: makes paths, keeps what workers see of them true, and takes them away.
+//
+// It joins three rooms: the ledger says which addresses a path has, the adjacency resolver where
+// its packets go, the path table publishes both to the workers. Whatever changes - a move, a route,
+// a neighbour - ends in the same act: compose the slot anew and, if it differs, publish it.
+#pragma once
+
+#include "sacip_core/adjacency.hpp"
+#include "sacip_core/ledger.hpp"
+#include "sacip_core/path_table.hpp"
+
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace sacip {
+
+/// Slow path only. References outlive it.
+class PathKeeper {
+public:
+    PathKeeper(Ledger& ledger, PathTable& table, const AdjacencyResolver& resolver,
+               const std::vector<GatewayPort>& ports)
+        : ledger_{ledger}, table_{table}, resolver_{resolver}, ports_{ports} {}
+
+    /// The path of two bindings, made if need be. Nothing if the path table is full.
+    std::optional<PathId> obtain(LocalId local, RemoteId remote, Nanos now);
+    /// What a packet between these addresses needs, without a path (tables full, fragments).
+    RewriteSlot compose(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const {
+        return compose_all(site, addresses, mode).slot;
+    }
+
+    /// Accepts inbound packets also on the pair the bindings have now; the one in force drains
+    /// until `drain_until`. Call after the bindings changed and before publish().
+    void prepare(PathId id, Nanos drain_until);
+    /// Gives the workers what bindings and adjacencies say now. True if something changed.
+    bool publish(PathId id);
+
+    /// Looks every path's route up again. O(paths).
+    void on_routes_changed();
+    void on_neighbour_changed(NeighbourKey neighbour);
+    /// Next hops that paths wait for or use; Linux is to be asked to resolve them.
+    std::vector<NeighbourKey> neighbours_in_use() const;
+    /// Called with a path and its outbound side when it becomes usable, before the workers see it:
+    /// what has to leave ahead of the flows' own packets leaves now.
+    std::function<void(PathId, const DirectionRewrite&)> on_outbound_usable;
+    /// True if a path became usable since the last call; what was held can be tried again.
+    bool take_usable() { return std::exchange(became_usable_, false); }
+
+    void flow_added(PathId id) { ledger_.at(id).flows++; }
+    void flow_removed(PathId id, Nanos now);
+    /// Ends drainings whose time is up and removes paths that nobody needs. Looks at a few paths
+    /// per call.
+    void tick(Nanos now);
+
+private:
+    struct Composed {
+        Adjacency out, in;
+        RewriteSlot slot;
+    };
+    Composed compose_all(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const;
+    Composed compose_path(LocalId local, RemoteId remote) const;
+    WireView view_of(const PathEntry& entry) const;
+    WirePair pair_of(const PathEntry& entry) const;
+    void watch(PathId id, const Adjacency& before, const Adjacency& after);
+
+    Ledger& ledger_;
+    PathTable& table_;
+    const AdjacencyResolver& resolver_;
+    const std::vector<GatewayPort>& ports_;
+    std::unordered_map<NeighbourKey, std::unordered_set<uint32_t>> users_;
+    bool became_usable_{false};
+    uint32_t cursor_{0};
+};
+
+} // namespace sacip

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Rewrite: the only file that writes addresses and checksums into packets.
+//
+// Addresses come precomputed from the path's slot, checksums are mended by adding the slot's
+// one's complement delta (RFC 1624): a corrupted packet stays corrupted, and the inverse delta at
+// the other end gives the host its own checksum back, bit for bit.
+#pragma once
+
+#include "sacip_core/packet.hpp"
+#include "sacip_core/path.hpp"
+
+namespace sacip {
+
+/// In whose addresses the TCP/UDP checksum on the wire is valid (DESIGN §5).
+enum class L4ChecksumMode : uint8_t {
+    wire,     ///< the addresses on the wire
+    original, ///< the originals, as in the paper; what basic peers expect
+};
+
+/// The addresses of one path, from which both directions follow.
+struct PathAddresses {
+    Ipv4Addr host;            ///< what the inside host uses for itself
+    Ipv4Addr local_original;  ///< what the far end saw at set-up
+    Ipv4Addr local_active;    ///< on the wire now
+    Ipv4Addr remote_original; ///< what the inside host uses for the far end
+    Ipv4Addr remote_active;   ///< on the wire now
+};
+
+/// Fills addresses and deltas of both directions of `slot`; leaves next hop, port and action.
+/// Mode `original`: the L4 delta covers host -> local_original only (0 for routed hosts and the
+/// box), since the wire checksum is in terms of the originals.
+void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot);
+
+/// Writes both addresses and mends the IPv4 header checksum and, where the packet is TCP or UDP,
+/// not a fragment with an offset, and its header is whole, the L4 checksum. UDP checksum 0 stays 0,
+/// a computed 0 becomes 0xFFFF. Ethernet header and TTL stay.
+/// `frame` and `view` are from a successful parse(), or from a punted IPv4 packet whose view says
+/// fragment (then only a first fragment's L4 checksum is mended, if it fits).
+void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
+
+/// Decrements the TTL (which must be above 1), mends the header checksum for it, and writes the
+/// Ethernet addresses of the next hop.
+void rewrite_next_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
+
+} // namespace sacip

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/slow_path.hpp"
+
+#include <algorithm>
+
+namespace sacip {
+namespace {
+
+constexpr Nanos tick_every = from_ms(1);
+constexpr Nanos look_around_every = from_s(10);
+
+template <typename... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <typename... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+} // namespace
+
+SlowPath::SlowPath(const World& world)
+    : w_{world}, ledger_{world.config}, resolver_{world.host, world.ports},
+      keeper_{ledger_, world.paths, resolver_, world.ports},
+      announcer_{world.io, world.config.protocol.icmp_type},
+      mover_{world.config, ledger_, keeper_, announcer_},
+      reception_{{world.config, world.ports, world.host, world.flows, world.paths, ledger_, keeper_,
+                  mover_, world.io, world.actions, world.counters}} {
+    keeper_.on_outbound_usable = [this](PathId path, const DirectionRewrite& out) {
+        announcer_.path_ready(path, {out.port, {out.next_hop, out.port_mac}});
+    };
+    const auto is_marker = [this](Ipv4Addr address) {
+        return std::ranges::any_of(ledger_.sites(), [&](const Site& s) {
+            return s.way == Way::routed && s.wire && s.wire->contains(address);
+        });
+    };
+    for (uint8_t i = 0; i < w_.ports.size(); i++) {
+        if (w_.ports[i].outside && w_.ports[i].host_interface.value != 0) {
+            const bool primary_in_use = std::ranges::any_of(
+                ledger_.sites(), [&](const Site& s) { return s.port == PortId{i}; });
+            uplinks_.push_back({{i},
+                                Uplink{{from_ms(w_.config.move.settle.count()), primary_in_use,
+                                        is_marker}}});
+        }
+    }
+}
+
+void SlowPath::on_host_changed(Nanos now) {
+    using Table = HostState::Table;
+    if (w_.host.generation(Table::addresses) != seen_addresses_) {
+        seen_addresses_ = w_.host.generation(Table::addresses);
+        for (PortUplink& u : uplinks_) {
+            const IfIndex interface = w_.ports[u.port.value].host_interface;
+            apply(u.port, u.uplink.observe(w_.host.addresses(interface), now), now);
+        }
+    }
+    if (w_.host.generation(Table::routes) != seen_routes_ ||
+        w_.host.generation(Table::links) != seen_links_) {
+        seen_routes_ = w_.host.generation(Table::routes);
+        seen_links_ = w_.host.generation(Table::links);
+        keeper_.on_routes_changed();
+    }
+}
+
+void SlowPath::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours) {
+    for (const NeighbourKey& neighbour : neighbours) {
+        keeper_.on_neighbour_changed(neighbour);
+    }
+}
+
+void SlowPath::apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now) {
+    for (const UplinkEffect& effect : effects) {
+        std::visit(Overloaded{
+                       [&](const AddressGained& e) { address_gained(port, e.address); },
+                       [&](const AddressMoved& e) { address_moved(port, e.from, e.to, now); },
+                       [&](const AddressLost& e) {
+                           if (is_followed(e.address)) {
+                               mover_.lose_local(e.address, Trigger::netlink, now);
+                           }
+                       },
+                       [&](const AddressReturned& e) { mover_.return_local(e.address, now); },
+                       [&](const PrimaryChanged& e) {
+                           if (e.address) {
+                               primary_changed(port, *e.address);
+                           }
+                       },
+                   },
+                   effect);
+    }
+}
+
+/// In advance, while all is well: when the address goes, its sockets must not notice.
+void SlowPath::address_gained(PortId port, Ipv4Addr address) {
+    if (ledger_.box_site(port) && shadows_.insert(address).second) {
+        w_.actions.keep_shadow(address);
+    }
+}
+
+/// What follows one address: the hosts and the box behind it, and the prefixes it marks.
+void SlowPath::address_moved(PortId, Ipv4Addr from, Ipv4Addr to, Nanos now) {
+    if (is_followed(from)) {
+        mover_.move_local(Ipv4Prefix::host(from), Ipv4Prefix::host(to), Trigger::netlink, now);
+    }
+    for (const Site& site : ledger_.sites()) {
+        if (site.way == Way::routed && site.wire && site.wire->contains(from) &&
+            !site.wire->contains(to)) {
+            const Ipv4Prefix next{to, site.wire->length()};
+            mover_.move_local(*site.wire, next, Trigger::netlink, now);
+        }
+    }
+}
+
+void SlowPath::primary_changed(PortId port, Ipv4Addr address) {
+    for (Site& site : ledger_.sites()) {
+        if (site.port == port && !site.wire) {
+            site.wire = Ipv4Prefix::host(address);
+        }
+    }
+}
+
+bool SlowPath::is_followed(Ipv4Addr address) const {
+    const Ipv4Prefix host = Ipv4Prefix::host(address);
+    return std::ranges::any_of(ledger_.sites(),
+                               [&](const Site& s) { return s.wire == host; }) ||
+           !ledger_.locals_active_in(host).empty();
+}
+
+std::optional<Refusal> SlowPath::refuse(Ipv4Prefix from, Ipv4Prefix to) const {
+    if (from.length() != to.length()) {
+        return Refusal{"move " + from.to_text() + " " + to.to_text() + ": lengths differ",
+                       "give two addresses, or two prefixes of the same length"};
+    }
+    const bool site = std::ranges::any_of(ledger_.sites(),
+                                          [&](const Site& s) { return s.wire == from; });
+    if (!site && !(from.is_host() && is_followed(from.address()))) {
+        std::string known;
+        for (const Site& s : ledger_.sites()) {
+            known += s.wire ? (known.empty() ? "" : ", ") + s.wire->to_text() : "";
+        }
+        return Refusal{from.to_text() + " stands for none of our hosts on the wire",
+                       "name one of: " + (known.empty() ? "(no address at the moment)" : known)};
+    }
+    if (from == to) {
+        return Refusal{from.to_text() + " is where it is already", "name another address"};
+    }
+    if (!to.address().is_host_unicast()) {
+        return Refusal{to.to_text() + " is not an address that a host can have",
+                       "name a unicast address outside 0/8, 127/8, 169.254/16 and 224/3"};
+    }
+    for (const Site& s : ledger_.sites()) {
+        if (s.wire && s.wire != from && s.wire->overlaps(to)) {
+            return Refusal{to.to_text() + " overlaps " + s.wire->to_text() +
+                               ", which stands for other hosts on the wire",
+                           "move those first, or name another address"};
+        }
+    }
+    for (const GatewayPort& port : w_.ports) {
+        for (const AddressInfo& a : w_.host.addresses(port.host_interface)) {
+            if (!port.outside && to.contains(a.address)) {
+                return Refusal{to.to_text() + " holds " + a.address.to_text() +
+                                   ", an address of the inside port " + port.name,
+                               "name an address of the outside network"};
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now) {
+    if (auto refusal = refuse(from, to)) {
+        return *refusal;
+    }
+    for (PortUplink& u : uplinks_) {
+        u.uplink.forget(from.address());
+    }
+    return mover_.move_local(from, to, Trigger::control, now);
+}
+
+void SlowPath::finish_turn(Nanos now) {
+    // Order matters where both are true: a peer's new address is known before its packets are
+    // looked at again.
+    const bool moved = reception_.take_peer_moved();
+    if (const bool usable = keeper_.take_usable(); moved || usable) {
+        reception_.retry_held(now);
+    }
+    mover_.finish_turn(now);
+    if (now < next_tick_) {
+        return;
+    }
+    next_tick_ = now + tick_every;
+    for (PortUplink& u : uplinks_) {
+        if (const auto due = u.uplink.next_deadline(); due && *due <= now) {
+            apply(u.port, u.uplink.tick(now), now);
+        }
+    }
+    announcer_.tick(now);
+    mover_.tick(now);
+    keeper_.tick(now);
+    reception_.tick(now);
+    if (now >= next_look_) {
+        next_look_ = now + look_around_every;
+        look_after_shadows();
+        // Workers use neighbours without Linux seeing it: have it confirm them now and then.
+        for (const NeighbourKey& neighbour : keeper_.neighbours_in_use()) {
+            w_.actions.resolve(neighbour);
+        }
+    }
+}
+
+/// A shadow goes when its address is on no interface of ours and no flow uses it.
+void SlowPath::look_after_shadows() {
+    std::set<Ipv4Addr> wanted;
+    for (const PortUplink& u : uplinks_) {
+        for (const AddressInfo& a : w_.host.addresses(w_.ports[u.port.value].host_interface)) {
+            wanted.insert(a.address);
+        }
+        for (const Ipv4Addr lost : u.uplink.lost()) {
+            wanted.insert(lost);
+        }
+    }
+    for (const LocalId id : ledger_.locals()) {
+        wanted.insert(ledger_.at(id).host);
+    }
+    std::erase_if(shadows_, [&](Ipv4Addr shadow) {
+        if (wanted.contains(shadow)) {
+            return false;
+        }
+        w_.actions.drop_shadow(shadow);
+        return true;
+    });
+}
+
+void SlowPath::shut_down() {
+    for (const Ipv4Addr shadow : shadows_) {
+        w_.actions.drop_shadow(shadow);
+    }
+    shadows_.clear();
+    reception_.release_all();
+}
+
+const Uplink* SlowPath::uplink(PortId port) const {
+    const auto found = std::ranges::find(uplinks_, port, &PortUplink::port);
+    return found == uplinks_.end() ? nullptr : &found->uplink;
+}
+
+} // namespace sacip

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// SlowPath: the office where everything that is not a plain packet of a known flow ends up.
+//
+// It owns the books (ledger, paths, moves) and is their only writer. Each turn of its loop it is
+// shown what came: punted packets, packets from Linux, changes of Linux's own state, the time.
+// Everything is decided here, from states; what has to be done outside goes through PacketIo and
+// HostActions. One thread, no I/O, no clock of its own: the whole of it runs in a unit test.
+#pragma once
+
+#include "sacip_core/reception.hpp"
+#include "sacip_core/uplink.hpp"
+
+#include <set>
+
+namespace sacip {
+
+/// Why an operator's wish was refused.
+struct Refusal {
+    std::string what;
+    std::string remedy;
+};
+
+class SlowPath {
+public:
+    struct World {
+        const Config& config;
+        const std::vector<GatewayPort>& ports;
+        const HostState& host;
+        FlowTable& flows;
+        PathTable& paths;
+        PacketIo& io;
+        HostActions& actions;
+        CoreCounters& counters;
+    };
+    explicit SlowPath(const World& world);
+
+    void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
+        reception_.on_punted(packet, port, reason, now);
+    }
+    void on_from_linux(OwnedPacket packet, PortId port, Nanos now) {
+        reception_.on_from_linux(packet, port, now);
+    }
+    /// HostState has changed, or is shown for the first time.
+    void on_host_changed(Nanos now);
+    /// These neighbours came, changed or went (HostState::take_changed_neighbours).
+    void on_neighbours_changed(const std::vector<NeighbourKey>& neighbours);
+    /// An operator's `sacipctl move`.
+    std::variant<MoveId, Refusal> request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now);
+    /// Ends a turn: looks held packets over if that may help, does what is due. `now` is later
+    /// than what the turn's other calls were given: it dates the flips.
+    void finish_turn(Nanos now);
+    /// Lets go of what was put into Linux. The end.
+    void shut_down();
+
+    const Ledger& ledger() const { return ledger_; }
+    const Mover& mover() const { return mover_; }
+    const Announcer& announcer() const { return announcer_; }
+    const Reception& reception() const { return reception_; }
+    const Uplink* uplink(PortId port) const;
+
+private:
+    struct PortUplink {
+        PortId port;
+        Uplink uplink;
+    };
+    void apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now);
+    void address_gained(PortId port, Ipv4Addr address);
+    void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
+    void primary_changed(PortId port, Ipv4Addr address);
+    bool is_followed(Ipv4Addr address) const;
+    std::optional<Refusal> refuse(Ipv4Prefix from, Ipv4Prefix to) const;
+    void look_after_shadows();
+
+    World w_;
+    Ledger ledger_;
+    AdjacencyResolver resolver_;
+    PathKeeper keeper_;
+    Announcer announcer_;
+    Mover mover_;
+    Reception reception_;
+    std::vector<PortUplink> uplinks_;
+    std::set<Ipv4Addr> shadows_;
+    uint64_t seen_addresses_{0}, seen_routes_{0}, seen_links_{0};
+    Nanos next_tick_{}, next_look_{};
+};
+
+} // namespace sacip

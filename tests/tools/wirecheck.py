@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Judge a capture made on the router between two gateways.
+
+What must hold, for packets between the roaming host's wire addresses and the far host:
+  active   only active addresses: between two moves exactly the one that is active then, and never
+           an address that no move named
+  notes    each move is announced by ICMP type 20, code 0, of exactly 8 bytes, from the old address,
+           carrying the new one, with a good checksum; and there are no others
+  length   every packet is as long on the wire as it was at the host: nothing is added
+  ttl      it was decremented once by the gateway (not for the gateway's own sockets)
+  sums     TCP and UDP checksums are in terms of the addresses the flow was set up with (peers of
+           the basic protocol), taken from the far host's own report of its sockets
+
+usage: wirecheck.py --router R.pcap --host H.pcap --timeline FILE --peer ADDRESS
+                    [--server-report FILE] [--first ADDRESS] [--own-sockets] [--no-notes]
+Prints what it proved, or every kind of fault with its first examples, and exits 1.
+"""
+import argparse
+import collections
+import ipaddress
+import json
+import struct
+import sys
+
+GRACE = 0.15  # seconds after a move's end in which packets already on their way may still appear
+
+
+def packets(path):
+    """(time, IPv4 packet bytes) of a libpcap file with Ethernet frames."""
+    with open(path, "rb") as file:
+        data = file.read()
+    magic = data[:4]
+    order = "<" if magic in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    fraction = 1e-9 if magic in (b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d") else 1e-6
+    offset = 24
+    while offset + 16 <= len(data):
+        seconds, parts, kept, _ = struct.unpack_from(order + "IIII", data, offset)
+        offset += 16
+        frame = data[offset:offset + kept]
+        offset += kept
+        if len(frame) >= 34 and frame[12:14] == b"\x08\x00":
+            yield seconds + parts * fraction, frame[14:]
+
+
+class Packet:
+    def __init__(self, time, raw):
+        self.time = time
+        self.header = (raw[0] & 15) * 4
+        self.length, self.id = struct.unpack_from("!HH", raw, 2)
+        self.ttl, self.protocol = raw[8], raw[9]
+        self.source, self.target = raw[12:16], raw[16:20]
+        self.body = raw[self.header:self.length]
+
+    def fingerprint(self):
+        """What a gateway must not change: all but addresses, TTL and checksums."""
+        body = bytearray(self.body)
+        at = {6: 16, 17: 6}.get(self.protocol)
+        if at is not None and len(body) >= at + 2:
+            body[at:at + 2] = b"\0\0"
+        return self.protocol, self.id, hash(bytes(body))
+
+    def ports(self):
+        return struct.unpack_from("!HH", self.body) if self.protocol in (6, 17) else (0, 0)
+
+    def checksum_holds(self, source, target):
+        at = {6: 16, 17: 6}[self.protocol]
+        if self.protocol == 17 and self.body[6:8] == b"\0\0":
+            return True
+        pseudo = source + target + struct.pack("!BBH", 0, self.protocol, len(self.body))
+        body = self.body + (b"\0" if len(self.body) % 2 else b"")
+        return at < len(body) and int.from_bytes(pseudo + body, "big") % 0xFFFF == 0
+
+
+def read_timeline(path, first):
+    """Moves as (begin, end, old, new); addresses packed."""
+    moves = []
+    with open(path) as file:
+        for line in file:
+            begin, end, old, new = line.split()
+            moves.append((float(begin), float(end), packed(old), packed(new)))
+    actives = {packed(first)} if first else set()
+    for _, _, old, new in moves:
+        actives |= {old, new}
+    return moves, actives
+
+
+def packed(text):
+    return ipaddress.IPv4Address(text).packed
+
+
+def dotted(raw):
+    return str(ipaddress.IPv4Address(raw))
+
+
+class Faults:
+    def __init__(self):
+        self.found = collections.Counter()
+        self.examples = collections.defaultdict(list)
+
+    def add(self, kind, text):
+        self.found[kind] += 1
+        if len(self.examples[kind]) < 5:
+            self.examples[kind].append(text)
+
+
+def settled_address(moves, first, time):
+    """The only address that may be on the wire at this time, or None while a move is going on."""
+    current = first
+    for begin, end, old, new in moves:
+        if time < begin:
+            return old
+        if time < end + GRACE and time >= begin:
+            # The pause after a move is part of its line; judge its last part.
+            return new if time > end - 0.02 else None
+        current = new
+    return current
+
+
+def check_addresses(router, moves, actives, first, peer, faults):
+    data = 0
+    for packet in router:
+        if peer not in (packet.source, packet.target) or is_note(packet):
+            continue
+        data += 1
+        ours = packet.target if packet.source == peer else packet.source
+        if ours not in actives:
+            faults.add("address that was never active", f"{dotted(packet.source)} > {dotted(packet.target)}")
+            continue
+        expected = settled_address(moves, first, packet.time)
+        if expected is not None and ours != expected:
+            faults.add("address that is not the active one",
+                       f"{packet.time:.3f} {dotted(packet.source)} > {dotted(packet.target)}, active {dotted(expected)}")
+    return data
+
+
+def is_note(packet):
+    return packet.protocol == 1 and len(packet.body) >= 1 and packet.body[0] == 20
+
+
+def check_notes(router, moves, faults):
+    announced = collections.Counter()
+    named = {(old, new) for _, _, old, new in moves}
+    for packet in filter(is_note, router):
+        what = f"{dotted(packet.source)} > {dotted(packet.target)} {packet.body.hex()}"
+        if len(packet.body) != 8 or packet.length != packet.header + 8:
+            faults.add("notification is not 8 bytes", what)
+        elif packet.body[1] != 0:
+            faults.add("notification code is not 0", what)
+        elif int.from_bytes(packet.body, "big") % 0xFFFF != 0:
+            faults.add("notification checksum", what)
+        elif (packet.source, packet.body[4:8]) not in named:
+            faults.add("notification of a move nobody made", what)
+        for number, (begin, end, old, new) in enumerate(moves):
+            if begin <= packet.time <= end + 1 and packet.source == old and packet.body[4:8] == new:
+                announced[number] += 1
+                break
+    for number, (begin, _, old, new) in enumerate(moves):
+        if announced[number] == 0:
+            faults.add("move without notification", f"move {number + 1} at {begin:.3f}: {dotted(old)} > {dotted(new)}")
+    return sum(announced.values())
+
+
+def check_lengths(router, host, peer, own_sockets, faults):
+    at_host = collections.defaultdict(list)
+    for packet in host:
+        at_host[(packet.source == peer,) + packet.fingerprint()].append(packet)
+    matched = missing = 0
+    for packet in router:
+        if is_note(packet) or peer not in (packet.source, packet.target):
+            continue
+        inbound = packet.source == peer
+        twins = at_host.get((inbound,) + packet.fingerprint())
+        if not twins:
+            missing += 1
+            continue
+        matched += 1
+        if all(twin.length != packet.length for twin in twins):
+            faults.add("length changed", f"{packet.length} on the wire, {twins[0].length} at the host")
+        if not inbound and not own_sockets and all(twin.ttl != packet.ttl + 1 for twin in twins):
+            faults.add("TTL", f"{packet.ttl} on the wire, {twins[0].ttl} at the host")
+    return matched, missing
+
+
+def check_sums(router, report, peer, faults):
+    """Each checksum must hold for the flow's original addresses."""
+    originals = {}
+    numbers = {"tcp": 6, "udp": 17}
+    for flow in report["flows"]:
+        if flow["kind"] in numbers:
+            address, port = flow["remote"].split(":")
+            originals[(numbers[flow["kind"]], int(port))] = packed(address)
+    checked = 0
+    for packet in router:
+        if packet.protocol not in (6, 17) or peer not in (packet.source, packet.target):
+            continue
+        outbound = packet.target == peer
+        original = originals.get((packet.protocol, packet.ports()[0 if outbound else 1]))
+        if original is None:
+            continue
+        checked += 1
+        ends = (original, peer) if outbound else (peer, original)
+        if not packet.checksum_holds(*ends):
+            faults.add("checksum is not in terms of the originals",
+                       f"{dotted(packet.source)} > {dotted(packet.target)} original {dotted(original)}")
+    return checked
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--router", required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--timeline", required=True)
+    parser.add_argument("--peer", required=True)
+    parser.add_argument("--server-report")
+    parser.add_argument("--first", help="active address before the first move")
+    parser.add_argument("--own-sockets", action="store_true", help="the host is the gateway itself")
+    parser.add_argument("--no-notes", action="store_true", help="no notifications are expected")
+    options = parser.parse_args()
+
+    peer = packed(options.peer)
+    router = [Packet(*item) for item in packets(options.router)]
+    host = [Packet(*item) for item in packets(options.host)]
+    moves, actives = read_timeline(options.timeline, options.first)
+    first = packed(options.first) if options.first else (moves[0][2] if moves else None)
+    faults = Faults()
+
+    data = check_addresses(router, moves, actives, first, peer, faults)
+    notes = 0 if options.no_notes else check_notes(router, moves, faults)
+    matched, missing = check_lengths(router, host, peer, options.own_sockets, faults)
+    sums = 0
+    if options.server_report:
+        with open(options.server_report) as file:
+            sums = check_sums(router, json.load(file), peer, faults)
+    if data == 0 or matched == 0:
+        faults.add("nothing to judge", f"{data} packets captured, {matched} found at the host")
+    if missing > max(20, data // 100):
+        faults.add("packets that the host never saw or sent", f"{missing} of {data}")
+
+    print(f"  wire: {data} packets, {len(moves)} moves, {notes} notifications of 8 bytes; "
+          f"{matched} lengths equal the host's; {sums} checksums in terms of the originals")
+    for kind, count in faults.found.items():
+        print(f"  wire: FAULT {kind}: {count}")
+        for example in faults.examples[kind]:
+            print(f"    {example}")
+    return 1 if faults.found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

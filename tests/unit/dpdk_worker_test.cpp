@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Worker, ports, rings and PacketIo together, on rings instead of network cards.
+//
+//   test -> io.transmit(a) -> [net_ring0] -> worker -> verdict -> [net_ring1] -> worker or nobody
+//                                                   \-> PuntRings -> test
+//
+// What a net_ring device is sent it receives. The pipeline is a stub, linked instead of the real
+// one: a frame's first byte says what becomes of it, its second the port or the reason.
+// Built with eal_main.cpp and EAL_TEST_OPTIONS "--vdev net_ring0 --vdev net_ring1".
+#include "app/dpdk/device_packet_io.hpp"
+#include "app/dpdk/eal.hpp"
+#include "app/dpdk/worker.hpp"
+#include "sacip_core/pipeline.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <iostream>
+#include <thread>
+
+namespace sacip {
+
+constexpr std::byte forward_frame{'f'};
+constexpr std::byte punt_frame{'p'};
+constexpr std::byte drop_frame{'d'};
+
+void Pipeline::process(std::span<const Frame> frames, const ParseContext&, Tick,
+                       std::span<Verdict> verdicts) {
+    for (size_t i = 0; i < frames.size(); i++) {
+        std::byte* const data = frames[i].data;
+        if (data[0] == forward_frame) {
+            verdicts[i] = Verdict::forward(PortId{static_cast<uint8_t>(data[1])});
+            data[0] = drop_frame; // when it comes back from the other ring
+            data[1] = static_cast<std::byte>(DropReason::no_route);
+        } else if (data[0] == punt_frame) {
+            verdicts[i] = Verdict::punt(static_cast<PuntReason>(data[1]));
+            verdicts[i].port = PortId{9};
+        } else {
+            verdicts[i] = Verdict::drop(static_cast<DropReason>(data[1]));
+        }
+    }
+}
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr PortId a{0};
+constexpr PortId b{1};
+constexpr uint32_t frame_bytes = 100;
+
+template <typename T>
+T take(std::variant<T, std::string> made) {
+    if (const auto* error = std::get_if<std::string>(&made)) {
+        ADD_FAILURE() << *error;
+        return nullptr;
+    }
+    return std::move(std::get<0>(made));
+}
+
+/// Devices last for the process: ring devices can't be opened twice.
+struct Devices {
+    std::unique_ptr<Port> port_a{take(Port::open({a, "lan", "net_ring0", 1, 0}))};
+    std::unique_ptr<Port> port_b{take(Port::open({b, "wan", "net_ring1", 1, 0}))};
+    std::unique_ptr<PacketPool> pool{take(PacketPool::create("ports", 12'000))};
+    Devices() {
+        EXPECT_EQ(port_a->start(*pool), std::nullopt);
+        EXPECT_EQ(port_b->start(*pool), std::nullopt);
+    }
+};
+
+class WorkerTest : public testing::Test {
+protected:
+    static void SetUpTestSuite() { devices_ = std::make_unique<Devices>(); }
+    static void TearDownTestSuite() { devices_.reset(); }
+
+    /// `both`: the worker also serves port b.
+    void begin(bool both) {
+        std::vector<Port*> ports{devices_->port_a.get(), devices_->port_b.get()};
+        const std::vector<ParseContext> contexts(2);
+        io_ = std::make_unique<DevicePacketIo>(DevicePacketIo::Params{
+            ports, {nullptr, nullptr}, devices_->pool.get(), 1, &slow_counters_});
+        Worker::Params params;
+        params.lcore = 1;
+        params.queues = share_queues(std::span{ports}.first(both ? 2 : 1), contexts, 1)[0];
+        params.ports = ports;
+        params.pipeline = &pipeline_;
+        params.punts = punts_.get();
+        params.grace = grace_.get();
+        params.counters = &counters_;
+        worker_ = std::make_unique<Worker>(std::move(params));
+        ASSERT_EQ(worker_->launch(), std::nullopt);
+    }
+    void TearDown() override {
+        if (worker_) {
+            worker_->stop();
+        }
+        EXPECT_TRUE(counters_.balanced());
+        // Empty what is left in the rings of b.
+        begin_draining();
+    }
+    void begin_draining() {
+        CoreCounters counters;
+        std::vector<Port*> ports{devices_->port_a.get(), devices_->port_b.get()};
+        const std::vector<ParseContext> contexts(2);
+        Worker::Params params;
+        params.lcore = 1;
+        params.queues = share_queues(ports, contexts, 1)[0];
+        params.ports = ports;
+        params.pipeline = &pipeline_;
+        params.punts = punts_.get();
+        params.grace = grace_.get();
+        params.counters = &counters;
+        Worker drain{std::move(params)};
+        ASSERT_EQ(drain.launch(), std::nullopt);
+        std::this_thread::sleep_for(20ms);
+        drain.stop();
+        punts_.reset();
+        EXPECT_EQ(devices_->pool->use().in_use, 0U) << "every packet went back to its pool";
+    }
+
+    void send(std::byte what, uint8_t detail, uint32_t length = frame_bytes) {
+        OwnedPacket packet = io_->allocate(length);
+        ASSERT_NE(packet.owner, nullptr);
+        std::memset(packet.frame.data, 0, length);
+        packet.frame.data[0] = what;
+        packet.frame.data[1] = std::byte{detail};
+        ASSERT_TRUE(io_->transmit(a, packet));
+    }
+    /// Until so many have come in, and each has left by one of the doors.
+    void wait_for(uint64_t received) {
+        const auto settled = [&] {
+            return counters_.received.get() >= received && counters_.balanced();
+        };
+        for (int turn = 0; turn < 2000 && !settled(); turn++) {
+            std::this_thread::sleep_for(1ms);
+        }
+        ASSERT_EQ(counters_.received.get(), received);
+    }
+    uint64_t dropped(DropReason why) const {
+        return counters_.dropped[static_cast<size_t>(why)].get();
+    }
+
+    static std::unique_ptr<Devices> devices_;
+    std::unique_ptr<GracePeriod> grace_{take(GracePeriod::create(1))};
+    std::unique_ptr<FlowTable> flows_{take(FlowTable::create(16, *grace_))};
+    std::unique_ptr<PathTable> paths_{take(PathTable::create(16, *grace_))};
+    std::unique_ptr<PuntRings> punts_{take(PuntRings::create())};
+    CoreCounters counters_;
+    CoreCounters slow_counters_;
+    Pipeline pipeline_{*flows_, *paths_, counters_};
+    std::unique_ptr<DevicePacketIo> io_;
+    std::unique_ptr<Worker> worker_;
+};
+std::unique_ptr<Devices> WorkerTest::devices_;
+
+TEST_F(WorkerTest, ForwardedFramesArriveAndAreCounted) {
+    begin(true);
+    constexpr unsigned count = 500;
+    for (unsigned i = 0; i < count; i++) {
+        send(forward_frame, b.value);
+    }
+    wait_for(2 * count); // once on a, once on b
+    worker_->stop();
+    EXPECT_EQ(counters_.forwarded.get(), count);
+    EXPECT_EQ(dropped(DropReason::no_route), count);
+    EXPECT_EQ(counters_.ports[0].rx_packets.get(), count);
+    EXPECT_EQ(counters_.ports[0].rx_bytes.get(), count * frame_bytes);
+    EXPECT_EQ(counters_.ports[1].tx_packets.get(), count);
+    EXPECT_EQ(counters_.ports[1].tx_bytes.get(), count * frame_bytes);
+    EXPECT_EQ(counters_.ports[1].rx_bytes.get(), count * frame_bytes);
+    EXPECT_EQ(slow_counters_.ports[0].tx_packets.get(), count);
+    EXPECT_GT(counters_.busy_cycles.get(), 0U);
+    EXPECT_GT(counters_.loops.get(), 0U);
+}
+
+TEST_F(WorkerTest, PuntedFramesCarryTheirPortsAndReason) {
+    begin(false);
+    send(punt_frame, static_cast<uint8_t>(PuntReason::first_packet));
+    send(punt_frame, static_cast<uint8_t>(PuntReason::to_box));
+    send(punt_frame, static_cast<uint8_t>(PuntReason::notification));
+    wait_for(3);
+    std::array<Punted, 8> got;
+    ASSERT_EQ(punts_->receive(got), 3U);
+    EXPECT_EQ(got[0].reason, PuntReason::notification) << "has a ring of its own";
+    EXPECT_EQ(got[1].reason, PuntReason::first_packet);
+    EXPECT_EQ(got[2].reason, PuntReason::to_box);
+    EXPECT_EQ(got[2].port, a);
+    EXPECT_EQ(got[2].to, PortId{9});
+    EXPECT_EQ(got[2].packet.frame.length, frame_bytes);
+    EXPECT_EQ(got[2].packet.frame.data[0], punt_frame);
+    for (unsigned i = 0; i < 3; i++) {
+        io_->release(got[i].packet);
+    }
+    EXPECT_EQ(punts_->receive(got), 0U);
+}
+
+TEST_F(WorkerTest, FloodOfPuntsIsDroppedByNameAndSparesNotifications) {
+    begin(false);
+    constexpr unsigned count = 3000;
+    for (unsigned i = 0; i < count; i++) {
+        send(punt_frame, static_cast<uint8_t>(PuntReason::first_packet));
+        if (i % 500 == 499) {
+            wait_for(i + 1); // the device's ring is shorter than ours
+        }
+    }
+    send(punt_frame, static_cast<uint8_t>(PuntReason::notification));
+    wait_for(count + 1);
+    worker_->stop();
+    EXPECT_EQ(dropped(DropReason::punt_ring_full), count - 2048);
+    EXPECT_EQ(counters_.punted_total(), 2048U + 1);
+    std::array<Punted, 1> got;
+    ASSERT_EQ(punts_->receive(got), 1U);
+    EXPECT_EQ(got[0].reason, PuntReason::notification);
+    io_->release(got[0].packet);
+}
+
+TEST_F(WorkerTest, WhatTheDeviceDoesNotTakeIsDroppedByName) {
+    begin(false); // nobody empties b
+    constexpr unsigned count = 3000;
+    for (unsigned i = 0; i < count; i++) {
+        send(forward_frame, b.value);
+        if (i % 500 == 499) {
+            wait_for(i + 1);
+        }
+    }
+    worker_->stop();
+    EXPECT_GT(dropped(DropReason::tx_full), 0U);
+    EXPECT_EQ(counters_.forwarded.get() + dropped(DropReason::tx_full), count);
+    EXPECT_EQ(counters_.ports[1].tx_packets.get(), counters_.forwarded.get());
+    EXPECT_EQ(counters_.ports[1].tx_bytes.get(), counters_.forwarded.get() * frame_bytes);
+}
+
+TEST_F(WorkerTest, ForwardToAPortThatIsNotThereIsADrop) {
+    begin(false);
+    send(forward_frame, 7);
+    wait_for(1);
+    worker_->stop();
+    EXPECT_EQ(dropped(DropReason::no_route), 1U);
+}
+
+TEST_F(WorkerTest, SleepingWorkerWakesSoonAndDelaysNoGracePeriod) {
+    begin(false);
+    std::this_thread::sleep_for(300ms);
+    EXPECT_GT(counters_.idle_cycles.get(), counters_.busy_cycles.get());
+    const auto before = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20; i++) {
+        grace_->wait();
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - before, 500ms);
+    const auto sent = std::chrono::steady_clock::now();
+    send(drop_frame, static_cast<uint8_t>(DropReason::frame_runt));
+    while (counters_.received.get() == 0 && std::chrono::steady_clock::now() - sent < 1s) {
+        std::this_thread::yield();
+    }
+    const auto delay = std::chrono::steady_clock::now() - sent;
+    // A millisecond, had we the machine for ourselves.
+    EXPECT_LT(delay, 100ms);
+    RecordProperty("wake_us", static_cast<int>(delay / 1us));
+    std::cout << "woke after " << delay / 1us << " us\n";
+}
+
+TEST_F(WorkerTest, ShortFramesOfTheSlowPathArePadded) {
+    begin(false);
+    send(punt_frame, static_cast<uint8_t>(PuntReason::not_ip), 42);
+    wait_for(1);
+    std::array<Punted, 1> got;
+    ASSERT_EQ(punts_->receive(got), 1U);
+    EXPECT_EQ(got[0].packet.frame.length, 60U);
+    io_->release(got[0].packet);
+}
+
+TEST_F(WorkerTest, AllocateRefusesWhatNoBufferHolds) {
+    begin(false);
+    EXPECT_EQ(io_->allocate(PacketPool::max_frame_bytes + 1).owner, nullptr);
+    const OwnedPacket packet = io_->allocate(PacketPool::max_frame_bytes);
+    ASSERT_NE(packet.owner, nullptr);
+    io_->release(packet);
+    const OwnedPacket lost = io_->allocate(60);
+    EXPECT_FALSE(io_->to_linux(a, lost)) << "there is no host interface";
+    EXPECT_FALSE(io_->transmit(PortId{5}, io_->allocate(60)));
+}
+
+TEST_F(WorkerTest, UnknownDeviceIsRefusedWithTheOnesThereAre) {
+    begin(false);
+    const auto made = Port::open({a, "lan", "net_nothing", 1, 0});
+    const auto* error = std::get_if<std::string>(&made);
+    ASSERT_NE(error, nullptr);
+    EXPECT_EQ(*error, "port lan: there is no device 'net_nothing'; DPDK has: net_ring0, net_ring1");
+}
+
+} // namespace
+} // namespace sacip

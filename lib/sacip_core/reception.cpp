@@ -538,7 +538,9 @@ void Reception::on_notification(Guest& guest) {
         return;
     }
     const auto& message = std::get<BasicNotification>(decoded);
-    if (r_.mover.is_repetition(message.old_address, message.new_address)) {
+    auto bindings = r_.ledger.remotes_active_at(message.old_address);
+    std::erase_if(bindings, [&](RemoteId id) { return !r_.ledger.at(id).basic_peer; });
+    if (bindings.empty() && r_.mover.is_repetition(message.old_address, message.new_address)) {
         consume(guest);
         return;
     }
@@ -546,8 +548,6 @@ void Reception::on_notification(Guest& guest) {
         drop(guest, why);
         return;
     }
-    auto bindings = r_.ledger.remotes_active_at(message.old_address);
-    std::erase_if(bindings, [&](RemoteId id) { return !r_.ledger.at(id).basic_peer; });
     if (bindings.empty()) {
         drop(guest, DropReason::notification_unbound);
         return;

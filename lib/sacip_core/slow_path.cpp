@@ -153,9 +153,13 @@ std::optional<Refusal> SlowPath::refuse(Ipv4Prefix from, Ipv4Prefix to) const {
                            "move those first, or name another address"};
         }
     }
+    // A site of routed hosts has an inside port in its own prefix, and may move back there.
+    const bool home = std::ranges::any_of(ledger_.sites(), [&](const Site& s) {
+        return s.wire == from && s.way == Way::routed && s.inside == to;
+    });
     for (const GatewayPort& port : w_.ports) {
         for (const AddressInfo& a : w_.host.addresses(port.host_interface)) {
-            if (!port.outside && to.contains(a.address)) {
+            if (!port.outside && !home && to.contains(a.address)) {
                 return Refusal{to.to_text() + " holds " + a.address.to_text() +
                                    ", an address of the inside port " + port.name,
                                "name an address of the outside network"};

@@ -71,6 +71,7 @@ need_root_and_tools() {
 clean_up() {
     local status=$? pid ns
     trap - EXIT INT TERM HUP
+    [ $status = 0 ] || save_state
     [ $status = 0 ] && [ $story_failed = 1 ] && status=1
     for pid in "${!child[@]}" "${gateway_pid[@]}"; do
         kill -TERM "$pid" 2>/dev/null
@@ -97,6 +98,16 @@ clean_up() {
         fi
     fi
     exit $status
+}
+
+# What the gateways say of themselves, before they are ended.
+save_state() {
+    local side what
+    for side in "${!gateway_pid[@]}"; do
+        for what in status bindings paths moves drops; do
+            timeout 2 "$SACIPCTL" -s "$T/$side.sock" $what >"$T/$side.$what" 2>&1
+        done
+    done
 }
 
 show_logs() {

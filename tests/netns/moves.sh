@@ -68,7 +68,7 @@ move_prefix_by_sacipctl() { ctl a move "$1.0/24" "$2.0/24" >"$T/move.out"; }
 
 # ---------------------------------------------------------------- DHCP
 # One server with a static lease for wan0 that is changed and re-read: the client's next renewal
-# (T1 is 1 s) is refused, and it asks anew, as when a provider renumbers.
+# (after 1 s) is refused, and it asks anew, as when a provider renumbers.
 
 dhcp_address() { # what the server is to give next
     local mac
@@ -88,7 +88,7 @@ start_dhcp() {
     dhcp_address "$first"
     spawn r dnsmasq dnsmasq -d -p 0 --conf-file=/dev/null -i toa --bind-interfaces --dhcp-authoritative \
         --no-ping --dhcp-leasefile="$T/leases" --dhcp-hostsfile="$T/dhcp.hosts" --user=root \
-        "${ranges[@]}" --dhcp-option=6 --dhcp-option=51,120 --dhcp-option=58,1 --dhcp-option=59,60 \
+        "${ranges[@]}" --dhcp-option=6 \
         --dhcp-lease-max=10 >"$T/dnsmasq.log" 2>&1
     dnsmasq_pid=$!
     # dhclient's script rewrites resolv.conf: in this namespace it must be a copy.

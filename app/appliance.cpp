@@ -93,8 +93,7 @@ Appliance::Error Appliance::open_ports() {
         auto& interface = host_interfaces_.emplace_back();
         if (c.host_interface.kind != HostInterfaceKind::none) {
             if (auto e = take(HostInterface::create({kind_of(c.host_interface.kind),
-                                                     c.host_interface.name, port.mac(),
-                                                     port.mtu()},
+                                                     c.host_interface.name, port.mac(), port.mtu()},
                                                     *linux_pool_),
                               interface)) {
                 return "port " + c.name + ": " + *e;
@@ -124,9 +123,9 @@ Appliance::Error Appliance::set_up_linux() {
     }
     for (uint8_t i = 0; i < config_.ports.size(); i++) {
         const PortConfig& c = config_.ports[i];
-        const bool box = std::any_of(config_.hosts.begin(), config_.hosts.end(), [&](const auto& h) {
-            return h.is_box() && *h.outside_port() == c.name;
-        });
+        const bool box =
+            std::any_of(config_.hosts.begin(), config_.hosts.end(),
+                        [&](const auto& h) { return h.is_box() && *h.outside_port() == c.name; });
         if (host_interfaces_[i]) {
             if (auto e = linux_.set_up(gateway_ports_[i], i, c, box, warnings_)) {
                 return "port " + c.name + ": " + *e;
@@ -136,9 +135,8 @@ Appliance::Error Appliance::set_up_linux() {
     if (const auto refusal = monitor_.start(host_)) {
         return refusal->to_text();
     }
-    slow_path_ = std::make_unique<SlowPath>(SlowPath::World{config_, gateway_ports_, host_, *flows_,
-                                                            *paths_, *io_, linux_,
-                                                            *counters_.back()});
+    slow_path_ = std::make_unique<SlowPath>(SlowPath::World{
+        config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_, *counters_.back()});
     const Nanos now = Clock::now();
     slow_path_->on_host_changed(now);
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
@@ -146,22 +144,29 @@ Appliance::Error Appliance::set_up_linux() {
 }
 
 Appliance::Error Appliance::open_doors() {
-    view_ = std::make_unique<GatewayView>(GatewayView{config_, host_, *flows_, *paths_, *slow_path_,
-                                                      ports_, host_interfaces_, counters_, gauges_,
+    view_ = std::make_unique<GatewayView>(GatewayView{config_,
+                                                      host_,
+                                                      *flows_,
+                                                      *paths_,
+                                                      *slow_path_,
+                                                      ports_,
+                                                      host_interfaces_,
+                                                      counters_,
+                                                      gauges_,
                                                       {pool_.get(), linux_pool_.get()}});
-    auto control = control::Server::open(
-        config_.gateway.control_socket,
-        [this](const std::string& command, const nlohmann::json& args) {
-            return view_->answer(command, args, Clock::now());
-        });
+    auto control =
+        control::Server::open(config_.gateway.control_socket,
+                              [this](const std::string& command, const nlohmann::json& args) {
+                                  return view_->answer(command, args, Clock::now());
+                              });
     if (!control.server) {
         return control.error;
     }
     control_ = std::move(control.server);
     if (const auto& where = config_.gateway.metrics) {
-        auto metrics = metrics::Exposer::open(where->address.to_text() + ':' +
-                                                  std::to_string(where->port),
-                                              [view = view_.get()] { return view->samples(); });
+        auto metrics =
+            metrics::Exposer::open(where->address.to_text() + ':' + std::to_string(where->port),
+                                   [view = view_.get()] { return view->samples(); });
         if (!metrics.exposer) {
             return metrics.error;
         }
@@ -175,16 +180,22 @@ Appliance::Error Appliance::start_workers() {
     std::vector<ParseContext> contexts;
     for (size_t i = 0; i < ports_.size(); i++) {
         ports.push_back(ports_[i].get());
-        contexts.push_back({gateway_ports_[i].mac, config_.protocol.icmp_type,
-                            gateway_ports_[i].outside});
+        contexts.push_back(
+            {gateway_ports_[i].mac, config_.protocol.icmp_type, gateway_ports_[i].outside});
     }
     const auto shares = share_queues(ports, contexts, static_cast<unsigned>(lcores_.size()));
     for (uint8_t i = 0; i < lcores_.size(); i++) {
         pipelines_.push_back(std::make_unique<Pipeline>(*flows_, *paths_, *counters_[i]));
-        workers_.push_back(std::make_unique<Worker>(
-            Worker::Params{{i}, lcores_[i], config_.cores.idle == IdlePolicy::adaptive, shares[i],
-                           ports, pipelines_.back().get(), punts_.get(), grace_.get(),
-                           counters_[i].get()}));
+        workers_.push_back(
+            std::make_unique<Worker>(Worker::Params{{i},
+                                                    lcores_[i],
+                                                    config_.cores.idle == IdlePolicy::adaptive,
+                                                    shares[i],
+                                                    ports,
+                                                    pipelines_.back().get(),
+                                                    punts_.get(),
+                                                    grace_.get(),
+                                                    counters_[i].get()}));
         if (auto e = workers_.back()->launch()) {
             return e;
         }

@@ -57,8 +57,9 @@ json move_json(const MoveRecord& m, Nanos now) {
                 {"flows", m.flows},
                 {"notifications", m.notifications},
                 {"started", rfc3339(now - m.event)}};
-    out["event_to_flip_us"] =
-        m.flipped ? json(static_cast<double>((*m.flipped - m.event).value) / 1000.0) : json(nullptr);
+    out["event_to_flip_us"] = m.flipped
+                                  ? json(static_cast<double>((*m.flipped - m.event).value) / 1000.0)
+                                  : json(nullptr);
     return out;
 }
 
@@ -157,21 +158,21 @@ json GatewayView::port_list() const {
         const Uplink* uplink = slow_path.uplink({static_cast<uint8_t>(i)});
         const auto primary = uplink != nullptr ? uplink->primary() : std::nullopt;
         const auto by = [](bool hardware) { return hardware ? "hardware" : "software"; };
-        out.push_back({{"name", c.name},
-                       {"device", c.device},
-                       {"role", c.role == PortRole::inside ? "inside" : "outside"},
-                       {"mac", p.mac().to_text()},
-                       {"link", p.link_up()},
-                       {"rx_packets", rx},
-                       {"rx_bytes", rx_bytes},
-                       {"tx_packets", tx},
-                       {"tx_bytes", tx_bytes},
-                       {"rx_missed", p.missed()},
-                       {"host_interface", interface},
-                       {"uplink", primary ? json(primary->to_text()) : json(nullptr)},
-                       {"offload",
-                        {{"ipv4", by(p.offloads().in_use.tx_ipv4)},
-                         {"l4", by(p.offloads().in_use.tx_l4)}}}});
+        out.push_back(
+            {{"name", c.name},
+             {"device", c.device},
+             {"role", c.role == PortRole::inside ? "inside" : "outside"},
+             {"mac", p.mac().to_text()},
+             {"link", p.link_up()},
+             {"rx_packets", rx},
+             {"rx_bytes", rx_bytes},
+             {"tx_packets", tx},
+             {"tx_bytes", tx_bytes},
+             {"rx_missed", p.missed()},
+             {"host_interface", interface},
+             {"uplink", primary ? json(primary->to_text()) : json(nullptr)},
+             {"offload",
+              {{"ipv4", by(p.offloads().in_use.tx_ipv4)}, {"l4", by(p.offloads().in_use.tx_l4)}}}});
     }
     return {{"ports", out}};
 }
@@ -195,8 +196,7 @@ json GatewayView::flow_list(const json& args, Nanos now) const {
             truncated = true;
             break;
         }
-        const auto idle =
-            static_cast<int32_t>(to_tick(now).value - flow->last_seen.value);
+        const auto idle = static_cast<int32_t>(to_tick(now).value - flow->last_seen.value);
         out.push_back({{"proto", proto_text(flow->key.proto)},
                        {"host", endpoint(flow->key.host, flow->key.host_port)},
                        {"remote", endpoint(flow->key.remote, flow->key.remote_port)},

@@ -88,7 +88,8 @@ std::vector<Sample> GatewayView::samples() const {
     const uint64_t forwarded = total(&CoreCounters::forwarded);
     const uint64_t rewritten = total(&CoreCounters::rewritten);
     s.counter("packets_rewritten_total", "Packets forwarded by a path", rewritten);
-    s.counter("packets_passed_total", "Packets forwarded as they came", forwarded > rewritten ? forwarded - rewritten : 0);
+    s.counter("packets_passed_total", "Packets forwarded as they came",
+              forwarded > rewritten ? forwarded - rewritten : 0);
     for (size_t reason = 1; reason < drop_reason_count; reason++) {
         uint64_t packets = 0;
         for (const auto& core : cores) {

@@ -19,9 +19,7 @@ bool failed(const netlink::Result& result) { return result && result->error != E
 
 } // namespace
 
-std::optional<std::string> LinuxSide::open() {
-    return said(requests_.open());
-}
+std::optional<std::string> LinuxSide::open() { return said(requests_.open()); }
 
 std::optional<std::string> LinuxSide::set_up(GatewayPort& port, uint8_t number,
                                              const PortConfig& config, bool box,
@@ -87,9 +85,7 @@ void LinuxSide::resolve(NeighbourKey neighbour) {
     requests_.ask_neighbour(neighbour.interface, neighbour.address);
 }
 
-void LinuxSide::keep_shadow(Ipv4Addr address) {
-    requests_.add_address({loopback_, address, 32});
-}
+void LinuxSide::keep_shadow(Ipv4Addr address) { requests_.add_address({loopback_, address, 32}); }
 
 void LinuxSide::drop_shadow(Ipv4Addr address) {
     requests_.delete_address({loopback_, address, 32});

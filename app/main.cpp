@@ -21,7 +21,8 @@ void on_signal(int) { stop = true; }
 constexpr const char* usage =
     "usage: sacip-gw EAL-OPTIONS -- --config FILE [--check]\n"
     "\n"
-    "  EAL-OPTIONS    as for dpdk-testpmd: -l 0-1 or --lcores, -a PCI or --vdev, --file-prefix ...\n"
+    "  EAL-OPTIONS    as for dpdk-testpmd: -l 0-1 or --lcores, -a PCI or --vdev, --file-prefix "
+    "...\n"
     "                 the main lcore is the slow path, all others forward\n"
     "  --config FILE  the configuration (conf/sacip.example.yaml explains every key)\n"
     "  --check        read the configuration, say what is wrong with it, and end\n"
@@ -38,7 +39,8 @@ std::optional<int> read_options(int argc, char** argv, Options& out) {
     int at = 1;
     while (at < argc && std::string_view{argv[at]} != "--") {
         const std::string_view early{argv[at]};
-        if (early == "--version" || early == "--help" || early == "--check" || early == "--config") {
+        if (early == "--version" || early == "--help" || early == "--check" ||
+            early == "--config") {
             break; // without EAL options the "--" may be left out
         }
         at++;

@@ -20,9 +20,7 @@ constexpr mode_t socket_mode = 0660;
 constexpr mode_t directory_mode = 0755; // the socket's own mode decides who may connect
 constexpr int backlog = 64;
 
-std::string reason(int error) {
-    return std::strerror(error);
-}
+std::string reason(int error) { return std::strerror(error); }
 
 std::string directory_of(const std::string& path) {
     const auto slash = path.rfind('/');

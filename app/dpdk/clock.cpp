@@ -26,8 +26,6 @@ Nanos Clock::now() {
     return Nanos{static_cast<int64_t>(cycles / s.hz * nanos + cycles % s.hz * nanos / s.hz)};
 }
 
-uint64_t Clock::cycles_per_second() {
-    return scale().hz;
-}
+uint64_t Clock::cycles_per_second() { return scale().hz; }
 
 } // namespace sacip

@@ -53,8 +53,6 @@ void DevicePacketIo::release(OwnedPacket packet) {
     rte_pktmbuf_free(static_cast<rte_mbuf*>(packet.owner));
 }
 
-OwnedPacket DevicePacketIo::allocate(uint32_t length) {
-    return params_.pool->allocate(length);
-}
+OwnedPacket DevicePacketIo::allocate(uint32_t length) { return params_.pool->allocate(length); }
 
 } // namespace sacip

@@ -46,8 +46,6 @@ std::optional<std::string> Eal::enable_capture() {
     return std::nullopt;
 }
 
-std::string Eal::version() {
-    return rte_version();
-}
+std::string Eal::version() { return rte_version(); }
 
 } // namespace sacip

@@ -54,9 +54,7 @@ void GracePeriod::quiescent(WorkerId worker) {
     rte_rcu_qsbr_quiescent(impl_->variable.get(), worker.value);
 }
 
-uint64_t GracePeriod::start() {
-    return rte_rcu_qsbr_start(impl_->variable.get());
-}
+uint64_t GracePeriod::start() { return rte_rcu_qsbr_start(impl_->variable.get()); }
 
 bool GracePeriod::passed(uint64_t token) const {
     return rte_rcu_qsbr_check(impl_->variable.get(), token, false) == 1;
@@ -76,8 +74,6 @@ void GracePeriod::wait() {
     }
 }
 
-void* GracePeriod::native() const {
-    return impl_->variable.get();
-}
+void* GracePeriod::native() const { return impl_->variable.get(); }
 
 } // namespace sacip

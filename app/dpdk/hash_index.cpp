@@ -166,12 +166,8 @@ bool HashIndex::key_at(int32_t position, void* key) const {
     return true;
 }
 
-uint32_t HashIndex::size() const {
-    return impl_->size;
-}
+uint32_t HashIndex::size() const { return impl_->size; }
 
-uint32_t HashIndex::positions() const {
-    return impl_->positions;
-}
+uint32_t HashIndex::positions() const { return impl_->positions; }
 
 } // namespace sacip

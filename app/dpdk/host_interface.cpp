@@ -138,9 +138,7 @@ HostInterface::~HostInterface() {
     }
 }
 
-const std::string& HostInterface::name() const {
-    return impl_->params.name;
-}
+const std::string& HostInterface::name() const { return impl_->params.name; }
 
 std::string_view HostInterface::kind() const {
     return impl_->params.kind == Kind::tap ? "tap" : "virtio_user";

@@ -15,7 +15,7 @@
 namespace sacip {
 
 /// The reason under which a frame that does not fit one buffer is dropped.
-inline constexpr DropReason does_not_fit = DropReason::no_memory;
+inline constexpr DropReason does_not_fit = DropReason::frame_too_long;
 
 /// What the receiving device said of the checksums. L4 "none" is DPDK's word for: the field holds
 /// the pseudo-header sum, the data are good.
@@ -43,9 +43,7 @@ inline Frame frame_of(rte_mbuf& mbuf) {
     return {rte_pktmbuf_mtod(&mbuf, std::byte*), mbuf.data_len, rx_facts(mbuf)};
 }
 
-inline OwnedPacket owned_packet(rte_mbuf* mbuf) {
-    return {frame_of(*mbuf), mbuf};
-}
+inline OwnedPacket owned_packet(rte_mbuf* mbuf) { return {frame_of(*mbuf), mbuf}; }
 
 /// The packet's mbuf, made to hold what the frame says now: the slow path may have moved either end
 /// of the frame within its buffer. nullptr (and the packet is freed) if it left the buffer.

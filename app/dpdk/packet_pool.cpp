@@ -28,9 +28,7 @@ std::variant<std::unique_ptr<PacketPool>, std::string> PacketPool::create(const 
     return std::unique_ptr<PacketPool>{new PacketPool{pool}};
 }
 
-PacketPool::~PacketPool() {
-    rte_mempool_free(pool_);
-}
+PacketPool::~PacketPool() { rte_mempool_free(pool_); }
 
 OwnedPacket PacketPool::allocate(uint32_t length) {
     if (length > max_frame_bytes) {

@@ -33,9 +33,7 @@ struct OffloadChoice {
 /// The seam for hardware checksums (DESIGN §5): what of the offered offloads is switched on.
 /// Nothing yet: the pipeline mends every checksum in software, and a device that is not asked to
 /// check delivers finished ones.
-OffloadChoice choose_offloads(const rte_eth_dev_info&) {
-    return {};
-}
+OffloadChoice choose_offloads(const rte_eth_dev_info&) { return {}; }
 
 PortOffloads::Set offload_set(uint64_t rx, uint64_t tx) {
     return {(rx & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0, (rx & rx_l4) == rx_l4,
@@ -192,25 +190,15 @@ void Port::stop() {
     }
 }
 
-PortId Port::id() const {
-    return impl_->params.id;
-}
+PortId Port::id() const { return impl_->params.id; }
 
-const std::string& Port::name() const {
-    return impl_->params.name;
-}
+const std::string& Port::name() const { return impl_->params.name; }
 
-const std::string& Port::device() const {
-    return impl_->params.device;
-}
+const std::string& Port::device() const { return impl_->params.device; }
 
-std::string Port::driver() const {
-    return impl_->info.driver_name;
-}
+std::string Port::driver() const { return impl_->info.driver_name; }
 
-MacAddr Port::mac() const {
-    return impl_->mac;
-}
+MacAddr Port::mac() const { return impl_->mac; }
 
 uint16_t Port::mtu() const {
     uint16_t mtu = RTE_ETHER_MTU;
@@ -218,21 +206,13 @@ uint16_t Port::mtu() const {
     return mtu;
 }
 
-unsigned Port::rx_queues() const {
-    return impl_->rx_queues;
-}
+unsigned Port::rx_queues() const { return impl_->rx_queues; }
 
-unsigned Port::tx_queues() const {
-    return impl_->tx_queues;
-}
+unsigned Port::tx_queues() const { return impl_->tx_queues; }
 
-bool Port::tx_shared() const {
-    return impl_->shared;
-}
+bool Port::tx_shared() const { return impl_->shared; }
 
-const PortOffloads& Port::offloads() const {
-    return impl_->offloads;
-}
+const PortOffloads& Port::offloads() const { return impl_->offloads; }
 
 bool Port::link_up() const {
     rte_eth_link link{};

@@ -183,9 +183,7 @@ Worker::Worker(Params params) : impl_{std::make_unique<Impl>()} {
     impl_->tx.resize(impl_->params.ports.size());
 }
 
-Worker::~Worker() {
-    stop();
-}
+Worker::~Worker() { stop(); }
 
 std::optional<std::string> Worker::launch() {
     impl_->stopping.store(false, std::memory_order_relaxed);

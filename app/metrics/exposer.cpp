@@ -153,9 +153,7 @@ Exposer::~Exposer() {
     stop(std::move(impl_->http), impl_->address);
 }
 
-int Exposer::port() const {
-    return impl_->http->GetListeningPorts().front();
-}
+int Exposer::port() const { return impl_->http->GetListeningPorts().front(); }
 
 Exposer::Result Exposer::open(const std::string& address, Source source) {
     const std::optional<Address> parsed = parse(address);

@@ -58,9 +58,7 @@ std::string cell(const json& value) {
     return out;
 }
 
-std::string cell(const json& object, const std::string& key) {
-    return cell(member(object, key));
-}
+std::string cell(const json& object, const std::string& key) { return cell(member(object, key)); }
 
 std::string duration(const json& seconds) {
     if (!seconds.is_number() || seconds.get<double>() < 0 || seconds.get<double>() > 1e15) {

@@ -136,9 +136,7 @@ private:
 
 } // namespace
 
-ParsedOptions parse_options(const std::vector<std::string>& words) {
-    return Reader{words}.read();
-}
+ParsedOptions parse_options(const std::vector<std::string>& words) { return Reader{words}.read(); }
 
 std::string help_text() {
     std::string text = "usage: sacipctl [-s SOCKET] [-j] [COMMAND]\n\n";

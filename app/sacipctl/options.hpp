@@ -13,13 +13,13 @@
 namespace sacip::ctl {
 
 struct Options {
-    std::string socket;                            ///< -s; empty: look for it
-    bool json{false};                              ///< -j
-    bool help{false};                              ///< --help; nothing else counts
-    bool version{false};                           ///< --version; nothing else counts
-    bool all{false};                               ///< drops --all: zeros, too
-    std::optional<long> id{};                      ///< moves ID
-    std::string command{"status"};                 ///< as the gateway knows it
+    std::string socket;            ///< -s; empty: look for it
+    bool json{false};              ///< -j
+    bool help{false};              ///< --help; nothing else counts
+    bool version{false};           ///< --version; nothing else counts
+    bool all{false};               ///< drops --all: zeros, too
+    std::optional<long> id{};      ///< moves ID
+    std::string command{"status"}; ///< as the gateway knows it
     /// As the gateway knows them. (Braces would make it an array that holds an object.)
     nlohmann::json args = nlohmann::json::object();
 };

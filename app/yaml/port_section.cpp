@@ -11,7 +11,7 @@ namespace sacip::yaml {
 namespace {
 
 constexpr size_t max_port_name = 32;
-constexpr size_t max_device_name = 63; // RTE_ETH_NAME_MAX_LEN - 1
+constexpr size_t max_device_name = 63; // what DPDK takes as a device name
 
 constexpr std::array role_words{Word<PortRole>{"inside", PortRole::inside},
                                 Word<PortRole>{"outside", PortRole::outside}};
@@ -21,9 +21,7 @@ constexpr std::array kind_words{
     Word<HostInterfaceKind>{"tap", HostInterfaceKind::tap},
     Word<HostInterfaceKind>{"none", HostInterfaceKind::none}};
 
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /// What Linux takes (dev_valid_name), without the names that mean something else in /proc/sys.
 bool is_interface_name(std::string_view text) {

@@ -27,9 +27,7 @@ constexpr std::array<Block, 5> hostless{{{{{0, 0, 0, 0}, 8}, "0.0.0.0/8 (this ne
                                          {{{224, 0, 0, 0}, 4}, "224.0.0.0/4 (multicast)"},
                                          {{{240, 0, 0, 0}, 4}, "240.0.0.0/4 (reserved)"}}};
 
-std::string in_line(Mark at) {
-    return "in line " + std::to_string(at.line);
-}
+std::string in_line(Mark at) { return "in line " + std::to_string(at.line); }
 
 /// The port a host entry follows, if it exists; its absence is reported.
 const PortConfig* followed_port(const Config& config, const Places& places, const std::string& name,

@@ -25,9 +25,7 @@ uint64_t to_number(std::string_view text) {
     return text.size() > max_digits ? UINT64_MAX : out;
 }
 
-bool has_leading_zero(std::string_view digits) {
-    return digits.size() > 1 && digits[0] == '0';
-}
+bool has_leading_zero(std::string_view digits) { return digits.size() > 1 && digits[0] == '0'; }
 
 std::string_view without_zeros(std::string_view digits) {
     return digits.substr(std::min(digits.find_first_not_of('0'), digits.size() - 1));

@@ -36,9 +36,8 @@ Adjacency AdjacencyResolver::resolve(Ipv4Addr destination, bool outside, PortId 
 }
 
 Adjacency AdjacencyResolver::refresh(const Adjacency& adjacency) const {
-    return adjacency.neighbour.interface.value == 0
-               ? adjacency
-               : through(adjacency.port, adjacency.neighbour);
+    return adjacency.neighbour.interface.value == 0 ? adjacency
+                                                    : through(adjacency.port, adjacency.neighbour);
 }
 
 std::optional<PortId> AdjacencyResolver::port_of(IfIndex interface) const {

@@ -24,9 +24,9 @@ struct GatewayPort {
     std::string name;
     bool outside{false};
     MacAddr mac{};
-    IfIndex host_interface{};                ///< 0: none
-    std::optional<MacAddr> next_hop_mac{};   ///< for a port without a Linux side
-    Ipv4Addr fallback_gateway{};             ///< at fallback_mac; unspecified where there is none
+    IfIndex host_interface{};              ///< 0: none
+    std::optional<MacAddr> next_hop_mac{}; ///< for a port without a Linux side
+    Ipv4Addr fallback_gateway{};           ///< at fallback_mac; unspecified where there is none
 };
 
 struct Adjacency {

@@ -34,9 +34,8 @@ void Announcer::replace(Ipv4Addr left, Ipv4Addr now_at) {
         }
     }
     // Back where the peer believes us to be: nothing to say.
-    std::erase_if(pending_, [](const Pending& p) {
-        return p.message.new_address == p.message.old_address;
-    });
+    std::erase_if(pending_,
+                  [](const Pending& p) { return p.message.new_address == p.message.old_address; });
 }
 
 void Announcer::tick(Nanos now) {

@@ -7,8 +7,7 @@
 namespace sacip {
 
 std::optional<ArpRequest> read_arp_request(const Frame& frame) {
-    if (frame.length < arp_frame_bytes ||
-        ether::type(frame.data) != Be16{ether_type_arp}) {
+    if (frame.length < arp_frame_bytes || ether::type(frame.data) != Be16{ether_type_arp}) {
         return std::nullopt;
     }
     const std::byte* p = frame.data + ether::header_bytes;

@@ -67,9 +67,7 @@ inline uint16_t sum_of_plain_ipv4_header(const std::byte* header) {
 }
 
 /// Sum of header and checksum together as a receiver sees it when all is well.
-constexpr bool is_right_sum(uint16_t sum_with_checksum) {
-    return sum_with_checksum == 0xFFFF;
-}
+constexpr bool is_right_sum(uint16_t sum_with_checksum) { return sum_with_checksum == 0xFFFF; }
 
 /// Checksum of bytes whose checksum field holds 0.
 inline uint16_t internet_checksum(std::span<const std::byte> bytes) {
@@ -98,24 +96,23 @@ inline uint16_t l4_checksum(Ipv4Addr source, Ipv4Addr destination, uint8_t proto
 }
 
 /// What a change does to a checksum: ~m + m' of RFC 1624 eqn. 3, from 0 to 0xFFFE, memory order.
-constexpr uint16_t as_delta(uint16_t sum) {
-    return sum == 0xFFFF ? uint16_t{0} : sum;
-}
+constexpr uint16_t as_delta(uint16_t sum) { return sum == 0xFFFF ? uint16_t{0} : sum; }
 
 /// Delta of writing `to` where `from` was.
 constexpr uint16_t address_delta(Ipv4Addr from, Ipv4Addr to) {
     return as_delta(fold_sum(uint64_t{~from.raw()} + to.raw()));
 }
 
-/// Delta of two changes together.
-constexpr uint16_t both_deltas(uint16_t a, uint16_t b) {
-    return as_delta(ones_add(a, b));
+/// Delta of writing two addresses over two others.
+constexpr uint16_t addresses_delta(Ipv4Addr from_a, Ipv4Addr from_b, Ipv4Addr to_a, Ipv4Addr to_b) {
+    return as_delta(fold_sum(uint64_t{~from_a.raw()} + ~from_b.raw() + to_a.raw() + to_b.raw()));
 }
 
+/// Delta of two changes together.
+constexpr uint16_t both_deltas(uint16_t a, uint16_t b) { return as_delta(ones_add(a, b)); }
+
 /// Delta of the change back.
-constexpr uint16_t inverse_delta(uint16_t delta) {
-    return as_delta(static_cast<uint16_t>(~delta));
-}
+constexpr uint16_t inverse_delta(uint16_t delta) { return as_delta(static_cast<uint16_t>(~delta)); }
 
 /// Delta of a TTL one lower. The TTL is the first byte of its word, which in (little-endian)
 /// memory order is the low one: m' = m - 1, so ~m + m' is the same for every TTL above 0.

@@ -39,7 +39,10 @@ void FlowTable::erase(const FlowInfo& flow) {
 std::optional<FlowInfo> FlowTable::at(FlowId id) const {
     const FlowRecord& r = records_[id.value];
     const uint32_t path = r.path.load(std::memory_order_relaxed);
-    FlowInfo info{id, {}, {path}, {r.last_seen.load(std::memory_order_relaxed)},
+    FlowInfo info{id,
+                  {},
+                  {path},
+                  {r.last_seen.load(std::memory_order_relaxed)},
                   r.seen.load(std::memory_order_relaxed)};
     if (path == no_path.value || !index_->key_at(static_cast<int32_t>(id.value), &info.key)) {
         return std::nullopt;
@@ -78,7 +81,8 @@ void FlowTable::collect_expired(Tick now, const FlowTimeouts& timeouts, uint32_t
             continue;
         }
         // A worker's tick may be ahead of ours by a moment: then the flow is certainly alive.
-        const auto idle = static_cast<int32_t>(now.value - r.last_seen.load(std::memory_order_relaxed));
+        const auto idle =
+            static_cast<int32_t>(now.value - r.last_seen.load(std::memory_order_relaxed));
         if (idle > static_cast<int32_t>(timeout_of(r, timeouts).value)) {
             if (const auto flow = at({position})) {
                 expired.push_back(*flow);

@@ -2,8 +2,8 @@
 //
 // HoldQueue: packets that wait for a path, a neighbour or a notification.
 //
-// First in, first out, bounded in number (in all and per key, oldest out first) and in time. Whoever
-// holds a packet again after a try keeps its place in time: the deadline travels with it.
+// First in, first out, bounded in number (in all and per key, oldest out first) and in time.
+// Whoever holds a packet again after a try keeps its place in time: the deadline travels with it.
 #pragma once
 
 #include "sacip_core/packet_io.hpp"

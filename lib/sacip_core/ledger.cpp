@@ -69,8 +69,7 @@ std::optional<uint32_t> Ledger::site_of_wire(Ipv4Addr wire) const {
 }
 
 bool Ledger::is_own_wire(Ipv4Addr address) const {
-    return site_of_wire(address).has_value() ||
-           std::ranges::any_of(sites_, [&](const Site& s) {
+    return site_of_wire(address).has_value() || std::ranges::any_of(sites_, [&](const Site& s) {
                return s.way == Way::box && s.wire && s.wire->contains(address);
            });
 }
@@ -130,7 +129,8 @@ std::vector<LocalId> Ledger::locals_active_in(const Ipv4Prefix& prefix) const {
     std::vector<LocalId> out;
     if (prefix.is_host()) {
         const auto [first, last] = locals_by_active_.equal_range(prefix.address());
-        std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
+        std::transform(first, last, std::back_inserter(out),
+                       [](const auto& e) { return e.second; });
         return out;
     }
     for (const auto& [active, id] : locals_by_active_) {
@@ -193,11 +193,23 @@ std::optional<uint32_t> Ledger::basic_peer_of(Ipv4Addr address) const {
     return std::nullopt;
 }
 
-bool Ledger::may_roam_to(Ipv4Addr address) const {
-    return std::ranges::any_of(config_.basic_peers, [&](const BasicPeerConfig& peer) {
-        return std::ranges::any_of(peer.roam_to,
-                                   [&](const Ipv4Prefix& p) { return p.contains(address); });
-    });
+bool Ledger::may_roam_to(uint32_t basic_peer, Ipv4Addr address) const {
+    return std::ranges::any_of(config_.basic_peers[basic_peer].roam_to,
+                               [&](const Ipv4Prefix& p) { return p.contains(address); });
+}
+
+std::vector<RemoteId> Ledger::remotes_of_host(Ipv4Addr host, size_t at_most) const {
+    std::vector<RemoteId> out;
+    const auto [first, last] = locals_by_host_.equal_range(host);
+    for (auto it = first; it != last; ++it) {
+        for (const PathId path : at(it->second).paths) {
+            if (out.size() >= at_most) {
+                return out;
+            }
+            out.push_back(at(path).remote);
+        }
+    }
+    return out;
 }
 
 std::optional<PathId> Ledger::any_path(Ipv4Addr host, Ipv4Addr remote_original) const {

@@ -66,7 +66,7 @@ struct PathEntry {
     LocalId local;
     RemoteId remote;
     L4ChecksumMode mode{L4ChecksumMode::wire};
-    WirePair pair;   ///< in force
+    WirePair pair;     ///< in force
     Adjacency out, in; ///< toward the remote end, toward the host
     RewriteSlot slot;
     uint32_t flows{0};
@@ -118,8 +118,10 @@ public:
     /// The basic peer that may speak for `address`: its prefix holds it, or it is where a peer that
     /// already roamed is now.
     std::optional<uint32_t> basic_peer_of(Ipv4Addr address) const;
-    /// True if some basic peer may have roamed to this address.
-    bool may_roam_to(Ipv4Addr address) const;
+    /// True if this basic peer may have roamed to this address.
+    bool may_roam_to(uint32_t basic_peer, Ipv4Addr address) const;
+    /// Remote bindings with a path to this host, at most `at_most`.
+    std::vector<RemoteId> remotes_of_host(Ipv4Addr host, size_t at_most) const;
 
     /// Some path between a host and an original far end, the newest if there are several. What
     /// packets without ports (fragments, ICMP errors) are translated by.

@@ -30,8 +30,8 @@ struct MoveRecord {
     Ipv4Prefix from;
     std::optional<Ipv4Prefix> to; ///< nothing while there is no address
     MoveState state{MoveState::fresh};
-    Nanos event;                     ///< when its cause arrived
-    std::optional<Nanos> flipped;    ///< when the last path was switched
+    Nanos event;                  ///< when its cause arrived
+    std::optional<Nanos> flipped; ///< when the last path was switched
     std::optional<Nanos> drain_until;
     uint32_t paths{0};
     uint64_t flows{0};
@@ -45,7 +45,7 @@ struct MoveStatistics {
     /// Event to flip: moves at or below each bound, cumulative, the last one unbounded.
     std::array<Counter, 8> flip_buckets;
 };
-inline constexpr std::array<int64_t, 7> flip_bounds_us = {100,    300,     1'000,  3'000,
+inline constexpr std::array<int64_t, 7> flip_bounds_us = {100,    300,     1'000,    3'000,
                                                           10'000, 100'000, 1'000'000};
 
 /// Slow path only. References outlive it.

@@ -2,12 +2,12 @@
 //
 // Path: a local and a remote binding together, all that is needed to rewrite a packet both ways.
 //
-// The paper gives every socket a pair of addresses and an index of the active one (§3.1: sac_daddr[2],
-// sac_daddr_act). We give the pair to the path that all flows between two hosts share, and make it
-// the lock-free publication: the slow path fills the idle slot (sac_add_*), then flips the index
-// with a release store (sac_act_*); a worker loads the index with acquire and uses that slot for
-// the whole packet. So no packet is ever half old and half new, and nobody waits. A slot is filled
-// again only after a grace period, when no worker can still be reading it.
+// The paper gives every socket a pair of addresses and an index of the active one (§3.1:
+// sac_daddr[2], sac_daddr_act). We give the pair to the path that all flows between two hosts
+// share, and make it the lock-free publication: the slow path fills the idle slot (sac_add_*), then
+// flips the index with a release store (sac_act_*); a worker loads the index with acquire and uses
+// that slot for the whole packet. So no packet is ever half old and half new, and nobody waits. A
+// slot is filled again only after a grace period, when no worker can still be reading it.
 #pragma once
 
 #include "sacip_core/units.hpp"
@@ -17,6 +17,12 @@
 namespace sacip {
 
 enum class Direction : uint8_t { outbound, inbound };
+
+/// In whose addresses the TCP/UDP checksum on the wire is valid (DESIGN §5).
+enum class L4ChecksumMode : uint8_t {
+    wire,     ///< the addresses on the wire
+    original, ///< the originals, as in the paper; what basic peers expect
+};
 
 /// What to do with a packet of this path in this direction.
 enum class PathAction : uint8_t {
@@ -30,14 +36,17 @@ enum class PathAction : uint8_t {
 struct DirectionRewrite {
     Ipv4Addr source{};      ///< written into the IPv4 header
     Ipv4Addr destination{}; ///< written into the IPv4 header
-    /// One's complement sums to add to the complement of the header and L4 checksum (RFC 1624 eqn.
-    /// 3: ~m + m', folded), in memory order. l4_delta is 0 where the L4 checksum stays as it is.
-    uint16_t ip_delta{0};
+    /// Mode `original` only: one's complement sum to add to the complement of the L4 checksum
+    /// (RFC 1624 eqn. 3: ~m + m', folded), in memory order. What the addresses themselves do to a
+    /// checksum is worked out from the packet: around a move packets of two pairs are under way.
     uint16_t l4_delta{0};
+    L4ChecksumMode l4_mode{L4ChecksumMode::wire};
     MacAddr next_hop{};
     MacAddr port_mac{};
     PortId port{no_port};
     PathAction action{PathAction::hold};
+    /// True if a packet with these addresses gets others.
+    bool changes(Ipv4Addr from, Ipv4Addr to) const { return from != source || to != destination; }
     bool operator==(const DirectionRewrite&) const = default;
 };
 

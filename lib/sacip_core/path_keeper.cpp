@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/path_keeper.hpp"
 
-
 namespace sacip {
 namespace {
 

@@ -140,8 +140,8 @@ void PathTable::replace_list(int32_t position, WirePair pair) {
     for (const auto& [view, count] : views) {
         next->views.push_back(view);
     }
-    const ViewList* old =
-        entries_[static_cast<uint32_t>(position)].list.exchange(next.release(), std::memory_order_acq_rel);
+    const ViewList* old = entries_[static_cast<uint32_t>(position)].list.exchange(
+        next.release(), std::memory_order_acq_rel);
     if (views.empty()) {
         index_->erase(&pair);
     }

@@ -126,7 +126,8 @@ void Pipeline::process_directed(std::span<const Frame> frames, const ParseContex
                 FlowTable::touch<D>(*record, now, item.view.is(IpProto::tcp), item.view.tcp_flags);
                 const DirectionRewrite& to = side<D>(paths_.path(id).slot());
                 verdict = carry_out<D>(frames[item.frame], item.view, to);
-                rewritten += verdict.action == Action::forward && to.ip_delta != 0;
+                rewritten += verdict.action == Action::forward &&
+                             to.changes(item.view.source, item.view.destination);
                 break;
             }
             if (!inbound || wire[i] < 0) {

@@ -13,6 +13,7 @@ constexpr Nanos hold_for_path = from_s(10);
 constexpr Nanos hold_for_neighbour = from_s(3); ///< Linux gives up on a neighbour after that
 constexpr Nanos ask_again = from_ms(200);
 constexpr uint32_t flows_per_tick = 256;
+constexpr size_t max_peers_considered = 256;
 constexpr uint64_t key_of_shield = ~uint64_t{0};
 constexpr uint64_t key_of_no_path = ~uint64_t{1};
 
@@ -179,8 +180,8 @@ void Reception::decide_punt(Guest& guest, PuntReason reason) {
 void Reception::from_linux(Guest& guest, Verdict parsed) {
     const PortId port = guest.origin.port;
     const bool ipv4_flow = parsed == Verdict::proceed();
-    const bool ipv4_other = parsed == Verdict::punt(PuntReason::fragment) ||
-                            parsed == Verdict::punt(PuntReason::icmp);
+    const bool ipv4_other =
+        parsed == Verdict::punt(PuntReason::fragment) || parsed == Verdict::punt(PuntReason::icmp);
     if (!r_.ports[port.value].outside || !(ipv4_flow || ipv4_other)) {
         transmit(guest, port);
     } else if (ipv4_flow) {
@@ -268,8 +269,8 @@ void Reception::new_outbound(Guest& guest) {
     }
     const auto site = r_.ledger.site_of_host(v.source);
     const auto wire = site ? r_.ledger.wire_of(*site, v.source) : std::nullopt;
-    const bool stays_inside = r_.host.is_local(v.destination) ||
-                              r_.ledger.site_of_host(v.destination).has_value();
+    const bool stays_inside =
+        r_.host.is_local(v.destination) || r_.ledger.site_of_host(v.destination).has_value();
     if (!site || stays_inside) {
         guest.origin.from_linux ? transmit(guest, port) : to_linux(guest);
     } else if (!wire) {
@@ -303,19 +304,40 @@ void Reception::new_inbound(Guest& guest) {
         to_linux(guest);
         return;
     }
-    const bool middle = v.is(IpProto::tcp) && (v.tcp_flags & tcp_syn) == 0;
-    if (middle && !guest.last_try && r_.ledger.may_roam_to(v.source)) {
+    const bool box = r_.ledger.sites()[*site].way == Way::box;
+    const Ipv4Addr host = box ? v.destination : r_.ledger.host_of(*site, v.destination);
+    if (!guest.last_try && awaits_notification(v, host)) {
         hold(guest, key_of_shield, from_ms(r_.config.move.shield.count()));
         return;
     }
-    const bool box = r_.ledger.sites()[*site].way == Way::box;
-    const Ipv4Addr host = box ? v.destination : r_.ledger.host_of(*site, v.destination);
     const FlowKey key = key_from_wire(v, host, v.source);
     if (!give_way(guest, key)) {
         return;
     }
-    new_flow(guest, Direction::inbound, key, r_.ledger.local(host, v.destination, v.destination, *site),
+    new_flow(guest, Direction::inbound, key,
+             r_.ledger.local(host, v.destination, v.destination, *site),
              r_.ledger.remote(v.source, v.source));
+}
+
+/// The RST shield's question: could this be a packet of a flow that we know under the address its
+/// far end had before? Then a basic peer that may have roamed here has a live flow with these
+/// ports.
+bool Reception::awaits_notification(const PacketView& v, Ipv4Addr host) const {
+    if (v.is(IpProto::tcp) && (v.tcp_flags & tcp_syn) != 0) {
+        return false;
+    }
+    for (const RemoteId id : r_.ledger.remotes_of_host(host, max_peers_considered)) {
+        const RemoteBinding& remote = r_.ledger.at(id);
+        if (!remote.basic_peer || remote.active == v.source ||
+            !r_.ledger.may_roam_to(*remote.basic_peer, v.source)) {
+            continue;
+        }
+        const int32_t flow = r_.flows.find(key_from_wire(v, host, remote.original));
+        if (flow >= 0 && !FlowTable::is_closed(r_.flows.record(flow).seen)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /// A live flow with this key belongs to somebody whose address moved on: never mix the two. A dead
@@ -401,6 +423,13 @@ void Reception::without_ports(Guest& guest) {
         }
         return;
     }
+    // The first piece of a notification: they are never cut up, and never for anybody but us.
+    if (v.fragment && v.is(IpProto::icmp) && v.l4_length > 0 &&
+        !ipv4::has_fragment_offset(guest.frame().data + v.l3) &&
+        icmp::type(guest.frame().data + v.l4) == r_.config.protocol.icmp_type) {
+        drop(guest, DropReason::notification_length);
+        return;
+    }
     const int32_t wire = r_.paths.find(WirePair{v.source, v.destination});
     if (wire >= 0) {
         for (const WireView& seen : r_.paths.views(wire)) {
@@ -467,7 +496,7 @@ void Reception::send(Guest& guest, const DirectionRewrite& to, uint64_t hold_key
         rewrite_addresses(guest.frame(), guest.view, to);
         rewrite_next_hop(guest.frame(), guest.view, to);
     }
-    r_.counters.rewritten.add(to.ip_delta != 0 ? 1 : 0);
+    r_.counters.rewritten.add(to.changes(guest.view.source, guest.view.destination) ? 1 : 0);
     transmit(guest, to.port);
 }
 
@@ -488,7 +517,8 @@ bool Reception::answers_arp_for(Ipv4Addr target, PortId port) const {
     }
     const auto on_link = r_.host.addresses(p.host_interface);
     return p.next_hop_mac || std::ranges::any_of(on_link, [&](const AddressInfo& a) {
-               return a.prefix_length < 32 && Ipv4Prefix{a.address, a.prefix_length}.contains(target);
+               return a.prefix_length < 32 &&
+                      Ipv4Prefix{a.address, a.prefix_length}.contains(target);
            });
 }
 
@@ -523,9 +553,8 @@ DropReason Reception::judge(const BasicNotification& message) const {
         return DropReason::notification_own;
     }
     const auto& allowed = r_.config.basic_peers[*peer].roam_to;
-    return std::ranges::any_of(allowed, [&](const Ipv4Prefix& p) {
-               return p.contains(message.new_address);
-           })
+    return std::ranges::any_of(allowed,
+                               [&](const Ipv4Prefix& p) { return p.contains(message.new_address); })
                ? DropReason::none
                : DropReason::notification_roam;
 }

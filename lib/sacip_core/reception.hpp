@@ -12,9 +12,10 @@
 // A packet always looks the tables up again: between the worker's look and ours a notification may
 // have moved the peer, or an earlier packet of the same burst made the flow.
 //
-// The RST shield: the middle of a TCP flow that we do not know, from where a basic peer may have
-// roamed to, is most likely a known flow whose notification is late. Given to the host it would
-// draw a RST, so it waits for move.shield and is looked at again whenever a peer moves.
+// The RST shield: a packet of a flow that we do not know, with the ports of a live flow of a basic
+// peer that may have roamed to its source, is most likely that flow with its notification still on
+// the way. Given to the host it would draw a RST, so it waits for move.shield and is looked at
+// again whenever a peer moves.
 #pragma once
 
 #include "sacip_core/counters.hpp"
@@ -78,8 +79,8 @@ private:
         Origin origin;
         PacketView view;
         Nanos now;
-        Nanos deadline{};      ///< of a packet that was held before
-        bool last_try{false};  ///< its time is up: no more waiting
+        Nanos deadline{};     ///< of a packet that was held before
+        bool last_try{false}; ///< its time is up: no more waiting
         const Frame& frame() const { return packet.frame; }
     };
 
@@ -90,6 +91,7 @@ private:
     void inbound(Guest& guest);
     void new_outbound(Guest& guest);
     void new_inbound(Guest& guest);
+    bool awaits_notification(const PacketView& view, Ipv4Addr host) const;
     bool give_way(Guest& guest, const FlowKey& key);
     void new_flow(Guest& guest, Direction direction, const FlowKey& key, LocalId local,
                   RemoteId remote);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The sums are made once per path and move (prepare_rewrite); per packet there are two additions.
-// Reading both directions off one PathAddresses is what makes inbound the exact inverse of outbound
-// at the other end: same numbers, other sign.
+// The delta of the addresses comes from the packet as it is and the addresses it gets: around a
+// move packets of the old pair and of the new one meet the same slot, and each needs its own.
 //
 // A checksum that is only partial (RxFacts::l4_checksum_partial) must have been finished before:
 // its field holds a sum, not a complement, and mending would take it the wrong way.
@@ -30,32 +29,31 @@ inline void mend_l4_checksum(std::byte* l4, const PacketView& view, uint16_t del
 } // namespace
 
 void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot) {
-    const uint16_t local = address_delta(addresses.host, addresses.local_active);
-    const uint16_t remote = address_delta(addresses.remote_original, addresses.remote_active);
-    const uint16_t ip = both_deltas(local, remote);
-    const uint16_t l4 =
-        mode == L4ChecksumMode::wire ? ip : address_delta(addresses.host, addresses.local_original);
+    const uint16_t host_to_original = address_delta(addresses.host, addresses.local_original);
 
     slot.outbound.source = addresses.local_active;
     slot.outbound.destination = addresses.remote_active;
-    slot.outbound.ip_delta = ip;
-    slot.outbound.l4_delta = l4;
+    slot.outbound.l4_mode = mode;
+    slot.outbound.l4_delta = host_to_original;
 
     slot.inbound.source = addresses.remote_original;
     slot.inbound.destination = addresses.host;
-    slot.inbound.ip_delta = inverse_delta(ip);
-    slot.inbound.l4_delta = inverse_delta(l4);
+    slot.inbound.l4_mode = mode;
+    slot.inbound.l4_delta = inverse_delta(host_to_original);
 }
 
 void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     std::byte* ip = frame.data + view.l3;
+    const uint16_t delta =
+        addresses_delta(view.source, view.destination, to.source, to.destination);
     ipv4::set_source(ip, to.source);
     ipv4::set_destination(ip, to.destination);
-    ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), to.ip_delta));
+    ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), delta));
     if (view.fragment && ipv4::has_fragment_offset(ip)) [[unlikely]] {
         return;
     }
-    mend_l4_checksum(frame.data + view.l4, view, to.l4_delta);
+    mend_l4_checksum(frame.data + view.l4, view,
+                     to.l4_mode == L4ChecksumMode::wire ? delta : to.l4_delta);
 }
 
 void rewrite_next_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {

@@ -2,8 +2,8 @@
 //
 // Rewrite: the only file that writes addresses and checksums into packets.
 //
-// Addresses come precomputed from the path's slot, checksums are mended by adding the slot's
-// one's complement delta (RFC 1624): a corrupted packet stays corrupted, and the inverse delta at
+// Addresses come precomputed from the path's slot, checksums are mended by adding the one's
+// complement delta of what is written over what was there (RFC 1624): a corrupted packet stays corrupted, and the inverse delta at
 // the other end gives the host its own checksum back, bit for bit.
 #pragma once
 
@@ -11,12 +11,6 @@
 #include "sacip_core/path.hpp"
 
 namespace sacip {
-
-/// In whose addresses the TCP/UDP checksum on the wire is valid (DESIGN §5).
-enum class L4ChecksumMode : uint8_t {
-    wire,     ///< the addresses on the wire
-    original, ///< the originals, as in the paper; what basic peers expect
-};
 
 /// The addresses of one path, from which both directions follow.
 struct PathAddresses {
@@ -27,8 +21,8 @@ struct PathAddresses {
     Ipv4Addr remote_active;   ///< on the wire now
 };
 
-/// Fills addresses and deltas of both directions of `slot`; leaves next hop, port and action.
-/// Mode `original`: the L4 delta covers host -> local_original only (0 for routed hosts and the
+/// Fills addresses, L4 mode and L4 delta of both directions of `slot`; leaves next hop, port and action.
+/// Mode `original`: the L4 delta is fixed and covers host -> local_original only (0 for routed hosts and the
 /// box), since the wire checksum is in terms of the originals.
 void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot);
 

@@ -19,10 +19,12 @@ Overloaded(F...) -> Overloaded<F...>;
 } // namespace
 
 SlowPath::SlowPath(const World& world)
-    : w_{world}, ledger_{world.config}, resolver_{world.host, world.ports},
-      keeper_{ledger_, world.paths, resolver_, world.ports},
-      announcer_{world.io, world.config.protocol.icmp_type},
-      mover_{world.config, ledger_, keeper_, announcer_},
+    : w_{world}, ledger_{world.config}, resolver_{world.host, world.ports}, keeper_{ledger_,
+                                                                                    world.paths,
+                                                                                    resolver_,
+                                                                                    world.ports},
+      announcer_{world.io, world.config.protocol.icmp_type}, mover_{world.config, ledger_, keeper_,
+                                                                    announcer_},
       reception_{{world.config, world.ports, world.host, world.flows, world.paths, ledger_, keeper_,
                   mover_, world.io, world.actions, world.counters}} {
     keeper_.on_outbound_usable = [this](PathId path, const DirectionRewrite& out) {
@@ -37,9 +39,8 @@ SlowPath::SlowPath(const World& world)
         if (w_.ports[i].outside && w_.ports[i].host_interface.value != 0) {
             const bool primary_in_use = std::ranges::any_of(
                 ledger_.sites(), [&](const Site& s) { return s.port == PortId{i}; });
-            uplinks_.push_back({{i},
-                                Uplink{{from_ms(w_.config.move.settle.count()), primary_in_use,
-                                        is_marker}}});
+            uplinks_.push_back(
+                {{i}, Uplink{{from_ms(w_.config.move.settle.count()), primary_in_use, is_marker}}});
         }
     }
 }
@@ -119,8 +120,7 @@ void SlowPath::primary_changed(PortId port, Ipv4Addr address) {
 
 bool SlowPath::is_followed(Ipv4Addr address) const {
     const Ipv4Prefix host = Ipv4Prefix::host(address);
-    return std::ranges::any_of(ledger_.sites(),
-                               [&](const Site& s) { return s.wire == host; }) ||
+    return std::ranges::any_of(ledger_.sites(), [&](const Site& s) { return s.wire == host; }) ||
            !ledger_.locals_active_in(host).empty();
 }
 
@@ -129,8 +129,8 @@ std::optional<Refusal> SlowPath::refuse(Ipv4Prefix from, Ipv4Prefix to) const {
         return Refusal{"move " + from.to_text() + " " + to.to_text() + ": lengths differ",
                        "give two addresses, or two prefixes of the same length"};
     }
-    const bool site = std::ranges::any_of(ledger_.sites(),
-                                          [&](const Site& s) { return s.wire == from; });
+    const bool site =
+        std::ranges::any_of(ledger_.sites(), [&](const Site& s) { return s.wire == from; });
     if (!site && !(from.is_host() && is_followed(from.address()))) {
         std::string known;
         for (const Site& s : ledger_.sites()) {

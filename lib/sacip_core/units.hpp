@@ -110,8 +110,8 @@ public:
     constexpr Ipv4Prefix() = default;
     /// Host bits of `address` are cleared; `length` above 32 is taken as 32.
     constexpr Ipv4Prefix(Ipv4Addr address, uint8_t length)
-        : length_{length > 32 ? uint8_t{32} : length},
-          address_{Be32{address.value() & mask(length_)}} {}
+        : length_{length > 32 ? uint8_t{32} : length}, address_{
+                                                           Be32{address.value() & mask(length_)}} {}
     static constexpr Ipv4Prefix host(Ipv4Addr address) { return {address, 32}; }
     /// "10.1.0.0/24" or "10.1.0.7" (a /32). Host bits set, or a bad length: nothing.
     static std::optional<Ipv4Prefix> from_text(std::string_view text);

@@ -14,9 +14,11 @@
 namespace sacip {
 
 // name, description for an operator
+// clang-format off
 #define SACIP_DROP_REASONS(X)                                                                      \
     X(frame_runt, "frame shorter than an Ethernet header")                                         \
     X(frame_not_ours, "unicast frame for another station's Ethernet address")                      \
+    X(frame_too_long, "frame longer than a packet buffer")                                         \
     X(ip_truncated, "IPv4 packet shorter than its header or its total length")                     \
     X(ip_version, "IP version is not 4 in a frame of type 0x0800")                                 \
     X(ip_header_length, "IPv4 header length below 20 or beyond the packet")                        \
@@ -57,6 +59,8 @@ namespace sacip {
     X(hold, "no usable path at the moment")                                                        \
     X(to_box, "for the gateway's own sockets")
 
+// clang-format on
+
 /// Why a packet was dropped. `none` is not a reason; it means "not dropped".
 enum class DropReason : uint8_t {
     none,
@@ -79,16 +83,14 @@ struct ReasonText {
 };
 
 /// Index with static_cast<size_t>(reason); entry 0 is {"none", ""}.
-inline constexpr ReasonText drop_reasons[] = {
-    {"none", ""},
+inline constexpr ReasonText drop_reasons[] = {{"none", ""},
 #define X(name, text) {#name, text},
-    SACIP_DROP_REASONS(X)
+                                              SACIP_DROP_REASONS(X)
 #undef X
 };
-inline constexpr ReasonText punt_reasons[] = {
-    {"none", ""},
+inline constexpr ReasonText punt_reasons[] = {{"none", ""},
 #define X(name, text) {#name, text},
-    SACIP_PUNT_REASONS(X)
+                                              SACIP_PUNT_REASONS(X)
 #undef X
 };
 inline constexpr size_t drop_reason_count = std::size(drop_reasons);

@@ -156,7 +156,7 @@ half() { # gateway|nat FILE
         lost=$(jq '.lost + .peer_lost' <<<"$window")
         [ "$kind" = gateway ] && gaps+=("$udp")
         if [ "$(traffic status | jq .tcp_running)" = 1 ]; then tcp=$(milliseconds "$tcp"); else tcp=broken; fi
-        if [ "$(traffic status | jq .datagrams_alive)" = 1 ]; then udp=$(milliseconds "$udp"); else udp=silent; fi
+        if [ "$(traffic status | jq .datagrams_alive)" = 1 ]; then udp=$(milliseconds "$udp"); else udp=silent lost=all; fi
         printf '  %d  %-8s > %-8s  %10s  %10s  %4s  %10s   %-21s   %s\n' $number "$old" \
             "${uplink_cycle[position]}" "$tcp" "$udp" "$lost" "$session" "$wire" "$host"
     done

@@ -23,7 +23,8 @@
 # A story sources this file, calls `stage WAY`, tells its story, and ends with `the_end`.
 # Everything is undone on every way out. After a failure the logs stay, and their place is printed.
 #
-# Environment: SACIP_GW, SACIPCTL, FLOWCHECK (programs; default: ../../build), SACIP_WORKERS.
+# Environment: SACIP_GW, SACIPCTL, FLOWCHECK (programs; default: those in SACIP_BUILD, ../../build),
+# SACIP_WORKERS (default 1), SACIP_KEEP=1 keeps captures and reports of a story that passed, too.
 
 set -u -o pipefail
 
@@ -91,7 +92,9 @@ clean_up() {
     rm -rf "/run/dpdk/$P-a" "/run/dpdk/$P-b"
     rmdir /etc/netns 2>/dev/null
     if [ -n "$T" ]; then
-        if [ $status != 0 ] && [ $status != 77 ] && [ -z "${SACIP_DISCARD_LOGS:-}" ]; then
+        if [ -n "${SACIP_KEEP:-}" ]; then
+            say "--- everything is kept in $T"
+        elif [ $status != 0 ] && [ $status != 77 ] && [ -z "${SACIP_DISCARD_LOGS:-}" ]; then
             show_logs >&2
         else
             rm -rf "$T"
@@ -462,6 +465,7 @@ start_gateways() {
 }
 
 the_end() { # traffic has stopped: balance, clean ends
+    [ -z "${SACIP_KEEP:-}" ] || save_state
     assert_balanced a b
     stop_gateway a
     stop_gateway b

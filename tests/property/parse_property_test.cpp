@@ -46,7 +46,8 @@ void expect_harmless(Random& random, const Bytes& bytes, RxFacts facts) {
     DirectionRewrite to;
     to.source = random_address(random);
     to.destination = random_address(random);
-    to.ip_delta = to.l4_delta = static_cast<uint16_t>(random.below(0xFFFF));
+    to.l4_mode = random.one_in(2) ? L4ChecksumMode::wire : L4ChecksumMode::original;
+    to.l4_delta = static_cast<uint16_t>(random.below(0xFFFF));
     rewrite_addresses(frame, view, to);
     rewrite_next_hop(frame, view, to);
 }

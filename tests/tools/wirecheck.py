@@ -9,6 +9,7 @@ What must hold, for packets between the roaming host's wire addresses and the fa
            carrying the new one, with a good checksum; and there are no others
   length   every packet is as long on the wire as it was at the host: nothing is added
   ttl      it was decremented once by the gateway (not for the gateway's own sockets)
+  headers  IPv4 header checksums are good on the wire and at the host
   sums     TCP and UDP checksums are in terms of the addresses the flow was set up with (peers of
            the basic protocol), taken from the far host's own report of its sockets
 
@@ -23,7 +24,9 @@ import json
 import struct
 import sys
 
-GRACE = 0.15  # seconds after a move's end in which packets already on their way may still appear
+# A move's line in the timeline ends after a pause in which all settles; by its last part, in
+# seconds, packets that were on their way when the address changed have arrived.
+SETTLED = 0.1
 
 
 def packets(path):
@@ -49,6 +52,7 @@ class Packet:
         self.header = (raw[0] & 15) * 4
         self.length, self.id = struct.unpack_from("!HH", raw, 2)
         self.ttl, self.protocol = raw[8], raw[9]
+        self.header_checksum_holds = int.from_bytes(raw[:self.header], "big") % 0xFFFF == 0
         self.source, self.target = raw[12:16], raw[16:20]
         self.body = raw[self.header:self.length]
 
@@ -107,13 +111,10 @@ class Faults:
 def settled_address(moves, first, time):
     """The only address that may be on the wire at this time, or None while a move is going on."""
     current = first
-    for begin, end, old, new in moves:
+    for begin, end, _, new in moves:
         if time < begin:
-            return old
-        if time < end + GRACE and time >= begin:
-            # The pause after a move is part of its line; judge its last part.
-            return new if time > end - 0.02 else None
-        current = new
+            break
+        current = new if time > end - SETTLED else None
     return current
 
 
@@ -151,8 +152,9 @@ def check_notes(router, moves, faults):
             faults.add("notification checksum", what)
         elif (packet.source, packet.body[4:8]) not in named:
             faults.add("notification of a move nobody made", what)
-        for number, (begin, end, old, new) in enumerate(moves):
-            if begin <= packet.time <= end + 1 and packet.source == old and packet.body[4:8] == new:
+        # A repetition may come after the next move has begun; a later one of the same kind counts.
+        for number, (begin, _, old, new) in reversed(list(enumerate(moves))):
+            if begin <= packet.time and packet.source == old and packet.body[4:8] == new:
                 announced[number] += 1
                 break
     for number, (begin, _, old, new) in enumerate(moves):
@@ -180,6 +182,15 @@ def check_lengths(router, host, peer, own_sockets, faults):
         if not inbound and not own_sockets and all(twin.ttl != packet.ttl + 1 for twin in twins):
             faults.add("TTL", f"{packet.ttl} on the wire, {twins[0].ttl} at the host")
     return matched, missing
+
+
+def check_headers(captures, faults):
+    """A kernel drops a packet with a bad header checksum without a word; here it is said."""
+    for name, capture in captures:
+        for packet in capture:
+            if not packet.header_checksum_holds:
+                faults.add("IPv4 header checksum",
+                           f"{name} {packet.time:.3f} {dotted(packet.source)} > {dotted(packet.target)}")
 
 
 def check_sums(router, report, peer, faults):
@@ -228,6 +239,7 @@ def main():
     data = check_addresses(router, moves, actives, first, peer, faults)
     notes = 0 if options.no_notes else check_notes(router, moves, faults)
     matched, missing = check_lengths(router, host, peer, options.own_sockets, faults)
+    check_headers((("router", router), ("host", host)), faults)
     sums = 0
     if options.server_report:
         with open(options.server_report) as file:

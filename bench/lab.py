@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Lab: real sacip-gw processes on virtual devices, and what every benchmark needs around them.
+
+A gateway here has an inside port on net_pcap, whose packets come from a file or a FIFO and whose
+replies are dropped by the device, and an outside port on net_null, which drops what it is given.
+Neither has a Linux side: no tap, no route, no ARP, no system call per packet, so the figures are
+the gateway's own. `run` starts a benchmark in a network namespace of its own, else the machine's
+routes would be asked for the way to the remote hosts.
+
+Environment, set by `run`: SACIP_GW, SACIPCTL (programs), BENCH_SEED, BENCH_TMP (a directory that is
+taken away afterwards).
+"""
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+seed = int(os.environ.get("BENCH_SEED", "1"))
+pcap_mac = "02:70:63:61:70:00"  # of the first net_pcap device in every process
+config = """\
+gateway: {{name: {name}, control_socket: {socket}, metrics: off}}
+limits: {{flows: {flows}, paths: 65536}}
+ports:
+  - {{name: lan, device: net_pcap0, role: inside, host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}
+  - {{name: wan, device: net_null0, role: outside, host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:02"}}
+hosts:
+  - {{inside: {prefix}, outside: {prefix}}}
+"""
+
+
+class Gateway:
+    """A running sacip-gw; a context manager."""
+
+    def __init__(self, name, pcap, prefix, flows, memory_mb, lcores="0@(0-1),1@(0-1)"):
+        self.name = name
+        self.flows_wanted = flows
+        self.directory = Path(os.environ["BENCH_TMP"])
+        self.socket = self.directory / f"{name}.sock"
+        self.log = self.directory / f"{name}.log"
+        yaml = self.directory / f"{name}.yaml"
+        yaml.write_text(config.format(name=name, socket=self.socket, flows=flows, prefix=prefix))
+        # setpriv: should we be killed, the gateway is, too.
+        self.command = [
+            "setpriv", "--pdeathsig", "TERM", os.environ["SACIP_GW"], "--no-pci", "--no-telemetry",
+            "--no-huge", "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
+            "--lcores", lcores, "--vdev", f"net_pcap0,rx_pcap={pcap}", "--vdev", "net_null0,no-rx=1",
+            "--", "--config", str(yaml)]
+
+    def __enter__(self):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT,
+                                            stdin=subprocess.DEVNULL)
+        try:
+            self.wait_until(lambda: f"{self.name} ready" in self.log.read_text(), "ready", 20)
+            self.mac = self.port("lan")["mac"]
+            check(self.mac == pcap_mac, f"net_pcap calls itself {self.mac}, not {pcap_mac}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def ask(self, command, **args):
+        """One exchange over the control socket, for what is asked often."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(str(self.socket))
+            s.sendall(json.dumps({"command": command, "args": args}).encode() + b"\n")
+            with s.makefile("rb") as reply:
+                return json.loads(reply.readline())
+
+    def ctl(self, *words):
+        """The same through sacipctl, as an operator would."""
+        done = subprocess.run([os.environ["SACIPCTL"], "-s", self.socket, "-j", *words],
+                              capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"sacipctl {' '.join(words)}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+    def slow_path(self):
+        return self.ask("status")["stages"][-1]
+
+    def port(self, name):
+        return next(p for p in self.ask("ports")["ports"] if p["name"] == name)
+
+    def wait_until(self, true, what, seconds):
+        deadline = time.monotonic() + seconds
+        while not true():
+            if self.process.poll() is not None:
+                said = self.log.read_text().splitlines()[-20:]
+                raise RuntimeError("\n".join([f"{self.name} ended:", *said]))
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name}: not {what} after {seconds} s")
+            time.sleep(0.02)
+
+    def wait_for_flows(self, flows, paths):
+        def there():
+            status = self.ask("status")
+            return (status["flows"], status["paths"]) == (flows, paths)
+        self.wait_until(there, f"at {flows} flows on {paths} paths", 10)
+
+
+def check(true, what):
+    if not true:
+        raise AssertionError(what)
+
+
+def summary(values):
+    """What is reported of repeated measurements."""
+    return {"median": round(statistics.median(values), 3), "min": round(min(values), 3),
+            "max": round(max(values), 3), "count": len(values)}
+
+
+def bound(what, value, at_most):
+    return {"what": what, "value": round(value, 3), "at_most": at_most, "kept": value <= at_most}
+
+
+def end_orderly():
+    """SIGTERM and its like unwind the stack, so that gateways are ended on every way out."""
+    def leave(number, _):
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+    signals = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    for each in signals:
+        signal.signal(each, leave)
+
+
+def report(title, rows, bounds=(), notes=()):
+    """Hands the result to `run`: JSON on standard output."""
+    json.dump({"title": title, "rows": rows, "bounds": list(bounds), "notes": list(notes)},
+              sys.stdout)

@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The house rules that a machine can check. Prints each breach with its place and the mend.
+#   lint.sh SOURCE-ROOT [COMPILER...]
+
+set -u
+shopt -s lastpipe # so that breaches are counted here
+export LC_ALL=C.UTF-8
+top=$1
+shift
+compiler=("${@:-c++}")
+cd "$top" || exit 1
+breaches=0
+
+breach() { # RULE, places on stdin
+    local places
+    places=$(cat)
+    [ -z "$places" ] && return
+    breaches=$((breaches + 1))
+    printf '%s:\n%s\n' "$1" "$(printf '%s\n' "$places" | sed 's/^/    /')"
+}
+
+sources() { find app lib bench tests -name '*.?pp' -not -path '*/results/*' | sort; }
+
+# DPDK behind its door.
+grep -nE '\brte_[a-z]|RTE_[A-Z]' -r app lib --include='*.?pp' | grep -v '^app/dpdk/' |
+    grep -v '^lib/sacip_core/[a-z_]*.hpp:[0-9]*://' |
+    grep -vE '^[^:]*:[0-9]+:\s*//' | breach "rte_ outside app/dpdk: use a seam of the core"
+
+# The mind is pure: standard library and itself.
+grep -nE '^#include' -r lib --include='*.?pp' | grep -vE '"sacip_core/|<[a-z_0-9]+>$' |
+    breach "lib/sacip_core includes something else than itself and the standard library"
+grep -nE 'std::(cout|cerr|thread|mutex)|printf\(|steady_clock|system_clock|throw ' -r lib --include='*.?pp' |
+    breach "I/O, clock, thread or exception in lib/sacip_core"
+
+# Adapters do not know one another; only the files directly in app/ join them.
+for family in dpdk netlink yaml control metrics sacipctl; do
+    grep -nE '#include "app/' -r "app/$family" --include='*.?pp' | grep -v "\"app/$family/" |
+        breach "app/$family includes another adapter: let app/ join them"
+done
+
+# Addresses and checksums are written into packets in few places.
+grep -lE 'ipv4::set_(source|destination|checksum)|(tcp|udp)::set_checksum' -r app lib --include='*.?pp' |
+    grep -vE 'core/(rewrite|notification|headers)\.' |
+    breach "writes addresses or checksums outside rewrite.cpp (and the encoder of notifications)"
+
+# Every source says whose it is.
+{ sources; find . -name meson.build -not -path './build*'; find app tests bench .ci -name '*.sh' -o -name '*.py' | grep -v results; } |
+    while read -r file; do head -n 3 "$file" | grep -q SPDX-License-Identifier || echo "$file"; done |
+    breach "no SPDX line at the top"
+
+grep -nP '\t| +$' -r app lib --include='*.?pp' | breach "tab or trailing space"
+grep -nE '^.{101,}' -r app lib --include='*.?pp' | cut -c1-90 |
+    breach "line longer than 100 columns"
+
+# Each header of the core compiles alone.
+for header in lib/sacip_core/*.hpp; do
+    printf '#include "%s"\n' "${header#lib/}" |
+        "${compiler[@]}" -std=c++20 -fsyntax-only -Ilib -x c++ - 2>/dev/null || echo "$header"
+done | breach "header does not compile alone"
+
+[ $breaches = 0 ] || { echo "$breaches rules broken"; exit 1; }
+echo "house rules kept"

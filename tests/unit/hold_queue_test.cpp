@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/hold_queue.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sacip {
+namespace {
+
+/// The owner stands for the packet; nobody looks at bytes here.
+HeldPacket held(uintptr_t number, uint64_t key, Nanos deadline = from_s(1)) {
+    return {{{}, reinterpret_cast<void*>(number)}, {}, key, deadline};
+}
+uintptr_t number_of(const HeldPacket& packet) {
+    return reinterpret_cast<uintptr_t>(packet.packet.owner);
+}
+
+TEST(HoldQueue, FirstInFirstOut) {
+    HoldQueue queue;
+    for (uintptr_t i = 1; i <= 5; i++) {
+        EXPECT_FALSE(queue.push(held(i, i % 2)));
+    }
+    EXPECT_EQ(queue.size(), 5U);
+    uintptr_t next = 1;
+    for (const HeldPacket& packet : queue.take_all()) {
+        EXPECT_EQ(number_of(packet), next++);
+    }
+    EXPECT_EQ(queue.size(), 0U);
+}
+
+TEST(HoldQueue, OneKeyCantPushTheOthersOut) {
+    HoldQueue queue;
+    EXPECT_FALSE(queue.push(held(1000, 7)));
+    for (uintptr_t i = 0; i < HoldQueue::max_per_key; i++) {
+        EXPECT_FALSE(queue.push(held(i + 1, 8)));
+    }
+    for (uintptr_t i = 0; i < 10; i++) { // the oldest of its own kind goes
+        const auto leaving = queue.push(held(500 + i, 8));
+        ASSERT_TRUE(leaving);
+        EXPECT_EQ(number_of(*leaving), i + 1);
+    }
+    EXPECT_EQ(queue.size(), HoldQueue::max_per_key + 1);
+    EXPECT_EQ(number_of(queue.take_all().front()), 1000U);
+}
+
+TEST(HoldQueue, FullTheOldestOfAllGoes) {
+    HoldQueue queue;
+    for (uintptr_t i = 0; i < HoldQueue::max_packets; i++) {
+        EXPECT_FALSE(queue.push(held(i + 1, i)));
+    }
+    const auto leaving = queue.push(held(9999, 9999));
+    ASSERT_TRUE(leaving);
+    EXPECT_EQ(number_of(*leaving), 1U);
+    EXPECT_EQ(queue.size(), HoldQueue::max_packets);
+}
+
+TEST(HoldQueue, ExpiresByDeadlineNotByPlace) {
+    HoldQueue queue;
+    queue.push(held(1, 1, from_ms(30)));
+    queue.push(held(2, 1, from_ms(10)));
+    queue.push(held(3, 1, from_ms(20)));
+    EXPECT_FALSE(queue.pop_expired(from_ms(9)));
+    EXPECT_EQ(number_of(queue.pop_expired(from_ms(10)).value()), 2U);
+    EXPECT_FALSE(queue.pop_expired(from_ms(19)));
+    EXPECT_EQ(number_of(queue.pop_expired(from_ms(100)).value()), 1U);
+    EXPECT_EQ(number_of(queue.pop_expired(from_ms(100)).value()), 3U);
+    EXPECT_FALSE(queue.pop_expired(from_ms(100)));
+}
+
+} // namespace
+} // namespace sacip

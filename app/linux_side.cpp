@@ -56,9 +56,10 @@ std::optional<std::string> LinuxSide::add_fallback(GatewayPort& port, uint8_t nu
     if (const auto refusal = requests_.set_link_up(loopback_, true)) {
         return said(refusal);
     }
-    if (const auto refusal =
-            requests_.add_address({port.host_interface, own, 32, AddressScope::link});
-        failed(refusal)) {
+    // Under a label of its own: DHCP clients flush all addresses that carry the interface's name.
+    netlink::AddressRequest address{port.host_interface, own, 32, AddressScope::link};
+    address.label = "sacip" + std::to_string(number);
+    if (const auto refusal = requests_.add_address(address); failed(refusal)) {
         return said(refusal);
     }
     if (const auto refusal = requests_.set_neighbour(port.host_interface, gateway, fallback_mac)) {

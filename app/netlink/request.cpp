@@ -37,6 +37,9 @@ public:
     void put(uint16_t type, const MacAddr& mac) {
         mnl_attr_put(header_, type, mac.bytes.size(), mac.bytes.data());
     }
+    void put(uint16_t type, const std::string& text) {
+        mnl_attr_put_strz(header_, type, text.c_str());
+    }
     nlmsghdr* get() { return header_; }
 
 private:
@@ -97,6 +100,9 @@ Result Requests::address(uint16_t type, uint16_t flags, const AddressRequest& re
     m.put(IFA_ADDRESS, request.address);
     if (type == RTM_NEWADDR) {
         m.put(IFA_FLAGS, uint32_t{request.no_prefix_route ? IFA_F_NOPREFIXROUTE : 0U});
+        if (!request.label.empty()) {
+            m.put(IFA_LABEL, request.label);
+        }
         if (request.prefix_length < 31) {
             // As ip(8) does with "brd +"; without it hosts that broadcast would go unheard.
             m.put(IFA_BROADCAST, Ipv4Addr{Be32{request.address.value() |

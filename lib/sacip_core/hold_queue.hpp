@@ -30,8 +30,8 @@ struct HeldPacket {
 /// Slow path only. Packets given out belong to the caller.
 class HoldQueue {
 public:
-    static constexpr size_t max_packets = 1024;
-    static constexpr size_t max_per_key = 128;
+    static constexpr size_t max_packets = 4096;
+    static constexpr size_t max_per_key = 1024;
 
     /// Takes the packet; gives back the one that had to make room, if any.
     std::optional<HeldPacket> push(HeldPacket packet);

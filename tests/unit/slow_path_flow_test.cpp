@@ -186,6 +186,15 @@ TEST(SlowPathFlow, NoUplinkAddressYet) {
     a.check();
 }
 
+TEST(SlowPathFlow, NoUplinkAddressForTooLong) {
+    GatewayRig a{uplink_config()};
+    a.receive(lan, a.frame(lan).udp(4000, 80));
+    EXPECT_EQ(a.office.held.get(), 1U);
+    a.advance(from_s(11));
+    EXPECT_EQ(a.dropped(DropReason::hold_expired), 1U);
+    a.check();
+}
+
 TEST(SlowPathFlow, FullFlowTableForgetsOnlyTheMobility) {
     Config c = uplink_config();
     c.limits.flows = 2;
@@ -211,13 +220,13 @@ TEST(SlowPathFlow, FullPathTableTranslatesFromTheBindings) {
     SiteA a{c};
     a.receive(lan, a.frame(lan).udp(1, 80));
     for (int i = 0; i < 3; i++) {
-        a.receive(lan, a.frame(lan).to("10.8.0.1").udp(1, 80).payload("x"));
-        a.receive(wan, a.frame(wan).from("10.8.0.1").to("10.0.1.2").udp(80, 1).payload("y"));
+        a.receive(lan, a.frame(lan).to("10.8.0.1").udp(9, 80).payload("x"));
+        a.receive(wan, a.frame(wan).from("10.8.0.1").to("10.0.1.2").udp(80, 9).payload("y"));
     }
     EXPECT_EQ(a.lines(wan),
-              (Lines{"udp 10.0.1.2:1 > 10.9.0.10:80", "udp 10.0.1.2:1 > 10.8.0.1:80 x",
-                     "udp 10.0.1.2:1 > 10.8.0.1:80 x", "udp 10.0.1.2:1 > 10.8.0.1:80 x"}));
-    EXPECT_EQ(a.lines(lan), Lines(3, "udp 10.8.0.1:80 > 10.1.0.10:1 y"));
+              (Lines{"udp 10.0.1.2:1 > 10.9.0.10:80", "udp 10.0.1.2:9 > 10.8.0.1:80 x",
+                     "udp 10.0.1.2:9 > 10.8.0.1:80 x", "udp 10.0.1.2:9 > 10.8.0.1:80 x"}));
+    EXPECT_EQ(a.lines(lan), Lines(3, "udp 10.8.0.1:80 > 10.1.0.10:9 y"));
     EXPECT_EQ(a.statistics().untracked_path_table_full.get(), 6U);
     EXPECT_EQ(a.flows->size(), 1U);
     a.check();

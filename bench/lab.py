@@ -26,8 +26,10 @@ config = """\
 gateway: {{name: {name}, control_socket: {socket}, metrics: off}}
 limits: {{flows: {flows}, paths: 65536}}
 ports:
-  - {{name: lan, device: net_pcap0, role: inside, host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}
-  - {{name: wan, device: net_null0, role: outside, host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:02"}}
+  - {{name: lan, device: net_pcap0, role: inside,
+     host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}
+  - {{name: wan, device: net_null0, role: outside,
+     host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:02"}}
 hosts:
   - {{inside: {prefix}, outside: {prefix}}}
 """
@@ -48,8 +50,8 @@ class Gateway:
         self.command = [
             "setpriv", "--pdeathsig", "TERM", os.environ["SACIP_GW"], "--no-pci", "--no-telemetry",
             "--no-huge", "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
-            "--lcores", lcores, "--vdev", f"net_pcap0,rx_pcap={pcap}", "--vdev", "net_null0,no-rx=1",
-            "--", "--config", str(yaml)]
+            "--lcores", lcores, "--vdev", f"net_pcap0,rx_pcap={pcap}",
+            "--vdev", "net_null0,no-rx=1", "--", "--config", str(yaml)]
 
     def __enter__(self):
         with open(self.log, "wb") as log:

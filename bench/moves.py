@@ -52,7 +52,7 @@ class Subject:
         if self.paths <= 1000:
             is_away = {p["local_active"].startswith(away_begin)
                        for p in self.gateway.ctl("paths")["paths"]}
-            lab.check(is_away == {moves % 2 == 1}, f"{self.name}: paths are not where they should be")
+            lab.check(is_away == {moves % 2 == 1}, f"{self.name}: paths are in the wrong place")
 
 
 def measure(subjects, moves, capacity, memory_mb):

@@ -20,7 +20,7 @@ struct AddressRequest {
     uint8_t prefix_length{32};
     AddressScope scope{AddressScope::global}; ///< `other` is taken as global
     bool no_prefix_route{false};              ///< the subnet gets no route of its own
-    std::string label{};                      ///< at most 15 characters; empty: the interface's name
+    std::string label{}; ///< at most 15 characters; empty: the interface's name
 };
 
 struct RouteRequest {

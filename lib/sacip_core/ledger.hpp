@@ -100,6 +100,11 @@ public:
     /// wire address now.
     LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site);
     RemoteId remote(Ipv4Addr original, Ipv4Addr active);
+    /// Forgets them again where no path came of it.
+    void forget_unused(LocalId local, RemoteId remote) {
+        forget_if_unused(local);
+        forget_if_unused(remote);
+    }
     LocalBinding& at(LocalId id) { return locals_[id.value]; }
     const LocalBinding& at(LocalId id) const { return locals_[id.value]; }
     RemoteBinding& at(RemoteId id) { return remotes_[id.value]; }

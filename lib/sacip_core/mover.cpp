@@ -111,7 +111,8 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
 void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
     const Ipv4Prefix from = Ipv4Prefix::host(address);
     for (Site& site : ledger_.sites()) {
-        if (site.wire == from) {
+        // A port's next primary address fills the gap; a prefix is found again only by what it was.
+        if (site.wire == from && site.port != no_port) {
             site.wire.reset();
         }
     }

@@ -274,7 +274,9 @@ void Reception::new_outbound(Guest& guest) {
     if (!site || stays_inside) {
         guest.origin.from_linux ? transmit(guest, port) : to_linux(guest);
     } else if (!wire) {
-        hold(guest, key_of_no_path, hold_for_path); // no address to go out with, yet
+        // No address to go out with, yet.
+        guest.last_try ? drop(guest, DropReason::hold_expired)
+                       : hold(guest, key_of_no_path, hold_for_path);
     } else {
         new_flow(guest, Direction::outbound, key_from_host(v),
                  r_.ledger.local(v.source, *wire, *wire, *site),
@@ -311,7 +313,7 @@ void Reception::new_inbound(Guest& guest) {
         return;
     }
     const FlowKey key = key_from_wire(v, host, v.source);
-    if (!give_way(guest, key)) {
+    if (!give_way(guest, r_.flows.find(key))) {
         return;
     }
     new_flow(guest, Direction::inbound, key,
@@ -340,10 +342,9 @@ bool Reception::awaits_notification(const PacketView& v, Ipv4Addr host) const {
     return false;
 }
 
-/// A live flow with this key belongs to somebody whose address moved on: never mix the two. A dead
+/// A live flow at this position belongs to somebody whose address moved on: never mix the two. A dead
 /// one makes room. False if the packet was refused.
-bool Reception::give_way(Guest& guest, const FlowKey& key) {
-    const int32_t position = r_.flows.find(key);
+bool Reception::give_way(Guest& guest, int32_t position) {
     const auto flow = position < 0 ? std::nullopt : r_.flows.at({static_cast<uint32_t>(position)});
     if (!flow) {
         return true;
@@ -367,8 +368,8 @@ void Reception::new_flow(Guest& guest, Direction direction, const FlowKey& key, 
                                .source_port = key.remote_port,
                                .destination_port = key.host_port};
         int32_t other = HashIndex::not_found;
-        if (path_of_wire(reply, other) && !FlowTable::is_closed(r_.flows.record(other).seen)) {
-            drop(guest, DropReason::flow_conflict);
+        if (path_of_wire(reply, other) && !give_way(guest, other)) {
+            r_.ledger.forget_unused(local, remote);
             return;
         }
     }
@@ -380,6 +381,7 @@ void Reception::new_flow(Guest& guest, Direction direction, const FlowKey& key, 
         const RewriteSlot slot =
             r_.keeper.compose(l.site, {l.host, l.original, l.active, r.original, r.active},
                               r_.ledger.checksum_mode(remote));
+        r_.ledger.forget_unused(local, remote);
         send(guest, direction == Direction::outbound ? slot.outbound : slot.inbound,
              key_of_no_path);
         return;
@@ -581,11 +583,11 @@ void Reception::on_notification(Guest& guest) {
         drop(guest, DropReason::notification_unbound);
         return;
     }
+    consume(guest);
     if (message.old_address != message.new_address) {
         r_.mover.move_remote(bindings, message.old_address, message.new_address, guest.now);
-        peer_moved_ = true;
+        retry_held(guest.now); // at once: what is behind the message must not overtake them
     }
-    consume(guest);
 }
 
 } // namespace sacip

@@ -67,8 +67,6 @@ public:
     /// Frees what is held. The end.
     void release_all();
 
-    /// A notification moved a peer since the last call.
-    bool take_peer_moved() { return std::exchange(peer_moved_, false); }
     size_t held() const { return hold_.size(); }
     const ReceptionStatistics& statistics() const { return statistics_; }
 
@@ -92,7 +90,7 @@ private:
     void new_outbound(Guest& guest);
     void new_inbound(Guest& guest);
     bool awaits_notification(const PacketView& view, Ipv4Addr host) const;
-    bool give_way(Guest& guest, const FlowKey& key);
+    bool give_way(Guest& guest, int32_t position);
     void new_flow(Guest& guest, Direction direction, const FlowKey& key, LocalId local,
                   RemoteId remote);
     void without_ports(Guest& guest);
@@ -120,7 +118,6 @@ private:
     HoldQueue hold_;
     std::unordered_map<NeighbourKey, Nanos> asked_;
     std::vector<FlowInfo> expired_;
-    bool peer_moved_{false};
     ReceptionStatistics statistics_;
 };
 

@@ -3,8 +3,9 @@
 // Rewrite: the only file that writes addresses and checksums into packets.
 //
 // Addresses come precomputed from the path's slot, checksums are mended by adding the one's
-// complement delta of what is written over what was there (RFC 1624): a corrupted packet stays corrupted, and the inverse delta at
-// the other end gives the host its own checksum back, bit for bit.
+// complement delta of what is written over what was there (RFC 1624): a corrupted packet stays
+// corrupted, and the inverse delta at the other end gives the host its own checksum back, bit for
+// bit.
 #pragma once
 
 #include "sacip_core/packet.hpp"
@@ -21,9 +22,9 @@ struct PathAddresses {
     Ipv4Addr remote_active;   ///< on the wire now
 };
 
-/// Fills addresses, L4 mode and L4 delta of both directions of `slot`; leaves next hop, port and action.
-/// Mode `original`: the L4 delta is fixed and covers host -> local_original only (0 for routed hosts and the
-/// box), since the wire checksum is in terms of the originals.
+/// Fills addresses, L4 mode and L4 delta of both directions of `slot`; leaves next hop, port and
+/// action. Mode `original`: the L4 delta is fixed and covers host -> local_original only (0 for
+/// routed hosts and the box), since the wire checksum is in terms of the originals.
 void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot);
 
 /// Writes both addresses and mends the IPv4 header checksum and, where the packet is TCP or UDP,

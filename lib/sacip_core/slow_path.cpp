@@ -46,6 +46,7 @@ SlowPath::SlowPath(const World& world)
 }
 
 void SlowPath::on_host_changed(Nanos now) {
+    host_changed_ = true;
     using Table = HostState::Table;
     if (w_.host.generation(Table::addresses) != seen_addresses_) {
         seen_addresses_ = w_.host.generation(Table::addresses);
@@ -63,6 +64,7 @@ void SlowPath::on_host_changed(Nanos now) {
 }
 
 void SlowPath::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours) {
+    host_changed_ = host_changed_ || !neighbours.empty();
     for (const NeighbourKey& neighbour : neighbours) {
         keeper_.on_neighbour_changed(neighbour);
     }
@@ -180,10 +182,9 @@ std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix
 }
 
 void SlowPath::finish_turn(Nanos now) {
-    // Order matters where both are true: a peer's new address is known before its packets are
-    // looked at again.
-    const bool moved = reception_.take_peer_moved();
-    if (const bool usable = keeper_.take_usable(); moved || usable) {
+    // What is held for a path waits for that path; what has none waits for anything to change.
+    const bool changed = std::exchange(host_changed_, false);
+    if (const bool usable = keeper_.take_usable(); changed || usable) {
         reception_.retry_held(now);
     }
     mover_.finish_turn(now);

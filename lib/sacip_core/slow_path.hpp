@@ -82,6 +82,7 @@ private:
     std::vector<PortUplink> uplinks_;
     std::set<Ipv4Addr> shadows_;
     uint64_t seen_addresses_{0}, seen_routes_{0}, seen_links_{0};
+    bool host_changed_{false};
     Nanos next_tick_{}, next_look_{};
 };
 

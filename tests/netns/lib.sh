@@ -425,7 +425,7 @@ capture_pids=()
 
 stop_captures() {
     local pid
-    sleep 0.3
+    sleep 1.3 # tcpdump reads a block when it is full or a second old, and leaves the rest at its end
     for pid in "${capture_pids[@]}"; do end_child "$pid" INT; done
     capture_pids=()
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/path_keeper.hpp"
 
+#include <algorithm>
+
 namespace sacip {
 namespace {
 
@@ -8,6 +10,8 @@ namespace {
 /// likely, and a notification for the pair still finds it.
 constexpr Nanos keep_unused = from_s(60);
 constexpr uint32_t paths_per_tick = 256;
+/// Whoever moves faster than pairs drain loses the oldest ones.
+constexpr size_t max_draining = 16;
 
 void point(DirectionRewrite& side, const Adjacency& adjacency,
            const std::vector<GatewayPort>& ports) {
@@ -103,12 +107,34 @@ void PathKeeper::prepare(PathId id, Nanos drain_until) {
         return;
     }
     entry.draining.push_back({entry.pair, drain_until});
+    if (next.remote != entry.pair.remote) {
+        accept_crossing(id, next);
+    }
     // Moving back onto a pair that still drains: it is the pair in force again.
     if (std::erase_if(entry.draining, [&](const DrainingPair& d) { return d.pair == next; }) > 0) {
         table_.retire(id, next, view_of(entry));
     }
     table_.prepare(id, next, view_of(entry));
     entry.pair = next;
+    while (entry.draining.size() > max_draining) {
+        table_.retire(id, entry.draining.front().pair, view_of(entry));
+        entry.draining.erase(entry.draining.begin());
+    }
+}
+
+/// A far end that has moved may not have heard yet that we had, too: from its new address it still
+/// sends to our old ones.
+void PathKeeper::accept_crossing(PathId id, WirePair next) {
+    PathEntry& entry = ledger_.at(id);
+    const std::vector<DrainingPair> before = entry.draining;
+    for (const DrainingPair& old : before) {
+        const WirePair pair{next.remote, old.pair.local};
+        if (pair != next &&
+            std::ranges::find(entry.draining, pair, &DrainingPair::pair) == entry.draining.end()) {
+            table_.prepare(id, pair, view_of(entry));
+            entry.draining.push_back({pair, old.until});
+        }
+    }
 }
 
 bool PathKeeper::publish(PathId id) {

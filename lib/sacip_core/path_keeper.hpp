@@ -62,6 +62,7 @@ private:
     };
     Composed compose_all(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const;
     Composed compose_path(LocalId local, RemoteId remote) const;
+    void accept_crossing(PathId id, WirePair next);
     WireView view_of(const PathEntry& entry) const;
     WirePair pair_of(const PathEntry& entry) const;
     void watch(PathId id, const Adjacency& before, const Adjacency& after);

@@ -43,13 +43,15 @@ void rewrite_and_undo(const Frame& frame, const PacketView& view, L4ChecksumMode
     undo.source = view.source;
     undo.destination = view.destination;
     DirectionRewrite there = inbound ? slot.inbound : slot.outbound;
-    // The deltas are those of the path, the packet's addresses the fuzzer's: the IPv4 checksum
-    // need not become right, it must only come back.
+    // The packet's checksums are the fuzzer's: they need not become right, they must only come back.
     const std::vector<std::byte> before(frame.data, frame.data + frame.length);
     const bool exact = !has_impossible_checksum(frame, view);
     rewrite_addresses(frame, view, there);
     require(ipv4::source(frame.data + view.l3) == there.source);
-    rewrite_addresses(frame, view, undo);
+    PacketView written = view; // as the other end would parse it
+    written.source = there.source;
+    written.destination = there.destination;
+    rewrite_addresses(frame, written, undo);
     require(!exact || std::equal(before.begin(), before.end(), frame.data));
     rewrite_next_hop(frame, view, there);
 }

@@ -43,13 +43,12 @@ inline PacketView view_of(Bytes& bytes) {
 inline bool l4_checksum_fits(const Bytes& bytes, const PacketView& view, Ipv4Addr source,
                              Ipv4Addr destination) {
     const bool has_sum = view.is(IpProto::tcp) || view.is(IpProto::udp);
-    if (!has_sum || view.fragment ||
-        (view.is(IpProto::udp) && read16(bytes, view.l4 + 6U) == 0)) {
+    if (!has_sum || view.fragment || (view.is(IpProto::udp) && read16(bytes, view.l4 + 6U) == 0)) {
         return true;
     }
     const std::span<const std::byte> l4 = std::span{bytes}.subspan(view.l4, view.l4_length);
-    return naive_checksum(l4, naive_pseudo_header(source, destination, view.proto,
-                                                  view.l4_length)) == 0;
+    return naive_checksum(
+               l4, naive_pseudo_header(source, destination, view.proto, view.l4_length)) == 0;
 }
 
 inline std::string tcp_flags_text(uint8_t flags) {
@@ -89,9 +88,9 @@ inline std::string text_of(Bytes bytes, bool with_l4_checksum) {
     } else if (v.is(IpProto::icmp) && v.icmp_type == default_notification_icmp_type) {
         const DecodedNotification heard = decode(frame_of(bytes), v);
         const auto* said = std::get_if<BasicNotification>(&heard);
-        out = said == nullptr ? "moved ?"
-                              : "moved " + from + " > " + said->new_address.to_text() +
-                                    ", told " + to;
+        out = said == nullptr
+                  ? "moved ?"
+                  : "moved " + from + " > " + said->new_address.to_text() + ", told " + to;
     } else if (v.is(IpProto::icmp) && (v.icmp_type == 0 || v.icmp_type == 8)) {
         out = "echo " + std::to_string(v.icmp_type) + ' ' + from + " id " +
               std::to_string(v.source_port.value()) + " > " + to;

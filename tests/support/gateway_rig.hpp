@@ -61,8 +61,9 @@ public:
     explicit GatewayRig(Config c, uint8_t number = 1)
         : config{std::move(c)}, grace{std::get<0>(GracePeriod::create(1))},
           flows{std::get<0>(FlowTable::create(config.limits.flows, *grace))},
-          paths{std::get<0>(PathTable::create(config.limits.paths, *grace))},
-          pipeline{*flows, *paths, worker} {
+          paths{std::get<0>(PathTable::create(config.limits.paths, *grace))}, pipeline{*flows,
+                                                                                       *paths,
+                                                                                       worker} {
         for (uint8_t i = 0; i < config.ports.size(); i++) {
             const bool fixed = config.ports[i].next_hop_mac.has_value();
             ports.push_back({config.ports[i].name,
@@ -172,9 +173,9 @@ public:
         }
         worker.received.add(frames.size());
         grace->online({0});
-        pipeline.process(frames, {ports[port.value].mac, config.protocol.icmp_type,
-                                  ports[port.value].outside},
-                         to_tick(now), verdicts);
+        pipeline.process(
+            frames, {ports[port.value].mac, config.protocol.icmp_type, ports[port.value].outside},
+            to_tick(now), verdicts);
         grace->quiescent({0});
         grace->offline({0});
         for (size_t i = 0; i < packets.size(); i++) {

@@ -42,8 +42,8 @@ TEST(JoinedGateways, TheUplinkMoves) {
     pair.expect_alive("later");
     pair.advance(from_s(31));
     pair.expect_alive("drained");
-    EXPECT_EQ(pair.a.punted(PuntReason::first_packet) + pair.b.punted(PuntReason::first_packet),
-              2U) << "one each, for the SYN";
+    EXPECT_EQ(pair.a.punted(PuntReason::first_packet) + pair.b.punted(PuntReason::first_packet), 2U)
+        << "one each, for the SYN";
     pair.check();
 }
 
@@ -101,8 +101,8 @@ TEST(JoinedGateways, DataOvertakesTheNotification) {
     ASSERT_EQ(notification.size(), 1U);
     ether::set_destination(notification[0].data(), pair.b.ports[1].mac);
     pair.b.receive(wan, notification);
-    EXPECT_EQ(pair.b.lines(lan), (Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 1",
-                                        "tcp 10.0.1.2:4000 > 10.9.0.10:80 2"}));
+    EXPECT_EQ(pair.b.lines(lan),
+              (Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 1", "tcp 10.0.1.2:4000 > 10.9.0.10:80 2"}));
     pair.expect_alive("after");
     pair.check();
 }

@@ -11,8 +11,12 @@ PacketBuilder own(const SiteA& a, std::string_view from, uint16_t port, uint8_t 
 }
 PacketBuilder reply(const SiteA& a, std::string_view to, uint16_t port,
                     std::string_view original = "10.0.1.2") {
-    return a.frame(wan).from("10.9.0.10").to(to).tcp(80, port)
-        .checksum_for(addr("10.9.0.10"), addr(original)).payload("in");
+    return a.frame(wan)
+        .from("10.9.0.10")
+        .to(to)
+        .tcp(80, port)
+        .checksum_for(addr("10.9.0.10"), addr(original))
+        .payload("in");
 }
 void open_flow(SiteA& a) {
     a.obey_actions();
@@ -122,8 +126,8 @@ TEST(SlowPathBox, SharesItsAddressWithAHost) {
     const auto from_peer = [&] { return a.frame(wan).from("10.9.0.10").to("10.0.1.2"); };
     in(from_peer().tcp(5000, 22, tcp_syn));
     in(from_peer().udp(5000, 53));
-    EXPECT_EQ(a.linux_lines(wan), (Lines{"tcp 10.9.0.10:5000 > 10.0.1.2:22 [S]",
-                                         "udp 10.9.0.10:5000 > 10.0.1.2:53"}));
+    EXPECT_EQ(a.linux_lines(wan),
+              (Lines{"tcp 10.9.0.10:5000 > 10.0.1.2:22 [S]", "udp 10.9.0.10:5000 > 10.0.1.2:53"}));
     in(from_peer().tcp(5000, 80, tcp_syn));
     in(from_peer().udp(5000, 22)); // 22/tcp is the box's, not 22/udp
     EXPECT_EQ(a.lines(lan), (Lines{"tcp 10.9.0.10:5000 > 10.1.0.10:80 [S]",

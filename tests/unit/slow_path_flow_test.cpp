@@ -108,14 +108,15 @@ TEST(SlowPathFlow, WaitsForTheNeighbourAndLeavesInOrder) {
     }
     EXPECT_EQ(a.lines(wan), Lines{});
     EXPECT_EQ(a.punted(PuntReason::neighbour), 2U);
-    EXPECT_EQ(a.actions.take(), Lines{"resolve 10.0.1.1"}) << "asked once in a while, not each time";
+    EXPECT_EQ(a.actions.take(), Lines{"resolve 10.0.1.1"})
+        << "asked once in a while, not each time";
     EXPECT_EQ(a.office.held.get(), 3U);
     a.check();
     a.add_neighbour(wan, "10.0.1.1");
     a.notice();
-    EXPECT_EQ(a.lines(wan), (Lines{"udp 10.0.1.2:4000 > 10.9.0.10:80 1",
-                                   "udp 10.0.1.2:4000 > 10.9.0.10:80 2",
-                                   "udp 10.0.1.2:4000 > 10.9.0.10:80 3"}));
+    EXPECT_EQ(a.lines(wan),
+              (Lines{"udp 10.0.1.2:4000 > 10.9.0.10:80 1", "udp 10.0.1.2:4000 > 10.9.0.10:80 2",
+                     "udp 10.0.1.2:4000 > 10.9.0.10:80 3"}));
     EXPECT_EQ(a.office.held.get(), 0U);
     EXPECT_EQ(a.statistics().held.get(), 3U);
     a.check();
@@ -142,8 +143,8 @@ TEST(SlowPathFlow, WaitsForARoute) {
     EXPECT_EQ(a.punted(PuntReason::hold), 1U);
     a.add_route(wan, "0.0.0.0/0", "10.0.1.1");
     a.notice();
-    EXPECT_EQ(a.lines(wan), (Lines{"udp 10.0.1.2:4000 > 10.9.0.10:80 1",
-                                   "udp 10.0.1.2:4000 > 10.9.0.10:80 2"}));
+    EXPECT_EQ(a.lines(wan),
+              (Lines{"udp 10.0.1.2:4000 > 10.9.0.10:80 1", "udp 10.0.1.2:4000 > 10.9.0.10:80 2"}));
     a.check();
 }
 
@@ -166,8 +167,7 @@ TEST(SlowPathFlow, ANewRouteTakesKnownFlowsAlong) {
     a.add_neighbour(wan, "10.0.1.5");
     a.notice();
     a.receive(lan, a.frame(lan).udp(4000, 80));
-    EXPECT_EQ(ether::destination(a.take(wan).at(0).data()),
-              GatewayRig::mac_of(addr("10.0.1.5")));
+    EXPECT_EQ(ether::destination(a.take(wan).at(0).data()), GatewayRig::mac_of(addr("10.0.1.5")));
     a.check();
 }
 
@@ -247,8 +247,8 @@ TEST(SlowPathFlow, WhatIsNotTrackedLeavesNothingBehind) {
 
 TEST(SlowPathFlow, SilentFlowsAndUnusedPathsGo) {
     SiteA a;
-    a.receive(lan, a.frame(lan).udp(1, 80));           // 300 s
-    a.receive(lan, a.frame(lan).echo_request(1, 1));   // 120 s
+    a.receive(lan, a.frame(lan).udp(1, 80));                         // 300 s
+    a.receive(lan, a.frame(lan).echo_request(1, 1));                 // 120 s
     a.receive(lan, a.frame(lan).to("10.8.0.1").tcp(1, 80, tcp_syn)); // 240 s: no answer
     EXPECT_EQ(a.flows->size(), 3U);
     EXPECT_EQ(a.paths->size(), 2U);
@@ -342,12 +342,11 @@ TEST(SlowPathFlow, FragmentsAndIcmpErrorsGoByAddress) {
     const auto fragment = [&](PortId port, std::string_view from, std::string_view to) {
         return a.frame(port).from(from).to(to).udp(4000, 80).fragment_field(0x2000);
     };
-    a.receive(lan, fragment(lan, "10.1.0.10", "10.9.0.10"));  // by its path
-    a.receive(lan, fragment(lan, "10.1.0.10", "10.8.0.10"));  // by the binding alone
+    a.receive(lan, fragment(lan, "10.1.0.10", "10.9.0.10")); // by its path
+    a.receive(lan, fragment(lan, "10.1.0.10", "10.8.0.10")); // by the binding alone
     a.receive(lan, a.frame(lan).icmp(3, 1));
-    EXPECT_EQ(a.lines(wan),
-              (Lines{"frag 17 10.0.1.2 > 10.9.0.10", "frag 17 10.0.1.2 > 10.8.0.10",
-                     "icmp 3/1 10.0.1.2 > 10.9.0.10"}));
+    EXPECT_EQ(a.lines(wan), (Lines{"frag 17 10.0.1.2 > 10.9.0.10", "frag 17 10.0.1.2 > 10.8.0.10",
+                                   "icmp 3/1 10.0.1.2 > 10.9.0.10"}));
     a.receive(wan, fragment(wan, "10.9.0.10", "10.0.1.2"));
     a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").icmp(11, 0));
     EXPECT_EQ(a.lines(lan),

@@ -22,8 +22,12 @@ Lines out(SiteA& a, std::string_view text = "out") {
     return a.lines(wan);
 }
 Lines in(SiteA& a, std::string_view to, std::string_view text = "in") {
-    a.receive(wan, a.frame(wan).from("10.9.0.10").to(to).tcp(80, 4000)
-                       .checksum_for(addr("10.9.0.10"), addr("10.0.1.2")).payload(text));
+    a.receive(wan, a.frame(wan)
+                       .from("10.9.0.10")
+                       .to(to)
+                       .tcp(80, 4000)
+                       .checksum_for(addr("10.9.0.10"), addr("10.0.1.2"))
+                       .payload(text));
     return a.lines(lan);
 }
 const Lines delivered{"tcp 10.9.0.10:80 > 10.1.0.10:4000 in"};
@@ -198,10 +202,10 @@ TEST(SlowPathMove, AGapThenANewAddress) {
     EXPECT_EQ(a.lines(wan), Lines{});
     a.add_neighbour(wan, "10.0.5.1");
     a.notice();
-    EXPECT_EQ(a.lines(wan), (Lines{"moved 10.0.1.2 > 10.0.5.2, told 10.9.0.10",
-                                   "tcp 10.0.5.2:4000 > 10.9.0.10:80 1",
-                                   "tcp 10.0.5.2:4000 > 10.9.0.10:80 2",
-                                   "udp 10.0.5.2:1 > 10.9.0.11:2 new"}))
+    EXPECT_EQ(
+        a.lines(wan),
+        (Lines{"moved 10.0.1.2 > 10.0.5.2, told 10.9.0.10", "tcp 10.0.5.2:4000 > 10.9.0.10:80 1",
+               "tcp 10.0.5.2:4000 > 10.9.0.10:80 2", "udp 10.0.5.2:1 > 10.9.0.11:2 new"}))
         << "the message before the packets, these in order";
     EXPECT_EQ(a.last_move().state, MoveState::draining);
     EXPECT_EQ(a.slow->mover().total(), 1U) << "one move, from the loss to the new address";
@@ -272,7 +276,8 @@ TEST(SlowPathMove, WhatAnOperatorMayNotDo) {
     EXPECT_NE(refused("10.0.1.9", "10.0.1.3").find("none of our hosts"), std::string::npos);
     EXPECT_NE(refused("10.2.0.0/25", "10.7.0.0/25").find("none of our hosts"), std::string::npos);
     EXPECT_NE(refused("10.0.1.2", "10.0.1.2").find("already"), std::string::npos);
-    for (const char* bad : {"224.0.0.1", "127.0.0.1", "0.0.0.0", "169.254.1.1", "255.255.255.255"}) {
+    for (const char* bad :
+         {"224.0.0.1", "127.0.0.1", "0.0.0.0", "169.254.1.1", "255.255.255.255"}) {
         EXPECT_NE(refused("10.0.1.2", bad).find("can have"), std::string::npos) << bad;
     }
     EXPECT_NE(refused("10.0.1.2", "10.2.0.5").find("overlaps"), std::string::npos);
@@ -300,7 +305,10 @@ TEST(SlowPathMove, APrefixFollowsItsMarker) {
                             "moved 10.9.0.11 > 10.19.0.11, told 10.0.1.2"}));
     b.receive(lan, b.frame(lan).from("10.9.0.10").to("10.0.1.2").udp(80, 4000));
     EXPECT_EQ(b.lines(wan), Lines{"udp 10.19.0.10:80 > 10.0.1.2:4000"});
-    b.receive(wan, b.frame(wan).from("10.0.1.2").to("10.19.0.11").udp(4000, 80)
+    b.receive(wan, b.frame(wan)
+                       .from("10.0.1.2")
+                       .to("10.19.0.11")
+                       .udp(4000, 80)
                        .checksum_for(addr("10.0.1.2"), addr("10.9.0.11")));
     EXPECT_EQ(b.lines(lan), Lines{"udp 10.0.1.2:4000 > 10.9.0.11:80"});
     // New flows of the moved prefix, both ways.
@@ -338,8 +346,12 @@ TEST(SlowPathMove, ANewFlowBesideAnOldOneWithTheSameRemote) {
     EXPECT_EQ(a.lines(wan), Lines{"tcp 10.0.1.3:4001 > 10.9.0.10:80 [S]"});
     EXPECT_EQ(a.paths->size(), 2U) << "two originals behind one wire pair";
     a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.3").tcp(80, 4001).payload("new"));
-    a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.3").tcp(80, 4000)
-                       .checksum_for(addr("10.9.0.10"), addr("10.0.1.2")).payload("old"));
+    a.receive(wan, a.frame(wan)
+                       .from("10.9.0.10")
+                       .to("10.0.1.3")
+                       .tcp(80, 4000)
+                       .checksum_for(addr("10.9.0.10"), addr("10.0.1.2"))
+                       .payload("old"));
     EXPECT_EQ(a.lines(lan), (Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4001 new",
                                    "tcp 10.9.0.10:80 > 10.1.0.10:4000 old"}));
     a.change_address("10.0.1.3/24", "10.0.1.4/24"); // both move, one message
@@ -366,7 +378,7 @@ TEST(SlowPathMove, FailoverToAnotherPort) {
     a.receive(lan, a.frame(lan).tcp(4000, 80).payload("out"));
     EXPECT_EQ(a.lines(wan2), Lines{"tcp 10.0.2.2:4000 > 10.9.0.10:80 out"});
     a.advance(from_ms(100)); // nothing is lost: nobody was at the old address any more
-    a.take(wan); // repetitions, from the old address
+    a.take(wan);             // repetitions, from the old address
     EXPECT_EQ(out(a), Lines{});
     EXPECT_EQ(a.lines(wan2).back(), "tcp 10.0.2.2:4000 > 10.9.0.10:80 out");
     a.check();

@@ -9,8 +9,8 @@ namespace {
 Bytes message(const GatewayRig& rig, std::string_view from, std::string_view to,
               std::string_view told = "10.0.1.2") {
     Bytes out(basic_notification_frame_bytes);
-    encode({addr(from), addr(to), addr(told)}, 20,
-           {rig.ports[wan.value].mac, default_sender_mac}, out);
+    encode({addr(from), addr(to), addr(told)}, 20, {rig.ports[wan.value].mac, default_sender_mac},
+           out);
     return out;
 }
 void hear(GatewayRig& rig, std::string_view from, std::string_view to,
@@ -20,8 +20,12 @@ void hear(GatewayRig& rig, std::string_view from, std::string_view to,
 /// Data of the far end whose socket is 10.9.0.10, from where it is now.
 PacketBuilder data(const GatewayRig& rig, std::string_view from, std::string_view text,
                    uint16_t port = 4000) {
-    return rig.frame(wan).from(from).to("10.0.1.2").tcp(80, port)
-        .checksum_for(addr("10.9.0.10"), addr("10.0.1.2")).payload(text);
+    return rig.frame(wan)
+        .from(from)
+        .to("10.0.1.2")
+        .tcp(80, port)
+        .checksum_for(addr("10.9.0.10"), addr("10.0.1.2"))
+        .payload(text);
 }
 void open_flow(SiteA& a) {
     a.receive(lan, a.frame(lan).tcp(4000, 80, tcp_syn));
@@ -90,7 +94,8 @@ TEST(SlowPathNotification, MalformedOnes) {
     EXPECT_EQ(a.dropped(DropReason::notification_length), 1U);
     a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").icmp(20, 1).payload("secure"));
     EXPECT_EQ(a.dropped(DropReason::notification_code), 1U);
-    a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").icmp(20, 0).fragment_field(0x2000));
+    a.receive(wan,
+              a.frame(wan).from("10.9.0.10").to("10.0.1.2").icmp(20, 0).fragment_field(0x2000));
     EXPECT_EQ(a.slow->mover().total(), 0U);
     EXPECT_EQ(a.lines(lan), Lines{}) << "no host ever sees one";
     EXPECT_EQ(a.linux_lines(wan), Lines{}) << "nor Linux";
@@ -206,8 +211,12 @@ TEST(SlowPathNotification, UdpAheadOfItsNotification) {
     SiteA a;
     a.receive(lan, a.frame(lan).udp(4000, 80));
     a.take(wan);
-    a.receive(wan, a.frame(wan).from("10.19.0.10").to("10.0.1.2").udp(80, 4000)
-                       .checksum_for(addr("10.9.0.10"), addr("10.0.1.2")).payload("1"));
+    a.receive(wan, a.frame(wan)
+                       .from("10.19.0.10")
+                       .to("10.0.1.2")
+                       .udp(80, 4000)
+                       .checksum_for(addr("10.9.0.10"), addr("10.0.1.2"))
+                       .payload("1"));
     hear(a, "10.9.0.10", "10.19.0.10");
     EXPECT_EQ(a.lines(lan), Lines{"udp 10.9.0.10:80 > 10.1.0.10:4000 1"});
     a.check();
@@ -218,8 +227,9 @@ TEST(SlowPathNotification, SomebodyElseAtTheOldAddress) {
     open_flow(a);
     hear(a, "10.9.0.10", "10.19.0.10");
     a.advance(from_s(31)); // the old address is free now, and given to another
-    a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(80, 4000, tcp_syn)
-                       .payload("stranger"));
+    a.receive(
+        wan,
+        a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(80, 4000, tcp_syn).payload("stranger"));
     EXPECT_EQ(a.lines(lan), Lines{}) << "the host has such a connection, with somebody else";
     EXPECT_EQ(a.dropped(DropReason::flow_conflict), 1U);
     a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(81, 4000, tcp_syn));
@@ -275,6 +285,24 @@ TEST(SlowPathNotification, AClosedOldFlowDoesNotStealTheAnswersOfANewOne) {
     EXPECT_EQ(a.lines(wan), Lines{"tcp 10.0.1.2:4000 > 10.19.0.10:80 [S]"});
     a.receive(wan, a.frame(wan).from("10.19.0.10").to("10.0.1.2").tcp(80, 4000).payload("new"));
     EXPECT_EQ(a.lines(lan), Lines{"tcp 10.19.0.10:80 > 10.1.0.10:4000 new"});
+    a.check();
+}
+
+TEST(SlowPathNotification, AFloodOfMovesIsBounded) {
+    SiteA a;
+    open_flow(a);
+    std::string at = "10.9.0.10";
+    for (int i = 1; i <= 1000; i++) {
+        const std::string next = Ipv4Addr{Be32{addr("10.64.0.0").value() + uint32_t(i)}}.to_text();
+        hear(a, at, next);
+        at = next;
+    }
+    EXPECT_EQ(out(a), Lines{"tcp 10.0.1.2:4000 > " + at + ":80 out"});
+    EXPECT_LE(a.slow->ledger().at(PathId{0}).draining.size(), 16U);
+    a.receive(wan, data(a, at, "in"));
+    EXPECT_EQ(a.lines(lan), Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 in"});
+    a.advance(from_s(31));
+    EXPECT_EQ(a.slow->mover().in_progress(), 0U);
     a.check();
 }
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Where threads meet: a worker rewrites while the slow path moves the path under its hands.
+//
+// Each published slot carries a next hop whose last byte is that of its active address, so a packet
+// put together from two slots shows. Run under the thread sanitizer this also proves that a slot,
+// and a list of views, is written or freed only when no reader can be in it.
+#include "sacip_core/checksum.hpp"
+#include "sacip_core/headers.hpp"
+#include "sacip_core/pipeline.hpp"
+#include "sacip_core/rewrite.hpp"
+#include "tests/support/packet_builder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace sacip {
+namespace {
+
+using test::Bytes;
+using test::PacketBuilder;
+
+constexpr Ipv4Addr host{10, 1, 0, 10};
+constexpr Ipv4Addr remote{10, 9, 0, 10};
+constexpr WorkerId worker{0};
+
+Ipv4Addr active(unsigned number) { return {10, 7, 0, static_cast<uint8_t>(1 + number % 100)}; }
+
+RewriteSlot slot_for(Ipv4Addr address) {
+    RewriteSlot slot;
+    prepare_rewrite({host, host, address, remote, remote}, L4ChecksumMode::wire, slot);
+    const auto last = static_cast<uint8_t>(address.value());
+    for (DirectionRewrite* side : {&slot.outbound, &slot.inbound}) {
+        side->action = PathAction::forward;
+        side->port = {0};
+        side->next_hop = {{2, 0, 0, 0, 0, last}};
+    }
+    return slot;
+}
+
+struct Tables {
+    std::unique_ptr<GracePeriod> grace = std::move(std::get<0>(GracePeriod::create(1)));
+    std::unique_ptr<FlowTable> flows = std::move(std::get<0>(FlowTable::create(64, *grace)));
+    std::unique_ptr<PathTable> paths = std::move(std::get<0>(PathTable::create(64, *grace)));
+};
+
+/// Sends packets out, checks and counts every one.
+void send_packets(Tables& tables, std::atomic<bool>& stop, std::atomic<uint64_t>& sent) {
+    CoreCounters counters;
+    Pipeline pipeline{*tables.flows, *tables.paths, counters};
+    const Bytes packet = PacketBuilder{}.from(host).to(remote).proto(253).build();
+    const ParseContext port{.port_mac = test::default_port_mac};
+    tables.grace->online(worker);
+    while (!stop.load(std::memory_order_relaxed)) {
+        Bytes bytes = packet;
+        const Frame frame = test::frame_of(bytes);
+        Verdict verdict;
+        pipeline.process({&frame, 1}, port, {1}, {&verdict, 1});
+        ASSERT_EQ(verdict.action, Action::forward);
+        const std::byte* ip = bytes.data() + ether_header_bytes;
+        const Ipv4Addr source = ipv4::source(ip);
+        ASSERT_EQ(ether::destination(bytes.data()).bytes[5], static_cast<uint8_t>(source.value()));
+        ASSERT_TRUE(is_right_sum(sum_of_plain_ipv4_header(ip)));
+        sent.fetch_add(1, std::memory_order_relaxed);
+        tables.grace->quiescent(worker);
+    }
+    tables.grace->offline(worker);
+}
+
+TEST(Publication, NoPacketIsHalfOldAndHalfNew) {
+    Tables tables;
+    const WireView view{host, remote};
+    WirePair pair{remote, active(0)};
+    const PathId path = *tables.paths->add(slot_for(active(0)), pair, view);
+    ASSERT_TRUE(tables.flows->insert({host, remote, {}, {}, 253, {}}, path, {1}));
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> sent{0};
+    std::thread sender{[&] { send_packets(tables, stop, sent); }};
+    unsigned moves = 0;
+    for (; moves < 20'000 || (sent < 20'000 && !testing::Test::HasFatalFailure()); moves++) {
+        const WirePair next{remote, active(moves + 1)};
+        tables.paths->prepare(path, next, view);
+        tables.paths->publish(path, slot_for(next.local), next);
+        tables.paths->retire(path, pair, view);
+        tables.paths->reclaim();
+        pair = next;
+    }
+    stop = true;
+    sender.join();
+    RecordProperty("moves", static_cast<int>(moves));
+    EXPECT_GE(sent, 20'000U);
+}
+
+} // namespace
+} // namespace sacip

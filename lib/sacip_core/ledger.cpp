@@ -68,6 +68,17 @@ std::optional<uint32_t> Ledger::site_of_wire(Ipv4Addr wire) const {
     return std::nullopt;
 }
 
+std::optional<uint32_t> Ledger::site_of_left_wire(Ipv4Addr wire, Nanos now) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        for (const Site::Left& left : sites_[i].left) {
+            if (left.until > now && left.wire.contains(wire)) {
+                return i;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
 bool Ledger::is_own_wire(Ipv4Addr address) const {
     return site_of_wire(address).has_value() || std::ranges::any_of(sites_, [&](const Site& s) {
                return s.way == Way::box && s.wire && s.wire->contains(address);

@@ -36,6 +36,12 @@ struct Site {
     std::optional<Ipv4Prefix> wire; ///< what stands for it on the wire now; nothing: no address
     PortId port{no_port};           ///< the outside port it follows; no_port for routed prefixes
     std::vector<BoxPort> box_ports;
+    /// What it had on the wire before, as long as packets for it may be under way.
+    struct Left {
+        Ipv4Prefix wire;
+        Nanos until;
+    };
+    std::vector<Left> left;
 };
 
 /// host and original never change; active does.
@@ -93,8 +99,14 @@ public:
 
     /// The address that stands for `host` of this site on the wire now, if there is one.
     std::optional<Ipv4Addr> wire_of(uint32_t site, Ipv4Addr host) const;
-    /// The host behind a wire address of this site.
+    /// The host behind a wire address of this site; not for box sites.
     Ipv4Addr host_of(uint32_t site, Ipv4Addr wire) const;
+    /// The same for any site: what a new flow to `wire` is for.
+    Ipv4Addr host_behind(uint32_t site, Ipv4Addr wire) const {
+        return sites_[site].way == Way::box ? wire : host_of(site, wire);
+    }
+    /// A site that had this address on the wire until a moment ago.
+    std::optional<uint32_t> site_of_left_wire(Ipv4Addr wire, Nanos now) const;
 
     /// Finds or makes the binding. For a new flow of a mapped host original and active are its
     /// wire address now.

@@ -49,9 +49,12 @@ MoveRecord* Mover::holding(const Ipv4Prefix& from) {
 }
 
 MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos now) {
+    const Nanos drained = now + nanos(config_.move.drain);
     for (Site& site : ledger_.sites()) {
         if (site.wire == from) {
             site.wire = to;
+            std::erase_if(site.left, [&](const auto& l) { return l.until <= now; });
+            site.left.push_back({from, drained});
         }
     }
     MoveRecord* waiting = holding(from);
@@ -157,10 +160,9 @@ MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Addr from, 
     return move.id;
 }
 
-bool Mover::is_repetition(Ipv4Addr from, Ipv4Addr to) const {
+bool Mover::has_just_left(Ipv4Addr from) const {
     return std::ranges::any_of(records_, [&](const MoveRecord& m) {
         return m.side == Side::remote && m.from == Ipv4Prefix::host(from) &&
-               m.to == Ipv4Prefix::host(to) &&
                (m.state == MoveState::draining || m.state == MoveState::superseded);
     });
 }

@@ -63,8 +63,9 @@ public:
     /// These bindings of a far end are at `to` from now on.
     MoveId move_remote(const std::vector<RemoteId>& bindings, Ipv4Addr from, Ipv4Addr to,
                        Nanos now);
-    /// True if a move from here to there is still draining: a repetition of its notification.
-    bool is_repetition(Ipv4Addr from, Ipv4Addr to) const;
+    /// True if a peer has left this address not long ago: what still comes from there about it is
+    /// said again.
+    bool has_just_left(Ipv4Addr from) const;
 
     /// Call at the end of the turn in which moves were made, with the time of now: it dates their
     /// flips.

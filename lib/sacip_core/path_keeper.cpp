@@ -40,8 +40,8 @@ bool usable(const DirectionRewrite& side) {
 
 } // namespace
 
-PathKeeper::Composed PathKeeper::compose_all(uint32_t site, const PathAddresses& addresses,
-                                             L4ChecksumMode mode) const {
+PathKeeper::Composed PathKeeper::compose(uint32_t site, const PathAddresses& addresses,
+                                         L4ChecksumMode mode) const {
     const Site& of = ledger_.sites()[site];
     Composed out;
     prepare_rewrite(addresses, mode, out.slot);
@@ -61,8 +61,8 @@ PathKeeper::Composed PathKeeper::compose_all(uint32_t site, const PathAddresses&
 PathKeeper::Composed PathKeeper::compose_path(LocalId local, RemoteId remote) const {
     const LocalBinding& l = ledger_.at(local);
     const RemoteBinding& r = ledger_.at(remote);
-    Composed out = compose_all(l.site, {l.host, l.original, l.active, r.original, r.active},
-                               ledger_.checksum_mode(remote));
+    Composed out = compose(l.site, {l.host, l.original, l.active, r.original, r.active},
+                           ledger_.checksum_mode(remote));
     if (!l.usable) {
         out.slot.outbound.action = PathAction::hold;
     }

@@ -27,10 +27,13 @@ public:
 
     /// The path of two bindings, made if need be. Nothing if the path table is full.
     std::optional<PathId> obtain(LocalId local, RemoteId remote, Nanos now);
+    /// Slot and next hops, belonging together.
+    struct Composed {
+        Adjacency out, in;
+        RewriteSlot slot;
+    };
     /// What a packet between these addresses needs, without a path (tables full, fragments).
-    RewriteSlot compose(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const {
-        return compose_all(site, addresses, mode).slot;
-    }
+    Composed compose(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const;
 
     /// Accepts inbound packets also on the pair the bindings have now; the one in force drains
     /// until `drain_until`. Call after the bindings changed and before publish().
@@ -56,11 +59,6 @@ public:
     void tick(Nanos now);
 
 private:
-    struct Composed {
-        Adjacency out, in;
-        RewriteSlot slot;
-    };
-    Composed compose_all(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const;
     Composed compose_path(LocalId local, RemoteId remote) const;
     void accept_crossing(PathId id, WirePair next);
     WireView view_of(const PathEntry& entry) const;

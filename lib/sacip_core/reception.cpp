@@ -303,11 +303,18 @@ void Reception::new_inbound(Guest& guest) {
     const PacketView& v = guest.view;
     const auto site = inbound_site(v, guest.origin.port);
     if (!site) {
-        to_linux(guest);
+        // An address that we have just left: a peer that moved, too, may not have heard of it, nor
+        // we of its own move.
+        const auto left = r_.ledger.site_of_left_wire(v.destination, guest.now);
+        if (left && !guest.last_try &&
+            awaits_notification(v, r_.ledger.host_behind(*left, v.destination))) {
+            hold(guest, key_of_shield, from_ms(r_.config.move.shield.count()));
+        } else {
+            to_linux(guest);
+        }
         return;
     }
-    const bool box = r_.ledger.sites()[*site].way == Way::box;
-    const Ipv4Addr host = box ? v.destination : r_.ledger.host_of(*site, v.destination);
+    const Ipv4Addr host = r_.ledger.host_behind(*site, v.destination);
     if (!guest.last_try && awaits_notification(v, host)) {
         hold(guest, key_of_shield, from_ms(r_.config.move.shield.count()));
         return;
@@ -342,8 +349,8 @@ bool Reception::awaits_notification(const PacketView& v, Ipv4Addr host) const {
     return false;
 }
 
-/// A live flow at this position belongs to somebody whose address moved on: never mix the two. A dead
-/// one makes room. False if the packet was refused.
+/// A live flow at this position belongs to somebody whose address moved on: never mix the two. A
+/// dead one makes room. False if the packet was refused.
 bool Reception::give_way(Guest& guest, int32_t position) {
     const auto flow = position < 0 ? std::nullopt : r_.flows.at({static_cast<uint32_t>(position)});
     if (!flow) {
@@ -378,12 +385,11 @@ void Reception::new_flow(Guest& guest, Direction direction, const FlowKey& key, 
         statistics_.untracked_path_table_full.add();
         const LocalBinding& l = r_.ledger.at(local);
         const RemoteBinding& r = r_.ledger.at(remote);
-        const RewriteSlot slot =
-            r_.keeper.compose(l.site, {l.host, l.original, l.active, r.original, r.active},
-                              r_.ledger.checksum_mode(remote));
+        const PathAddresses addresses{l.host, l.original, l.active, r.original, r.active};
+        const uint32_t site = l.site;
+        const L4ChecksumMode mode = r_.ledger.checksum_mode(remote);
         r_.ledger.forget_unused(local, remote);
-        send(guest, direction == Direction::outbound ? slot.outbound : slot.inbound,
-             key_of_no_path);
+        send_without_path(guest, direction, site, addresses, mode);
         return;
     }
     if (const auto flow = r_.flows.insert(key, *path, to_tick(guest.now))) {
@@ -414,12 +420,9 @@ void Reception::without_ports(Guest& guest) {
         if (const auto path = r_.ledger.any_path(v.source, v.destination)) {
             send_by_path(guest, Direction::outbound, *path);
         } else if (site && wire && !r_.host.is_local(v.destination)) {
-            send(guest,
-                 r_.keeper
-                     .compose(*site, {v.source, *wire, *wire, v.destination, v.destination},
-                              L4ChecksumMode::wire)
-                     .outbound,
-                 key_of_no_path);
+            send_without_path(guest, Direction::outbound, *site,
+                              {v.source, *wire, *wire, v.destination, v.destination},
+                              L4ChecksumMode::wire);
         } else {
             to_linux(guest);
         }
@@ -443,14 +446,10 @@ void Reception::without_ports(Guest& guest) {
     }
     const auto site = r_.ledger.site_of_wire(v.destination);
     if (site && !r_.host.is_local(v.destination)) {
-        send(guest,
-             r_.keeper
-                 .compose(*site,
-                          {r_.ledger.host_of(*site, v.destination), v.destination, v.destination,
-                           v.source, v.source},
-                          L4ChecksumMode::wire)
-                 .inbound,
-             key_of_no_path);
+        const Ipv4Addr host = r_.ledger.host_of(*site, v.destination);
+        send_without_path(guest, Direction::inbound, *site,
+                          {host, v.destination, v.destination, v.source, v.source},
+                          L4ChecksumMode::wire);
     } else {
         to_linux(guest);
     }
@@ -466,6 +465,17 @@ void Reception::send_by_path(Guest& guest, Direction direction, PathId path) {
         resolve(hop.neighbour, guest.now);
     }
     send(guest, out ? entry.slot.outbound : entry.slot.inbound, path.value);
+}
+
+void Reception::send_without_path(Guest& guest, Direction direction, uint32_t site,
+                                  const PathAddresses& addresses, L4ChecksumMode mode) {
+    const PathKeeper::Composed composed = r_.keeper.compose(site, addresses, mode);
+    const bool out = direction == Direction::outbound;
+    if (const Adjacency& hop = out ? composed.out : composed.in;
+        hop.state == Adjacency::State::unresolved) {
+        resolve(hop.neighbour, guest.now);
+    }
+    send(guest, out ? composed.slot.outbound : composed.slot.inbound, key_of_no_path);
 }
 
 void Reception::send(Guest& guest, const DirectionRewrite& to, uint64_t hold_key) {
@@ -571,7 +581,7 @@ void Reception::on_notification(Guest& guest) {
     const auto& message = std::get<BasicNotification>(decoded);
     auto bindings = r_.ledger.remotes_active_at(message.old_address);
     std::erase_if(bindings, [&](RemoteId id) { return !r_.ledger.at(id).basic_peer; });
-    if (bindings.empty() && r_.mover.is_repetition(message.old_address, message.new_address)) {
+    if (bindings.empty() && r_.mover.has_just_left(message.old_address)) { // said again
         consume(guest);
         return;
     }

@@ -95,6 +95,8 @@ private:
                   RemoteId remote);
     void without_ports(Guest& guest);
     void send_by_path(Guest& guest, Direction direction, PathId path);
+    void send_without_path(Guest& guest, Direction direction, uint32_t site,
+                           const PathAddresses& addresses, L4ChecksumMode mode);
     void send(Guest& guest, const DirectionRewrite& to, uint64_t hold_key);
     void on_arp(Guest& guest);
     bool answers_arp_for(Ipv4Addr target, PortId port) const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/sacipctl/options.hpp"
 
+#include "app/sacipctl/genkey.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -27,6 +29,8 @@ constexpr std::array commands{
     Command{"moves", 0, 1, "[ID]", "address changes, newest last; one in full"},
     Command{"move", 2, 2, "OLD NEW", "change an active address or prefix now"},
     Command{"drops", 0, 0, "[--all]", "packets dropped, by reason (--all: zeros, too)"},
+    Command{"genkey", 0, 0, "", "print a new private key; asks no gateway"},
+    Command{"pubkey", 0, 0, "", "private key on stdin -> its public key"},
 };
 
 std::optional<long> positive(const std::string& text) {
@@ -115,6 +119,9 @@ private:
         } else if (plain_.size() < found->least || plain_.size() > found->most) {
             error_ = "usage: sacipctl " + options_.command +
                      (found->usage.empty() ? "" : " " + std::string{found->usage});
+        } else if (is_key_command(options_.command) &&
+                   (options_.json || !options_.socket.empty())) {
+            error_ = options_.command + " asks no gateway: -s and -j do not belong to it";
         } else if (options_.command != "flows" && !options_.args.empty()) {
             error_ = "--host and --limit belong to flows";
         } else if (options_.command != "drops" && options_.all) {

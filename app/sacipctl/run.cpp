@@ -60,6 +60,9 @@ int run(const std::vector<std::string>& words, const Surroundings& surroundings,
         out << (options.help ? help_text() : "sacipctl " SACIP_VERSION "\n");
         return done;
     }
+    if (is_key_command(options.command)) {
+        return run_key_command(options.command, surroundings.keys, out, err);
+    }
     const FoundSocket found =
         find_socket(options.socket, surroundings.socket_variable, surroundings.socket_directory);
     if (!found.error.empty()) {

@@ -3,6 +3,8 @@
 // Run: sacipctl from its arguments to its exit code, apart from the process around it.
 #pragma once
 
+#include "app/sacipctl/genkey.hpp"
+
 #include <chrono>
 #include <ostream>
 #include <string>
@@ -15,6 +17,7 @@ struct Surroundings {
     std::string socket_variable;                ///< value of $SACIP_SOCKET, empty if unset
     std::string socket_directory{"/run/sacip"}; ///< where sockets are looked for
     std::chrono::milliseconds patience{5000};   ///< for one question and its answer
+    KeyTool keys{};                             ///< for genkey and pubkey
 };
 
 /// Exit codes.

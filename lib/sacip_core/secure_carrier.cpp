@@ -59,9 +59,9 @@ bool has_right_checksum(std::span<const std::byte> l4, const CarrierRoute& route
     if (route.carrier == Carrier::icmp) {
         return is_right_sum(sum_of_bytes(l4));
     }
-    const uint16_t pseudo = sum_of_pseudo_header(
-        route.addresses.source, route.addresses.destination, static_cast<uint8_t>(IpProto::udp),
-        static_cast<uint16_t>(l4.size()));
+    const uint16_t pseudo =
+        sum_of_pseudo_header(route.addresses.source, route.addresses.destination,
+                             static_cast<uint8_t>(IpProto::udp), static_cast<uint16_t>(l4.size()));
     return udp::checksum(l4.data()) == 0 || is_right_sum(ones_add(pseudo, sum_of_bytes(l4)));
 }
 

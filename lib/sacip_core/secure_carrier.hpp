@@ -33,10 +33,10 @@ struct CarrierRoute {
 inline constexpr size_t secure_frame_max_bytes =
     ether_header_bytes + 20 + 8 + secure_message_max_bytes;
 
-/// Writes Ethernet, IPv4 and carrier headers and the message (sealed for the route's addresses) into
-/// `out`, all checksums filled in. The length of the frame, not padded to Ethernet's minimum; 0 if
-/// it does not fit in `out` or the message is longer than 1,200 bytes, and then nothing is written.
-/// `icmp_type` is looked at for ICMP only.
+/// Writes Ethernet, IPv4 and carrier headers and the message (sealed for the route's addresses)
+/// into `out`, all checksums filled in. The length of the frame, not padded to Ethernet's minimum;
+/// 0 if it does not fit in `out` or the message is longer than 1,200 bytes, and then nothing is
+/// written. `icmp_type` is looked at for ICMP only.
 size_t encode_carrier(std::span<const std::byte> message, const CarrierRoute& route,
                       uint8_t icmp_type, const EtherAddresses& ether, std::span<std::byte> out);
 

@@ -295,8 +295,8 @@ std::array<std::byte, secure_pseudo_header_bytes> pseudo_header(uint16_t flags,
     std::array<std::byte, secure_pseudo_header_bytes> bytes{};
     if ((flags & flag_nat) == 0) {
         Writer to{bytes.data()};
-        to.address(addresses.source);
-        to.address(addresses.destination);
+        to.field(addresses.source);
+        to.field(addresses.destination);
     }
     return bytes;
 }
@@ -358,14 +358,22 @@ bool is_genuine(const Envelope& envelope, const MacKey& key, const SecureAddress
 
 std::variant<SecureBody, DropReason> decode_body(const Envelope& envelope) {
     switch (static_cast<SecureKind>(envelope.kind)) {
-    case SecureKind::hello: return read_as<Hello>(envelope.body);
-    case SecureKind::hello_ack: return read_as<HelloAck>(envelope.body);
-    case SecureKind::bind: return read_as<Bind>(envelope.body);
-    case SecureKind::bind_ack: return read_as<BindAck>(envelope.body);
-    case SecureKind::solicit: return read_as<Solicit>(envelope.body);
-    case SecureKind::solicit_ack: return read_as<SolicitAck>(envelope.body);
-    case SecureKind::probe: return read_as<Probe>(envelope.body);
-    case SecureKind::probe_ack: return read_as<ProbeAck>(envelope.body);
+    case SecureKind::hello:
+        return read_as<Hello>(envelope.body);
+    case SecureKind::hello_ack:
+        return read_as<HelloAck>(envelope.body);
+    case SecureKind::bind:
+        return read_as<Bind>(envelope.body);
+    case SecureKind::bind_ack:
+        return read_as<BindAck>(envelope.body);
+    case SecureKind::solicit:
+        return read_as<Solicit>(envelope.body);
+    case SecureKind::solicit_ack:
+        return read_as<SolicitAck>(envelope.body);
+    case SecureKind::probe:
+        return read_as<Probe>(envelope.body);
+    case SecureKind::probe_ack:
+        return read_as<ProbeAck>(envelope.body);
     }
     return DropReason::notification_body;
 }

@@ -2,8 +2,8 @@
 //
 // Secure notification: the bytes of the authenticated message family, and all its numbers.
 //
-// One layout for every kind; over ICMP (code 1) it follows the four bytes type, code, checksum, over
-// UDP it is the payload (secure_carrier.hpp). All integers are big-endian.
+// One layout for every kind; over ICMP (code 1) it follows the four bytes type, code, checksum,
+// over UDP it is the payload (secure_carrier.hpp). All integers are big-endian.
 //
 //  0                   1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1   offset
@@ -27,7 +27,7 @@
 // |                            Body ...                           |    32
 // +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 // |         Tag, 16 bytes: HMAC-SHA-256-128 over a pseudo         |    32 + length
-// +      header (16 + 16 bytes: IP source and destination)        +
+// +       header (IP source and destination, 4 + 4 bytes)         +
 // |         and all bytes above, under the directional key        |
 // +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //
@@ -70,7 +70,7 @@ inline constexpr uint16_t flag_nat = 0x0002; ///< take the observed source; pseu
 inline constexpr uint16_t known_flags = flag_old_address_lost | flag_nat;
 
 inline constexpr size_t secure_header_bytes = 32;
-inline constexpr size_t secure_pseudo_header_bytes = 32;
+inline constexpr size_t secure_pseudo_header_bytes = 4 + 4; ///< of IPv4
 inline constexpr size_t secure_message_max_bytes = 1200; ///< header, body and tag, not the carrier
 inline constexpr size_t secure_message_min_bytes = secure_header_bytes + tag_bytes;
 inline constexpr size_t secure_body_max_bytes = secure_message_max_bytes - secure_message_min_bytes;
@@ -224,8 +224,8 @@ enum class SolicitStatus : uint8_t {
 
 struct SolicitAck {
     static constexpr SecureKind kind = SecureKind::solicit_ack;
-    WireTuple tuple{};               ///< as it was in the SOLICIT
-    Ipv4Addr original_source{};      ///< the flow's, in the direction of the tuple
+    WireTuple tuple{};          ///< as it was in the SOLICIT
+    Ipv4Addr original_source{}; ///< the flow's, in the direction of the tuple
     Ipv4Addr original_destination{};
     SolicitStatus status{SolicitStatus::known};
     bool operator==(const SolicitAck&) const = default;
@@ -265,7 +265,7 @@ struct SecureAddresses {
 /// bytes given to decode_envelope().
 struct Envelope {
     SecureHeader header{};
-    uint8_t kind{0};                           ///< as it came; decode_body() judges it
+    uint8_t kind{0};                            ///< as it came; decode_body() judges it
     std::span<const std::byte> authenticated{}; ///< header and body
     std::span<const std::byte> body{};
     Tag tag{};

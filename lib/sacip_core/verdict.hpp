@@ -37,13 +37,22 @@ namespace sacip {
     X(fragment_unknown, "fragment of a packet whose flow is not known")                            \
     X(no_memory, "no packet buffer")                                                               \
     X(notification_length, "notification is not of the length its kind has")                       \
-    X(notification_checksum, "ICMP checksum of a notification is wrong")                           \
+    X(notification_checksum, "ICMP or UDP checksum of a notification is wrong")                    \
     X(notification_code, "notification code that this gateway does not speak")                     \
     X(notification_peer, "notification from a source outside basic_peers")                         \
     X(notification_roam, "notification to a new address outside the peer's roam_to")               \
     X(notification_address, "notification to an address that no host can have")                    \
     X(notification_own, "notification to an address of this gateway or its hosts")                 \
-    X(notification_unbound, "notification from an address that no flow uses")
+    X(notification_unbound, "notification from an address that no flow uses")                      \
+    X(notification_malformed, "secure notification of a wrong length, magic or version")           \
+    X(notification_unknown_sender, "secure notification from a sender that is no peer")            \
+    X(notification_rate, "secure notification beyond its sender's rate limit")                     \
+    X(notification_tag, "secure notification whose tag is wrong: forged or altered")               \
+    X(notification_stale, "secure notification repeated, or older than the last one")              \
+    X(notification_epoch, "secure notification of an epoch not proved by a challenge")             \
+    X(notification_body, "genuine notification whose body is not what its kind has")               \
+    X(notification_family, "genuine notification of an address family not spoken here")            \
+    X(notification_unauthorised, "genuine notification of what its sender may not bind")
 
 #define SACIP_PUNT_REASONS(X)                                                                      \
     X(not_ip, "ARP or another protocol than IPv4")                                                 \

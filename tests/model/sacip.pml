@@ -41,6 +41,13 @@
 #define ROUNDS 2   /* timers that go off before both ends must agree */
 #endif
 
+// The calm delivers in order unless told otherwise.
+#ifdef REORDERING_GOES_ON
+#define FIRST
+#else
+#define FIRST && (under_way[PEER(g)] & ((1 << i) - 1)) == 0
+#endif
+
 #define ALL (STORM + CALM)
 #define AT(g, i) ((g) * ALL + (i))
 #define NONE 0
@@ -74,6 +81,7 @@ byte to_echo[2];            // the challenge of the peer that the next BIND repe
 // What a gateway knows of its peer.
 byte floor_epoch[2] = {1, 1};
 byte floor_at[2] = {1, 1};  // positions below it are old
+int seen[2];                // positions above the floor that have been accepted, a bit each
 byte asked[2];              // the challenge it wants to see again, 0: none
 byte applied[2];             // the version of the peer's binding that is applied
 bool holds[2] = {1, 1};     // it still has the entry of the peer's original
@@ -83,10 +91,9 @@ byte last_bind[2];          // position + 1 of the BIND applied last
 byte newest[2];             // the newest version ever applied, reboots or not
 byte asked_mark[2];         // how much the peer had sent when the challenge was made
 bool gone[2];               // gateway's original was lost by reboots of both ends
-bool told[2];               // the peer's entry for gateway's original is up to date
 
 byte moves, boots, lies, late, round;
-bool calm, silent;
+bool calm, settled;
 int under_way[2];           // calm: positions sent and not yet arrived, a bit each
 
 #define PEER(g) (1 - (g))
@@ -180,9 +187,8 @@ inline apply(g, p, i, v, named)
         applied[g] = v;
         last_bind[g] = i + 1;
         if
-        :: named -> holds[g] = true; told[p] = true
+        :: named -> holds[g] = true
         :: else ->
-            told[p] = false;
 #ifdef BROKEN_UNNAMED_IS_REMOVED
             holds[g] = false;
 #endif
@@ -199,7 +205,8 @@ inline receive(g, p, i)
     printf("SACIP: %d gets #%d kind %d\n", g, i, kind[m]);
     is_larger = (epoch_of[m] > floor_epoch[g]);
     is_old = (epoch_of[m] < floor_epoch[g] ||
-              (epoch_of[m] == floor_epoch[g] && i < floor_at[g]));
+              (epoch_of[m] == floor_epoch[g] && i < floor_at[g]) ||
+              (seen[g] & (1 << i)) || (kind[m] == BIND && i < last_bind[g]));
     is_proven = (echo[m] != 0 && echo[m] == asked[g]);
 #ifdef BROKEN_NO_CHALLENGE
     is_proven = true;
@@ -236,22 +243,29 @@ inline receive(g, p, i)
         :: is_larger ->
             assert(i >= asked_mark[g]);  // property 3: sent after the challenge was made
             floor_epoch[g] = epoch_of[m];
+            floor_at[g] = i + 1;
+            seen[g] = 0;
+            last_bind[g] = 0;
 #ifndef LITERAL_NEW_EPOCH_IS_NOT_TOLD
             changed(g)
 #endif
         :: else
         fi;
+#ifdef LITERAL_ONE_FLOOR
         floor_at[g] = i + 1;
+#else
+        seen[g] = seen[g] | (1 << i);
+#endif
         if
         :: is_proven -> asked[g] = 0; asked_mark[g] = 0
         :: else
         fi;
         if
         :: kind[m] == HELLO -> post(g, HELLO_ACK, 0, 0, 0, challenge[m])
-        :: kind[m] == HELLO_ACK && challenge[m] != 0 ->
+        :: kind[m] == HELLO_ACK && challenge[m] != 0 && challenge[m] != to_echo[g] ->
             to_echo[g] = challenge[m];
             changed(g)
-        :: kind[m] == HELLO_ACK && challenge[m] == 0
+        :: kind[m] == HELLO_ACK && (challenge[m] == 0 || challenge[m] == to_echo[g])
         :: kind[m] == BIND -> apply(g, p, i, arg[m], info[m])
         :: kind[m] == BIND_ACK && arg[m] == bind_at[g] ->
             if
@@ -270,8 +284,10 @@ inline receive(g, p, i)
             fi
         :: kind[m] == BIND_ACK && arg[m] != bind_at[g]
         :: kind[m] == SOLICIT ->
-            owes[g] = true;
-            acked[g] = false;
+            if
+            :: acked[g] -> changed(g)
+            :: else  // the timer does it
+            fi;
             post(g, SOLICIT_ACK, 0, holds[g], 0, 0)
         :: kind[m] == SOLICIT_ACK ->
             if
@@ -307,11 +323,11 @@ inline reboot(g)
     :: else
     fi;
     holds[g] = (ver[PEER(g)] == 0);
-    told[PEER(g)] = false;
     changed(g);
     to_echo[g] = 0;
     floor_epoch[g] = 0;
     floor_at[g] = 0;
+    seen[g] = 0;
     asked[g] = 0;
     asked_mark[g] = 0;
     applied[g] = 0;
@@ -370,7 +386,7 @@ init
         if
         :: moves < MOVES -> 
             printf("SACIP: %d moves\n", g);
-            moves++; ver[g]++; told[g] = false; changed(g)
+            moves++; ver[g]++; changed(g)
         :: boots < BOOTS -> boots++; reboot(g)
         :: owes[g] && sent[g] < STORM -> send_bind(g)
         :: floor_epoch[g] == 0 && asked[g] == 0 && sent[g] < STORM -> send_hello(g)
@@ -388,14 +404,14 @@ init
 #ifndef STORM_ONLY
     :: atomic { !calm -> printf("SACIP: calm\n"); calm = true; lies = 0; moves = 0; boots = 0 }
     // The calm.
-    :: atomic { calm && !silent && (under_way[0] || under_way[1] || owes[0] || owes[1]) ->
+    :: atomic { calm && !settled && (under_way[0] || under_way[1] || owes[0] || owes[1]) ->
         select(g : 0 .. 1);
         if
         :: owes[g] -> send_bind(g)
         :: under_way[PEER(g)] != 0 ->
             select(i : 1 .. sent[PEER(g)] - 1);
             if
-            :: under_way[PEER(g)] & (1 << i) ->
+            :: (under_way[PEER(g)] & (1 << i)) FIRST ->
                 under_way[PEER(g)] = under_way[PEER(g)] & ~(1 << i);
                 receive(g, PEER(g), i)
             :: else
@@ -403,7 +419,7 @@ init
         :: else
         fi;
         g = 0; i = 0 }
-    :: atomic { calm && !silent && late < LATE ->
+    :: atomic { calm && !settled && late < LATE ->
         select(g : 0 .. 1);
         select(i : 1 .. sent[PEER(g)] - 1);
         if
@@ -411,15 +427,15 @@ init
         :: else
         fi;
         g = 0; i = 0 }
-    :: atomic { calm && !silent && !under_way[0] && !under_way[1] && !owes[0] && !owes[1] ->
+    :: atomic { calm && !settled && !under_way[0] && !under_way[1] && !owes[0] && !owes[1] ->
         if
         :: round < ROUNDS ->
             printf("SACIP: timers\n"); round++; timer(0); timer(1)
         :: else ->
             assert(AGREES(0) && AGREES(1));  // property 4: both ends agree
-            silent = true
+            settled = true
         fi }
-    :: silent -> break
+    :: settled -> break
 #endif
     od
 }

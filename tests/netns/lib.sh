@@ -23,8 +23,11 @@
 # A story sources this file, calls `stage WAY`, tells its story, and ends with `the_end`.
 # Everything is undone on every way out. After a failure the logs stay, and their place is printed.
 #
+# With relay_at=a or relay_at=b (before `stage`) the link between the router and that gateway goes through
+# a sixth namespace, where impair can spoil it:   router ──┤router [relay] gateway├── etho
+#
 # Environment: SACIP_GW, SACIPCTL, FLOWCHECK (programs; default: those in SACIP_BUILD, ../../build),
-# SACIP_WORKERS (default 1), SACIP_KEEP=1 keeps captures and reports of a story that passed, too.
+# IMPAIR, FORGE likewise, SACIP_WORKERS (default 1), SACIP_KEEP=1 keeps captures and reports of a story that passed, too.
 
 set -u -o pipefail
 
@@ -34,6 +37,8 @@ SACIP_GW=${SACIP_GW:-$build/app/sacip-gw}
 SACIPCTL=${SACIPCTL:-$build/app/sacipctl/sacipctl}
 [ -x "$SACIPCTL" ] || SACIPCTL=$build/app/sacipctl
 FLOWCHECK=${FLOWCHECK:-$build/tests/tools/flowcheck}
+IMPAIR=${IMPAIR:-$build/tests/tools/impair}
+FORGE=${FORGE:-$build/tests/tools/forge}
 tools=$here/../tools
 
 P=sacip$$                     # prefix of the namespaces and of EAL's runtime directories
@@ -77,12 +82,12 @@ clean_up() {
     for pid in "${!child[@]}" "${gateway_pid[@]}"; do
         kill -TERM "$pid" 2>/dev/null
     done
-    for ns in "$P"-{ha,ga,r,gb,hb}; do # whatever daemonised inside our own namespaces
+    for ns in "$P"-{ha,ga,r,gb,hb,relay,hx}; do # whatever daemonised inside our own namespaces
         [ -e "/run/netns/$ns" ] || continue
         for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -TERM "$pid" 2>/dev/null; done
     done
     sleep 0.2
-    for ns in "$P"-{ha,ga,r,gb,hb}; do
+    for ns in "$P"-{ha,ga,r,gb,hb,relay,hx}; do
         [ -e "/run/netns/$ns" ] || continue
         for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null; done
         ip netns del "$ns" 2>/dev/null
@@ -161,6 +166,41 @@ link() { # NS INTERFACE NS INTERFACE
     ip -n "$P-$3" link set "$4" up
 }
 
+# The link between the router and a gateway, through the relay if that is where it was asked for.
+link_outside() { # a|b ROUTER-INTERFACE
+    if [ "${relay_at:-}" != "$1" ]; then
+        link r "$2" "g$1" etho
+        return
+    fi
+    ip netns add "$P-relay" || fail "namespace $P-relay"
+    in_ns relay sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    link r "$2" relay router
+    link relay gateway "g$1" etho
+    start_relay
+}
+
+# impair, driven by `relay COMMAND`. Direction a is from the router to the gateway.
+start_relay() {
+    local seed=${SACIP_SEED:-$$}
+    mkfifo "$T/relay-in.fifo" "$T/relay-out.fifo"
+    exec {relay_in}<>"$T/relay-in.fifo" {relay_out}<>"$T/relay-out.fifo"
+    spawn relay relay "$IMPAIR" router gateway --seed "$seed" <&"$relay_in" >&"$relay_out" 2>"$T/relay.err"
+    relay_says "impair" >/dev/null
+    note "relay before gateway $relay_at, seed $seed"
+}
+
+relay() { # COMMAND: prints the answer to `stats`, nothing otherwise
+    say "$*" >&"$relay_in"
+    if [ "$1" = stats ]; then relay_says "{"; else relay_says ok; fi
+}
+
+relay_says() { # HOW-IT-MUST-BEGIN: its next line
+    local line
+    IFS= read -r -t 5 -u "$relay_out" line || fail "impair does not answer"
+    [ "${line#"$1"}" != "$line" ] || fail "impair: $line"
+    [ "$line" = ok ] || say "$line"
+}
+
 build_topology() {
     local ns end
     for ns in ha ga r gb hb; do
@@ -169,8 +209,8 @@ build_topology() {
         ip -n "$P-$ns" link set lo up
     done
     link ha eth0 ga ethi
-    link ga etho r toa
-    link r tob gb etho
+    link_outside a toa
+    link_outside b tob
     link gb ethi hb eth0
     # Frames from a veth with transmit offload carry unfinished checksums, which no wire would.
     for end in "ha eth0" "hb eth0" "r toa" "r tob"; do

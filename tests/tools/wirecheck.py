@@ -5,16 +5,23 @@
 What must hold, for packets between the roaming host's wire addresses and the far host:
   active   only active addresses: between two moves exactly the one that is active then, and never
            an address that no move named
-  notes    each move is announced by ICMP type 20, code 0, of exactly 8 bytes, from the old address,
-           carrying the new one, with a good checksum; and there are no others
+  notes    basic: each move is announced by ICMP type 20, code 0, of exactly 8 bytes, from the old
+           address, carrying the new one, with a good checksum; and there are no others
+           secure: none of the basic family; those of the other have the magic and length they must
+           and good checksums, and there is at least one BIND for each move
   length   every packet is as long on the wire as it was at the host: nothing is added
   ttl      it was decremented once by the gateway (not for the gateway's own sockets)
   headers  IPv4 header checksums are good on the wire and at the host
-  sums     TCP and UDP checksums are in terms of the addresses the flow was set up with (peers of
-           the basic protocol), taken from the far host's own report of its sockets
+  sums     original: TCP and UDP checksums are in terms of the addresses the flow was set up with
+           (peers of the basic protocol), taken from the far host's own report of its sockets
+           wire: they are in terms of the addresses in the packet, on the wire and at both hosts
+  far      with a capture at the far host: what one host sent is what the other got, and the
+           checksums that the sender wrote are there again, bit for bit, or, where the two hosts
+           do not see the same addresses, differ by exactly those addresses
 
-usage: wirecheck.py --router R.pcap --host H.pcap --timeline FILE --peer ADDRESS
+usage: wirecheck.py --router R.pcap --host H.pcap --timeline FILE --peer ADDRESS... [--far F.pcap]
                     [--server-report FILE] [--first ADDRESS] [--own-sockets] [--no-notes]
+                    [--sums original|wire] [--notes basic|secure]
 Prints what it proved, or every kind of fault with its first examples, and exits 1.
 """
 import argparse
@@ -50,7 +57,7 @@ class Packet:
     def __init__(self, time, raw):
         self.time = time
         self.header = (raw[0] & 15) * 4
-        self.length, self.id = struct.unpack_from("!HH", raw, 2)
+        self.length, self.id, self.fragment = struct.unpack_from("!HHH", raw, 2)
         self.ttl, self.protocol = raw[8], raw[9]
         self.header_checksum_holds = int.from_bytes(raw[:self.header], "big") % 0xFFFF == 0
         self.source, self.target = raw[12:16], raw[16:20]
@@ -63,6 +70,13 @@ class Packet:
         if at is not None and len(body) >= at + 2:
             body[at:at + 2] = b"\0\0"
         return self.protocol, self.id, hash(bytes(body))
+
+    def l4_checksum(self):
+        at = {6: 16, 17: 6}.get(self.protocol)
+        return int.from_bytes(self.body[at:at + 2], "big") if at is not None else 0
+
+    def is_fragment(self):
+        return self.fragment & 0x3FFF != 0
 
     def ports(self):
         return struct.unpack_from("!HH", self.body) if self.protocol in (6, 17) else (0, 0)
@@ -118,13 +132,13 @@ def settled_address(moves, first, time):
     return current
 
 
-def check_addresses(router, moves, actives, first, peer, faults):
+def check_addresses(router, moves, actives, first, peers, faults):
     data = 0
     for packet in router:
-        if peer not in (packet.source, packet.target) or is_note(packet):
+        if peers.isdisjoint((packet.source, packet.target)) or is_note(packet):
             continue
         data += 1
-        ours = packet.target if packet.source == peer else packet.source
+        ours = packet.target if packet.source in peers else packet.source
         if ours not in actives:
             faults.add("address that was never active", f"{dotted(packet.source)} > {dotted(packet.target)}")
             continue
@@ -135,8 +149,12 @@ def check_addresses(router, moves, actives, first, peer, faults):
     return data
 
 
+UDP_PORT = 4720
+
+
 def is_note(packet):
-    return packet.protocol == 1 and len(packet.body) >= 1 and packet.body[0] == 20
+    return packet.protocol == 1 and len(packet.body) >= 1 and packet.body[0] == 20 or \
+        packet.protocol == 17 and len(packet.body) >= 8 and UDP_PORT in packet.ports()
 
 
 def check_notes(router, moves, faults):
@@ -163,15 +181,79 @@ def check_notes(router, moves, faults):
     return sum(announced.values())
 
 
-def check_lengths(router, host, peer, own_sockets, faults):
+def check_secure_notes(router, moves, faults):
+    """Shapes only; secure_notification.py opens them. Returns how many there are."""
+    count = 0
+    binds = []
+    for packet in filter(is_note, router):
+        count += 1
+        message = packet.body[8:] if packet.protocol == 17 else packet.body[4:]
+        what = f"{dotted(packet.source)} > {dotted(packet.target)} {packet.body[:24].hex()}"
+        if packet.protocol == 1 and packet.body[1] != 1:
+            faults.add("notification of the basic family", what)
+        elif len(message) < 48 or message[:3] != b"\x5a\xc1\x02" or \
+                len(message) != 48 + int.from_bytes(message[4:6], "big") or len(message) > 1200:
+            faults.add("notification of a wrong shape", what)
+        elif packet.protocol == 1 and \
+                int.from_bytes(packet.body + b"\0" * (len(packet.body) % 2), "big") % 0xFFFF != 0:
+            faults.add("notification checksum", what)
+        elif packet.protocol == 17 and not packet.checksum_holds(packet.source, packet.target):
+            faults.add("notification checksum", what)
+        elif message[3] == 3:
+            binds.append((packet.time, packet.source))
+    for number, (begin, end, old, new) in enumerate(moves):
+        if not any(begin <= time <= end and source in (old, new) for time, source in binds):
+            faults.add("move without BIND", f"move {number + 1} at {begin:.3f}: {dotted(old)} > {dotted(new)}")
+    return count
+
+
+def check_wire_sums(captures, own_sockets, faults):
+    """Each checksum must hold for the addresses beside it, wherever it was seen."""
+    checked = 0
+    for name, capture, peers in captures:
+        for packet in capture:
+            if packet.protocol not in (6, 17) or packet.is_fragment():
+                continue
+            if own_sockets and name == "host" and packet.target in peers:
+                continue  # its kernel leaves the sum to the interface
+            checked += 1
+            if not packet.checksum_holds(packet.source, packet.target):
+                faults.add("checksum does not hold for the addresses beside it",
+                           f"{name} {packet.time:.3f} {dotted(packet.source)} > {dotted(packet.target)} {packet.protocol}")
+    return checked
+
+
+def check_far(host, far, peers, own_sockets, faults):
+    """What left one host arrived at the other with the checksum it left with."""
     at_host = collections.defaultdict(list)
     for packet in host:
-        at_host[(packet.source == peer,) + packet.fingerprint()].append(packet)
+        at_host[(packet.source in peers,) + packet.fingerprint()].append(packet)
+    same = adjusted = 0
+    for packet in far:
+        if is_note(packet) or packet.protocol not in (6, 17) or packet.is_fragment():
+            continue
+        twins = at_host.get((packet.source in peers,) + packet.fingerprint())
+        if not twins or (own_sockets and packet.target in peers):
+            continue
+        if any((twin.source, twin.target) == (packet.source, packet.target) for twin in twins):
+            same += 1
+            if all(twin.l4_checksum() != packet.l4_checksum() for twin in twins):
+                faults.add("checksum is not the sender's own",
+                           f"{packet.l4_checksum():04x} at the far host, {twins[0].l4_checksum():04x} at the host")
+        else:
+            adjusted += 1  # that it holds at both ends is checked by check_wire_sums
+    return same, adjusted
+
+
+def check_lengths(router, host, peers, own_sockets, faults):
+    at_host = collections.defaultdict(list)
+    for packet in host:
+        at_host[(packet.source in peers,) + packet.fingerprint()].append(packet)
     matched = missing = 0
     for packet in router:
-        if is_note(packet) or peer not in (packet.source, packet.target):
+        if is_note(packet) or peers.isdisjoint((packet.source, packet.target)):
             continue
-        inbound = packet.source == peer
+        inbound = packet.source in peers
         twins = at_host.get((inbound,) + packet.fingerprint())
         if not twins:
             missing += 1
@@ -222,26 +304,36 @@ def main():
     parser.add_argument("--router", required=True)
     parser.add_argument("--host", required=True)
     parser.add_argument("--timeline", required=True)
-    parser.add_argument("--peer", required=True)
+    parser.add_argument("--peer", required=True, nargs="+", help="all addresses of the far host")
+    parser.add_argument("--far", help="capture at the far host")
     parser.add_argument("--server-report")
     parser.add_argument("--first", help="active address before the first move")
     parser.add_argument("--own-sockets", action="store_true", help="the host is the gateway itself")
     parser.add_argument("--no-notes", action="store_true", help="no notifications are expected")
+    parser.add_argument("--sums", choices=("original", "wire"), default="original")
+    parser.add_argument("--notes", choices=("basic", "secure"), default="basic")
     options = parser.parse_args()
 
-    peer = packed(options.peer)
+    peer = packed(options.peer[0])
+    peers = {packed(address) for address in options.peer}
     router = [Packet(*item) for item in packets(options.router)]
     host = [Packet(*item) for item in packets(options.host)]
     moves, actives = read_timeline(options.timeline, options.first)
     first = packed(options.first) if options.first else (moves[0][2] if moves else None)
     faults = Faults()
 
-    data = check_addresses(router, moves, actives, first, peer, faults)
-    notes = 0 if options.no_notes else check_notes(router, moves, faults)
-    matched, missing = check_lengths(router, host, peer, options.own_sockets, faults)
-    check_headers((("router", router), ("host", host)), faults)
+    data = check_addresses(router, moves, actives, first, peers, faults)
+    notes = 0
+    if not options.no_notes:
+        notes = {"basic": check_notes, "secure": check_secure_notes}[options.notes](router, moves, faults)
+    matched, missing = check_lengths(router, host, peers, options.own_sockets, faults)
+    far = [Packet(*item) for item in packets(options.far)] if options.far else []
+    check_headers((("router", router), ("host", host), ("far host", far)), faults)
     sums = 0
-    if options.server_report:
+    if options.sums == "wire":
+        sums = check_wire_sums((("router", router, peers), ("host", host, peers), ("far host", far, peers)),
+                               options.own_sockets, faults)
+    elif options.server_report:
         with open(options.server_report) as file:
             sums = check_sums(router, json.load(file), peer, faults)
     if data == 0 or matched == 0:
@@ -249,8 +341,14 @@ def main():
     if missing > max(20, data // 100):
         faults.add("packets that the host never saw or sent", f"{missing} of {data}")
 
-    print(f"  wire: {data} packets, {len(moves)} moves, {notes} notifications of 8 bytes; "
-          f"{matched} lengths equal the host's; {sums} checksums in terms of the originals")
+    what = {"basic": "notifications of 8 bytes", "secure": "secure notifications"}[options.notes]
+    terms = {"original": "in terms of the originals", "wire": "in terms of the addresses beside them"}[options.sums]
+    print(f"  wire: {data} packets, {len(moves)} moves, {notes} {what}; "
+          f"{matched} lengths equal the host's; {sums} checksums {terms}")
+    if options.far:
+        same, adjusted = check_far(host, far, peers, options.own_sockets, faults)
+        print(f"  wire: between the hosts {same} checksums arrived bit for bit"
+              + (f", {adjusted} differ by the addresses the two see" if adjusted else ""))
     for kind, count in faults.found.items():
         print(f"  wire: FAULT {kind}: {count}")
         for example in faults.examples[kind]:

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/crypto/keys.hpp"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <string_view>
+
+namespace sacip::crypto {
+namespace {
+
+constexpr std::string_view extract_salt = "SACIP2";
+constexpr std::string_view expand_label = "SACIP2 message key";
+
+struct Free {
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+    void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
+    void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
+    void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
+};
+template <typename T>
+using Owned = std::unique_ptr<T, Free>;
+
+const unsigned char* raw(const std::byte* bytes) {
+    return reinterpret_cast<const unsigned char*>(bytes);
+}
+unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
+
+Owned<EVP_PKEY> openssl_key(const PrivateKey& key) {
+    return Owned<EVP_PKEY>{EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr,
+                                                        raw(key.bytes().data()), secret_bytes)};
+}
+
+bool fill_random(std::span<std::byte> out) {
+    while (!out.empty()) {
+        const ssize_t got = getrandom(out.data(), out.size(), 0);
+        if (got < 0 && errno != EINTR) {
+            return false;
+        }
+        out = out.subspan(got > 0 ? static_cast<size_t>(got) : 0);
+    }
+    return true;
+}
+
+/// A parameter that OpenSSL only reads.
+OSSL_PARAM octets(const char* name, std::span<const std::byte> bytes) {
+    return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()),
+                                             bytes.size());
+}
+
+std::span<const std::byte> as_bytes(std::string_view text) {
+    return std::as_bytes(std::span{text.data(), text.size()});
+}
+
+/// One step of HKDF-SHA-256 with its own inputs, 32 bytes long.
+bool hkdf(int mode, OSSL_PARAM input, OSSL_PARAM more, std::span<std::byte, secret_bytes> out) {
+    const Owned<EVP_KDF> kdf{EVP_KDF_fetch(nullptr, "HKDF", nullptr)};
+    const Owned<EVP_KDF_CTX> context{kdf ? EVP_KDF_CTX_new(kdf.get()) : nullptr};
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode), input, more,
+                                 OSSL_PARAM_construct_end()};
+    return context && EVP_KDF_derive(context.get(), raw(out.data()), out.size(), params) == 1;
+}
+
+bool is_zero(std::span<const std::byte, secret_bytes> bytes) {
+    std::byte any{0};
+    for (const std::byte byte : bytes) {
+        any |= byte;
+    }
+    return any == std::byte{0};
+}
+
+} // namespace
+
+std::optional<PrivateKey> generate_private_key() {
+    PrivateKey key;
+    const auto bytes = key.overwrite();
+    if (!fill_random(bytes)) {
+        return std::nullopt;
+    }
+    bytes[0] &= std::byte{0xF8};
+    bytes[31] = (bytes[31] & std::byte{0x7F}) | std::byte{0x40};
+    return key;
+}
+
+std::optional<PublicKey> public_key_of(const PrivateKey& key) {
+    const Owned<EVP_PKEY> pair = openssl_key(key);
+    PublicKey out;
+    size_t length = out.bytes.size();
+    if (!pair || EVP_PKEY_get_raw_public_key(pair.get(), raw(out.bytes.data()), &length) != 1 ||
+        length != out.bytes.size()) {
+        return std::nullopt;
+    }
+    return out;
+}
+
+std::optional<SenderId> sender_id_of(const PublicKey& key) {
+    std::array<std::byte, 32> digest;
+    size_t length = 0;
+    if (EVP_Q_digest(nullptr, "SHA256", nullptr, key.bytes.data(), key.bytes.size(),
+                     raw(digest.data()), &length) != 1) {
+        return std::nullopt;
+    }
+    SenderId id;
+    for (size_t i = 0; i < sizeof id.value; i++) {
+        id.value = (id.value << 8) | std::to_integer<uint64_t>(digest[i]);
+    }
+    return id;
+}
+
+std::optional<SharedSecret> shared_secret(const PrivateKey& own, const PublicKey& peer) {
+    const Owned<EVP_PKEY> ours = openssl_key(own);
+    const Owned<EVP_PKEY> theirs{EVP_PKEY_new_raw_public_key(
+        EVP_PKEY_X25519, nullptr, raw(peer.bytes.data()), peer.bytes.size())};
+    const Owned<EVP_PKEY_CTX> context{ours ? EVP_PKEY_CTX_new(ours.get(), nullptr) : nullptr};
+    SharedSecret out;
+    size_t length = secret_bytes;
+    if (!theirs || !context || EVP_PKEY_derive_init(context.get()) != 1 ||
+        EVP_PKEY_derive_set_peer(context.get(), theirs.get()) != 1 ||
+        EVP_PKEY_derive(context.get(), raw(out.overwrite().data()), &length) != 1 ||
+        length != secret_bytes || is_zero(out.bytes())) {
+        return std::nullopt;
+    }
+    return out;
+}
+
+std::optional<PseudoRandomKey> pseudo_random_key(const SharedSecret& shared) {
+    PseudoRandomKey out;
+    if (!hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, octets(OSSL_KDF_PARAM_KEY, shared.bytes()),
+              octets(OSSL_KDF_PARAM_SALT, as_bytes(extract_salt)), out.overwrite())) {
+        return std::nullopt;
+    }
+    return out;
+}
+
+std::optional<MacKey> message_key(const PseudoRandomKey& prk, const PublicKey& sender,
+                                  const PublicKey& receiver) {
+    std::array<std::byte, expand_label.size() + 2 * sizeof(PublicKey)> info;
+    auto* at = std::copy_n(as_bytes(expand_label).data(), expand_label.size(), info.data());
+    at = std::copy(sender.bytes.begin(), sender.bytes.end(), at);
+    std::copy(receiver.bytes.begin(), receiver.bytes.end(), at);
+    MacKey out;
+    if (!hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, octets(OSSL_KDF_PARAM_KEY, prk.bytes()),
+              octets(OSSL_KDF_PARAM_INFO, info), out.overwrite())) {
+        return std::nullopt;
+    }
+    return out;
+}
+
+std::optional<PairKeys> pair_keys(const PrivateKey& own, const PublicKey& peer) {
+    const auto own_public = public_key_of(own);
+    const auto shared = shared_secret(own, peer);
+    const auto prk = shared ? pseudo_random_key(*shared) : std::nullopt;
+    if (!own_public || !prk) {
+        return std::nullopt;
+    }
+    auto send = message_key(*prk, *own_public, peer);
+    auto receive = message_key(*prk, peer, *own_public);
+    if (!send || !receive) {
+        return std::nullopt;
+    }
+    return PairKeys{std::move(*send), std::move(*receive)};
+}
+
+std::optional<Challenge> random_challenge() {
+    Challenge challenge;
+    do {
+        if (!fill_random(challenge.bytes)) {
+            return std::nullopt;
+        }
+    } while (challenge.is_zero());
+    return challenge;
+}
+
+} // namespace sacip::crypto

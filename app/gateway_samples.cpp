@@ -68,6 +68,7 @@ std::vector<Sample> GatewayView::samples() const {
     Samples s;
     const CoreCounters& slow = *cores.back();
     const ReceptionStatistics& reception = slow_path.reception().statistics();
+    const NewFlowStatistics& new_flows = slow_path.reception().new_flows().statistics();
     const MoveStatistics& moves = slow_path.mover().statistics();
 
     s.gauge("build_info", "Constant 1, labelled with the version", 1, {{"version", SACIP_VERSION}});
@@ -109,18 +110,19 @@ std::vector<Sample> GatewayView::samples() const {
         s.counter("packets_punted_total", "Packets given to the slow path", packets,
                   {{"reason", std::string{punt_reasons[reason].name}}});
     }
-    s.counter("packets_held_total", "Packets that had to wait", reception.held.get());
+    s.counter("packets_held_total", "Packets that had to wait",
+              slow_path.reception().doors().held_total().get());
     s.gauge("packets_held", "Packets waiting for a path, a neighbour or a notification",
             slow.held.get());
     s.gauge("flows", "Flows in the table", gauges.flows.get());
     s.gauge("flow_table_capacity_flows", "Flows the table can hold", flows.capacity());
-    s.counter("flows_created_total", "Flows made", reception.flows_created.get());
+    s.counter("flows_created_total", "Flows made", new_flows.created.get());
     s.counter("flows_expired_total", "Flows forgotten after silence",
               reception.flows_expired.get());
     const char* untracked = "Packets of flows that could not be recorded";
-    s.counter("flows_untracked_total", untracked, reception.untracked_flow_table_full.get(),
+    s.counter("flows_untracked_total", untracked, new_flows.untracked_flow_table_full.get(),
               {{"reason", "flow_table_full"}});
-    s.counter("flows_untracked_total", untracked, reception.untracked_path_table_full.get(),
+    s.counter("flows_untracked_total", untracked, new_flows.untracked_path_table_full.get(),
               {{"reason", "path_table_full"}});
     s.gauge("paths", "Paths in the table", gauges.paths.get());
     const char* bindings = "Address bindings";

@@ -239,8 +239,8 @@ public:
     void check() const {
         EXPECT_TRUE(worker.balanced());
         EXPECT_TRUE(office.balanced());
-        EXPECT_EQ(office.held.get(), slow->reception().held());
-        EXPECT_EQ(io.live(), slow->reception().held()) << "packets that nobody accounts for";
+        EXPECT_EQ(office.held.get(), slow->reception().doors().held());
+        EXPECT_EQ(io.live(), slow->reception().doors().held()) << "packets that nobody accounts for";
     }
 
     Config config;

@@ -118,7 +118,7 @@ TEST(SlowPathFlow, WaitsForTheNeighbourAndLeavesInOrder) {
               (Lines{"udp 10.0.1.2:4000 > 10.9.0.10:80 1", "udp 10.0.1.2:4000 > 10.9.0.10:80 2",
                      "udp 10.0.1.2:4000 > 10.9.0.10:80 3"}));
     EXPECT_EQ(a.office.held.get(), 0U);
-    EXPECT_EQ(a.statistics().held.get(), 3U);
+    EXPECT_EQ(a.slow->reception().doors().held_total().get(), 3U);
     a.check();
 }
 
@@ -208,7 +208,7 @@ TEST(SlowPathFlow, FullFlowTableForgetsOnlyTheMobility) {
     a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").udp(80, 3));
     EXPECT_EQ(a.lines(lan), Lines{"udp 10.9.0.10:80 > 10.1.0.10:3"});
     EXPECT_EQ(a.flows->size(), 2U);
-    EXPECT_EQ(a.statistics().untracked_flow_table_full.get(), 3U);
+    EXPECT_EQ(a.slow->reception().new_flows().statistics().untracked_flow_table_full.get(), 3U);
     a.receive(lan, a.frame(lan).udp(1, 80)); // the tracked ones don't suffer
     EXPECT_EQ(a.lines(wan), Lines{"udp 10.0.1.2:1 > 10.9.0.10:80"});
     a.check();
@@ -227,7 +227,7 @@ TEST(SlowPathFlow, FullPathTableTranslatesFromTheBindings) {
               (Lines{"udp 10.0.1.2:1 > 10.9.0.10:80", "udp 10.0.1.2:9 > 10.8.0.1:80 x",
                      "udp 10.0.1.2:9 > 10.8.0.1:80 x", "udp 10.0.1.2:9 > 10.8.0.1:80 x"}));
     EXPECT_EQ(a.lines(lan), Lines(3, "udp 10.8.0.1:80 > 10.1.0.10:9 y"));
-    EXPECT_EQ(a.statistics().untracked_path_table_full.get(), 6U);
+    EXPECT_EQ(a.slow->reception().new_flows().statistics().untracked_path_table_full.get(), 6U);
     EXPECT_EQ(a.flows->size(), 1U);
     a.check();
 }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/dispatch.hpp"
+
+#include "sacip_core/headers.hpp"
+
+namespace sacip {
+namespace {
+
+constexpr Nanos hold_for_neighbour = from_s(3); ///< Linux gives up on a neighbour after that
+constexpr Nanos ask_again = from_ms(200);
+constexpr size_t max_asked = 10'000;
+
+} // namespace
+
+void Dispatch::by_path(Guest& guest, Direction direction, PathId path) {
+    const PathEntry& entry = ledger_.at(path);
+    if (direction == Direction::outbound) {
+        send(guest, entry.slot.outbound, entry.out, path.value);
+    } else {
+        send(guest, entry.slot.inbound, entry.in, path.value);
+    }
+}
+
+void Dispatch::by_addresses(Guest& guest, Direction direction, uint32_t site,
+                            const PathAddresses& addresses, L4ChecksumMode mode) {
+    const PathKeeper::Composed composed = keeper_.compose(site, addresses, mode);
+    if (direction == Direction::outbound) {
+        send(guest, composed.slot.outbound, composed.out, hold_key_no_path);
+    } else {
+        send(guest, composed.slot.inbound, composed.in, hold_key_no_path);
+    }
+}
+
+void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop,
+                    uint64_t hold_key) {
+    switch (to.action) {
+    case PathAction::hold:
+        guest.last_try ? doors_.drop(guest, DropReason::hold_expired)
+                       : doors_.hold(guest, hold_key, hold_for_path);
+        break;
+    case PathAction::unresolved:
+        resolve(hop.neighbour, guest.now);
+        guest.last_try ? doors_.drop(guest, DropReason::neighbour_failed)
+                       : doors_.hold(guest, hold_key, hold_for_neighbour);
+        break;
+    case PathAction::to_box:
+        rewrite_addresses(guest.frame(), guest.view, to);
+        guest.origin.port = to.port;
+        doors_.to_linux(guest);
+        break;
+    case PathAction::forward:
+        forward(guest, to);
+    }
+}
+
+void Dispatch::forward(Guest& guest, const DirectionRewrite& to) {
+    if (guest.origin.from_linux) { // a router's work on the TTL is done already, or not due
+        rewrite_addresses(guest.frame(), guest.view, to);
+        ether::set_destination(guest.frame().data, to.next_hop);
+        ether::set_source(guest.frame().data, to.port_mac);
+    } else if (guest.view.ttl <= 1) {
+        ports_[guest.origin.port.value].outside ? doors_.drop(guest, DropReason::ttl_expired)
+                                                : doors_.to_linux(guest);
+        return;
+    } else {
+        rewrite_addresses(guest.frame(), guest.view, to);
+        rewrite_next_hop(guest.frame(), guest.view, to);
+    }
+    counters_.rewritten.add(to.changes(guest.view.source, guest.view.destination) ? 1 : 0);
+    doors_.transmit(guest, to.port);
+}
+
+void Dispatch::resolve(NeighbourKey neighbour, Nanos now) {
+    Nanos& last = asked_[neighbour];
+    if (last.value == 0 || now - last > ask_again) {
+        last = now;
+        actions_.resolve(neighbour);
+    }
+}
+
+void Dispatch::tick() {
+    if (asked_.size() > max_asked) {
+        asked_.clear();
+    }
+}
+
+} // namespace sacip

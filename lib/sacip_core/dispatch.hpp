@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Dispatch: sends a packet of the slow path on its way, by its path or by addresses alone.
+//
+// What a worker does in carry_out(), with what it may not do: wait for a next hop or a usable path,
+// ask Linux for a neighbour, and treat packets from Linux as already routed.
+#pragma once
+
+#include "sacip_core/doors.hpp"
+#include "sacip_core/host_actions.hpp"
+#include "sacip_core/path_keeper.hpp"
+
+#include <unordered_map>
+
+namespace sacip {
+
+/// Packets that wait for no path in particular share this key in the hold queue.
+inline constexpr uint64_t hold_key_no_path = ~uint64_t{1};
+/// How long a packet waits for a usable path.
+inline constexpr Nanos hold_for_path = from_s(10);
+
+/// Slow path only. References outlive it.
+class Dispatch {
+public:
+    Dispatch(const Ledger& ledger, const PathKeeper& keeper, const std::vector<GatewayPort>& ports,
+             HostActions& actions, Doors& doors, CoreCounters& counters)
+        : ledger_{ledger}, keeper_{keeper}, ports_{ports}, actions_{actions}, doors_{doors},
+          counters_{counters} {}
+
+    // Each takes the guest's packet.
+    void by_path(Guest& guest, Direction direction, PathId path);
+    void by_addresses(Guest& guest, Direction direction, uint32_t site,
+                      const PathAddresses& addresses, L4ChecksumMode mode);
+    /// Forgets whom it asked for long ago. Now and then.
+    void tick();
+
+private:
+    void send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop, uint64_t hold_key);
+    void forward(Guest& guest, const DirectionRewrite& to);
+    void resolve(NeighbourKey neighbour, Nanos now);
+
+    const Ledger& ledger_;
+    const PathKeeper& keeper_;
+    const std::vector<GatewayPort>& ports_;
+    HostActions& actions_;
+    Doors& doors_;
+    CoreCounters& counters_;
+    std::unordered_map<NeighbourKey, Nanos> asked_;
+};
+
+} // namespace sacip

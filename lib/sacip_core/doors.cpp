@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/doors.hpp"
+
+#include "sacip_core/adjacency.hpp"
+#include "sacip_core/headers.hpp"
+
+namespace sacip {
+
+void Doors::transmit(Guest& guest, PortId port) {
+    if (guest.origin.from_linux && guest.frame().length >= ether_header_bytes &&
+        ether::destination(guest.frame().data) == fallback_mac) {
+        drop(guest, DropReason::no_route);
+    } else if (io_.transmit(port, guest.packet)) {
+        counters_.forwarded.add();
+    } else {
+        counters_.drop(DropReason::tx_full);
+    }
+}
+
+void Doors::to_linux(Guest& guest) {
+    if (guest.origin.from_linux) { // where it came from: there is no other place for it
+        drop(guest, DropReason::no_route);
+    } else if (io_.to_linux(guest.origin.port, guest.packet)) {
+        counters_.delivered.add();
+    } else {
+        counters_.drop(DropReason::linux_full);
+    }
+}
+
+void Doors::drop(Guest& guest, DropReason why) {
+    io_.release(guest.packet);
+    counters_.drop(why);
+}
+
+void Doors::consume(Guest& guest) {
+    io_.release(guest.packet);
+    counters_.consumed.add();
+}
+
+void Doors::hold(Guest& guest, uint64_t key, Nanos at_most) {
+    const bool first_time = guest.deadline.value == 0;
+    const Nanos deadline = first_time ? guest.now + at_most : guest.deadline;
+    if (const auto leaving = queue_.push({guest.packet, guest.origin, key, deadline})) {
+        io_.release(leaving->packet);
+        counters_.drop(DropReason::hold_overflow);
+    }
+    held_total_.add(first_time ? 1 : 0);
+    count_held();
+}
+
+std::deque<HeldPacket> Doors::take_held() {
+    auto out = queue_.take_all();
+    count_held();
+    return out;
+}
+
+std::optional<HeldPacket> Doors::take_expired(Nanos now) {
+    auto out = queue_.pop_expired(now);
+    count_held();
+    return out;
+}
+
+} // namespace sacip

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/new_flows.hpp"
+
+#include <algorithm>
+
+namespace sacip {
+namespace {
+
+constexpr size_t max_peers_considered = 256;
+constexpr uint64_t key_of_shield = ~uint64_t{0};
+
+} // namespace
+
+/// True if packets of this path may come in on this pair: in force, or draining from any move.
+bool NewFlows::takes(PathId path, WirePair pair) const {
+    const PathEntry& entry = r_.ledger.at(path);
+    return entry.pair == pair || std::ranges::any_of(entry.draining, [&](const DrainingPair& d) {
+               return d.pair == pair;
+           });
+}
+
+std::optional<PathId> NewFlows::path_of_wire(const PacketView& view, int32_t& flow) const {
+    const WirePair pair{view.source, view.destination};
+    const int32_t wire = r_.paths.find(pair);
+    if (wire < 0) {
+        return std::nullopt;
+    }
+    for (const WireView& seen : r_.paths.views(wire)) {
+        flow = r_.flows.find(key_from_wire(view, seen.host, seen.remote));
+        if (flow >= 0) {
+            const PathId path{r_.flows.record(flow).path.load(std::memory_order_relaxed)};
+            if (takes(path, pair)) {
+                return path;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+void NewFlows::outbound(Guest& guest) {
+    const PacketView& v = guest.view;
+    const PortId port = guest.origin.port;
+    if (guest.origin.from_linux && r_.host.is_local(v.source)) {
+        // The box's own: tracked where its address is one that moves, or that a host shares.
+        const auto box = r_.ledger.box_site(port);
+        const bool shared = r_.ledger.site_of_wire(v.source).has_value();
+        if (!box || (!shared && !v.source.is_host_unicast())) {
+            r_.doors.transmit(guest, port);
+            return;
+        }
+        // A shadow's packets go on under the address that stands for it now.
+        const Site& site = r_.ledger.sites()[*box];
+        const bool present = std::ranges::any_of(
+            r_.host.addresses(r_.ports[port.value].host_interface),
+            [&](const AddressInfo& a) { return a.address == v.source && !a.deprecated; });
+        const Ipv4Addr active = present || !site.wire ? v.source : site.wire->address();
+        make(guest, Direction::outbound, key_from_host(v),
+             r_.ledger.local(v.source, v.source, active, *box),
+             r_.ledger.remote(v.destination, v.destination));
+        return;
+    }
+    const auto site = r_.ledger.site_of_host(v.source);
+    const auto wire = site ? r_.ledger.wire_of(*site, v.source) : std::nullopt;
+    const bool stays_inside =
+        r_.host.is_local(v.destination) || r_.ledger.site_of_host(v.destination).has_value();
+    if (!site || stays_inside) {
+        guest.origin.from_linux ? r_.doors.transmit(guest, port) : r_.doors.to_linux(guest);
+    } else if (!wire) {
+        // No address to go out with, yet.
+        guest.last_try ? r_.doors.drop(guest, DropReason::hold_expired)
+                       : r_.doors.hold(guest, hold_key_no_path, hold_for_path);
+    } else {
+        make(guest, Direction::outbound, key_from_host(v),
+             r_.ledger.local(v.source, *wire, *wire, *site),
+             r_.ledger.remote(v.destination, v.destination));
+    }
+}
+
+/// The site a new inbound flow is for: the mapped host, or the box for its own ports or where no
+/// host shares the address.
+std::optional<uint32_t> NewFlows::inbound_site(const PacketView& view, PortId port) const {
+    const auto host = r_.ledger.site_of_wire(view.destination);
+    const auto box = r_.ledger.box_site(port);
+    if (!box || !r_.host.is_local(view.destination)) {
+        return host;
+    }
+    const auto& ports = r_.ledger.sites()[*box].box_ports;
+    const bool for_box = std::ranges::any_of(ports, [&](const BoxPort& p) {
+        return view.is(p.protocol) && view.destination_port == Be16{p.port};
+    });
+    return host && !for_box ? host : box;
+}
+
+void NewFlows::inbound(Guest& guest) {
+    const PacketView& v = guest.view;
+    const auto site = inbound_site(v, guest.origin.port);
+    if (!site) {
+        // An address that we have just left: a peer that moved, too, may not have heard of it, nor
+        // we of its own move.
+        const auto left = r_.ledger.site_of_left_wire(v.destination, guest.now);
+        if (left && !guest.last_try &&
+            awaits_notification(v, r_.ledger.host_behind(*left, v.destination))) {
+            r_.doors.hold(guest, key_of_shield, from_ms(r_.config.move.shield.count()));
+        } else {
+            r_.doors.to_linux(guest);
+        }
+        return;
+    }
+    const Ipv4Addr host = r_.ledger.host_behind(*site, v.destination);
+    if (!guest.last_try && awaits_notification(v, host)) {
+        r_.doors.hold(guest, key_of_shield, from_ms(r_.config.move.shield.count()));
+        return;
+    }
+    const FlowKey key = key_from_wire(v, host, v.source);
+    if (!give_way(guest, r_.flows.find(key))) {
+        return;
+    }
+    make(guest, Direction::inbound, key, r_.ledger.local(host, v.destination, v.destination, *site),
+         r_.ledger.remote(v.source, v.source));
+}
+
+/// The RST shield's question: could this be a packet of a flow that we know under the address its
+/// far end had before? Then a basic peer that may have roamed here has a live flow with these
+/// ports.
+bool NewFlows::awaits_notification(const PacketView& v, Ipv4Addr host) const {
+    if (v.is(IpProto::tcp) && (v.tcp_flags & tcp_syn) != 0) {
+        return false;
+    }
+    for (const RemoteId id : r_.ledger.remotes_of_host(host, max_peers_considered)) {
+        const RemoteBinding& remote = r_.ledger.at(id);
+        if (!remote.basic_peer || remote.active == v.source ||
+            !r_.ledger.may_roam_to(*remote.basic_peer, v.source)) {
+            continue;
+        }
+        const int32_t flow = r_.flows.find(key_from_wire(v, host, remote.original));
+        if (flow >= 0 && !FlowTable::is_closed(r_.flows.record(flow).seen)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A live flow at this position belongs to somebody whose address moved on: never mix the two. A
+/// dead one makes room. False if the packet was refused.
+bool NewFlows::give_way(Guest& guest, int32_t position) {
+    const auto flow = position < 0 ? std::nullopt : r_.flows.at({static_cast<uint32_t>(position)});
+    if (!flow) {
+        return true;
+    }
+    if (!FlowTable::is_closed(flow->seen)) {
+        r_.doors.drop(guest, DropReason::flow_conflict);
+        return false;
+    }
+    r_.flows.erase(*flow);
+    r_.keeper.flow_removed(flow->path, guest.now);
+    return true;
+}
+
+void NewFlows::make(Guest& guest, Direction direction, const FlowKey& key, LocalId local,
+                    RemoteId remote) {
+    if (direction == Direction::outbound) {
+        // Inbound packets of this flow must not be taken for those of an older one.
+        const PacketView reply{.proto = key.proto,
+                               .source = r_.ledger.at(remote).active,
+                               .destination = r_.ledger.at(local).active,
+                               .source_port = key.remote_port,
+                               .destination_port = key.host_port};
+        int32_t other = HashIndex::not_found;
+        if (path_of_wire(reply, other) && !give_way(guest, other)) {
+            r_.ledger.forget_unused(local, remote);
+            return;
+        }
+    }
+    const auto path = r_.keeper.obtain(local, remote, guest.now);
+    if (!path) { // fail open: translated from the bindings alone, without mobility
+        statistics_.untracked_path_table_full.add();
+        const LocalBinding& l = r_.ledger.at(local);
+        const RemoteBinding& r = r_.ledger.at(remote);
+        const PathAddresses addresses{l.host, l.original, l.active, r.original, r.active};
+        const uint32_t site = l.site;
+        const L4ChecksumMode mode = r_.ledger.checksum_mode(remote);
+        r_.ledger.forget_unused(local, remote);
+        r_.dispatch.by_addresses(guest, direction, site, addresses, mode);
+        return;
+    }
+    if (const auto flow = r_.flows.insert(key, *path, to_tick(guest.now))) {
+        r_.keeper.flow_added(*path);
+        statistics_.created.add();
+        FlowRecord& record = r_.flows.record(static_cast<int32_t>(flow->value));
+        const bool tcp = guest.view.is(IpProto::tcp);
+        if (direction == Direction::outbound) {
+            FlowTable::touch<Direction::outbound>(record, to_tick(guest.now), tcp,
+                                                  guest.view.tcp_flags);
+        } else {
+            FlowTable::touch<Direction::inbound>(record, to_tick(guest.now), tcp,
+                                                 guest.view.tcp_flags);
+        }
+    } else {
+        statistics_.untracked_flow_table_full.add();
+    }
+    r_.dispatch.by_path(guest, direction, *path);
+}
+
+} // namespace sacip

@@ -132,6 +132,8 @@ std::vector<Sample> GatewayView::samples() const {
         s.counter("moves_total", "Address changes begun", moves.moves[static_cast<size_t>(t)].get(),
                   {{"trigger", std::string{to_text(static_cast<Trigger>(t))}}});
     }
+    s.counter("move_failures_total", "Address changes that were not carried out",
+              slow_path.moves_refused(), {{"reason", "refused"}});
     s.gauge("moves_in_progress", "Moves not settled yet", gauges.moves_in_progress.get());
     s.all.push_back(move_duration(moves));
     s.counter("notifications_sent_total", "Notifications sent, repetitions included",

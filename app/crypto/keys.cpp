@@ -59,8 +59,8 @@ std::span<const std::byte> as_bytes(std::string_view text) {
     return std::as_bytes(std::span{text.data(), text.size()});
 }
 
-/// One step of HKDF-SHA-256 with its own inputs, 32 bytes long.
-bool hkdf(int mode, OSSL_PARAM input, OSSL_PARAM more, std::span<std::byte, secret_bytes> out) {
+/// One step of HKDF-SHA-256 with its own inputs.
+bool hkdf(int mode, OSSL_PARAM input, OSSL_PARAM more, std::span<std::byte> out) {
     const Owned<EVP_KDF> kdf{EVP_KDF_fetch(nullptr, "HKDF", nullptr)};
     const Owned<EVP_KDF_CTX> context{kdf ? EVP_KDF_CTX_new(kdf.get()) : nullptr};
     char digest[] = "SHA256";
@@ -132,13 +132,24 @@ std::optional<SharedSecret> shared_secret(const PrivateKey& own, const PublicKey
     return out;
 }
 
-std::optional<PseudoRandomKey> pseudo_random_key(const SharedSecret& shared) {
+std::optional<PseudoRandomKey> hkdf_extract(std::span<const std::byte> salt,
+                                            std::span<const std::byte> input) {
     PseudoRandomKey out;
-    if (!hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, octets(OSSL_KDF_PARAM_KEY, shared.bytes()),
-              octets(OSSL_KDF_PARAM_SALT, as_bytes(extract_salt)), out.overwrite())) {
+    if (!hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, octets(OSSL_KDF_PARAM_KEY, input),
+              octets(OSSL_KDF_PARAM_SALT, salt), out.overwrite())) {
         return std::nullopt;
     }
     return out;
+}
+
+bool hkdf_expand(const PseudoRandomKey& prk, std::span<const std::byte> info,
+                 std::span<std::byte> out) {
+    return hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, octets(OSSL_KDF_PARAM_KEY, prk.bytes()),
+                octets(OSSL_KDF_PARAM_INFO, info), out);
+}
+
+std::optional<PseudoRandomKey> pseudo_random_key(const SharedSecret& shared) {
+    return hkdf_extract(as_bytes(extract_salt), shared.bytes());
 }
 
 std::optional<MacKey> message_key(const PseudoRandomKey& prk, const PublicKey& sender,
@@ -148,8 +159,7 @@ std::optional<MacKey> message_key(const PseudoRandomKey& prk, const PublicKey& s
     at = std::copy(sender.bytes.begin(), sender.bytes.end(), at);
     std::copy(receiver.bytes.begin(), receiver.bytes.end(), at);
     MacKey out;
-    if (!hkdf(EVP_KDF_HKDF_MODE_EXPAND_ONLY, octets(OSSL_KDF_PARAM_KEY, prk.bytes()),
-              octets(OSSL_KDF_PARAM_INFO, info), out.overwrite())) {
+    if (!hkdf_expand(prk, info, out.overwrite())) {
         return std::nullopt;
     }
     return out;

@@ -32,6 +32,15 @@ std::optional<SenderId> sender_id_of(const PublicKey& key);
 
 /// Nothing if the peer's key is of low order, or OpenSSL failed.
 std::optional<SharedSecret> shared_secret(const PrivateKey& own, const PublicKey& peer);
+
+/// The two steps of HKDF-SHA-256 (RFC 5869); `out` at most 255 x 32 bytes. Nothing or false if
+/// OpenSSL failed; then `out` must not be used.
+std::optional<PseudoRandomKey> hkdf_extract(std::span<const std::byte> salt,
+                                            std::span<const std::byte> input);
+bool hkdf_expand(const PseudoRandomKey& prk, std::span<const std::byte> info,
+                 std::span<std::byte> out);
+
+/// As above, with the protocol's salt and info.
 std::optional<PseudoRandomKey> pseudo_random_key(const SharedSecret& shared);
 /// The key of messages from `sender` to `receiver`.
 std::optional<MacKey> message_key(const PseudoRandomKey& prk, const PublicKey& sender,

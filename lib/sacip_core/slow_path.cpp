@@ -173,6 +173,7 @@ std::optional<Refusal> SlowPath::refuse(Ipv4Prefix from, Ipv4Prefix to) const {
 
 std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now) {
     if (auto refusal = refuse(from, to)) {
+        moves_refused_.add();
         return *refusal;
     }
     for (PortUplink& u : uplinks_) {

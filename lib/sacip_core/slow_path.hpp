@@ -54,6 +54,8 @@ public:
     void shut_down();
 
     const Ledger& ledger() const { return ledger_; }
+    /// Moves that an operator asked for and was refused.
+    uint64_t moves_refused() const { return moves_refused_.get(); }
     const Mover& mover() const { return mover_; }
     const Announcer& announcer() const { return announcer_; }
     const Reception& reception() const { return reception_; }
@@ -81,6 +83,7 @@ private:
     Reception reception_;
     std::vector<PortUplink> uplinks_;
     std::set<Ipv4Addr> shadows_;
+    Counter moves_refused_;
     uint64_t seen_addresses_{0}, seen_routes_{0}, seen_links_{0};
     bool host_changed_{false};
     Nanos next_tick_{}, next_look_{};

@@ -35,15 +35,21 @@ grep -nE 'std::(cout|cerr|thread|mutex)|printf\(|steady_clock|system_clock|throw
     breach "I/O, clock, thread or exception in lib/sacip_core"
 
 # Adapters do not know one another; only the files directly in app/ join them.
-for family in dpdk netlink yaml control metrics sacipctl; do
+for family in crypto dpdk netlink yaml control metrics sacipctl; do
     grep -nE '#include "app/' -r "app/$family" --include='*.?pp' | grep -v "\"app/$family/" |
         breach "app/$family includes another adapter: let app/ join them"
 done
 
 # Addresses and checksums are written into packets in few places.
 grep -lE 'ipv4::set_(source|destination|checksum)|(tcp|udp)::set_checksum' -r app lib --include='*.?pp' |
-    grep -vE 'core/(rewrite|notification|headers)\.' |
+    grep -vE 'core/(rewrite|notification|secure_carrier|headers)\.' |
     breach "writes addresses or checksums outside rewrite.cpp (and the encoder of notifications)"
+
+# Libraries behind the door of one folder each.
+for door in 'crypto openssl/' 'yaml yaml-cpp/' 'metrics prometheus/' 'netlink libmnl/'; do
+    grep -nE "#include <${door#* }" -r app lib --include='*.?pp' | grep -v "^app/${door% *}/" |
+        breach "${door#* } outside app/${door% *}"
+done
 
 # Every source says whose it is.
 { sources; find . -name meson.build -not -path './build*'; find app tests bench .ci -name '*.sh' -o -name '*.py' | grep -v results; } |

@@ -61,7 +61,8 @@
 #define STALE 2
 #define VALIDATE 3
 #define REFUSED 4
-#define EVIL 15    /* the version of a binding that nobody may set */
+#define EVIL 15    /* a binding that its sender may not speak for */
+#define FORGED 14  /* one that could be its sender's, but is not from it */
 
 // The log. Per kind: arg is the version (BIND), the position + 1 of the BIND meant (BIND_ACK);
 // info is "the original is named" (BIND, SOLICIT_ACK), the status (BIND_ACK).
@@ -86,6 +87,11 @@ byte asked[2];              // the challenge it wants to see again, 0: none
 byte applied[2];             // the version of the peer's binding that is applied
 bool holds[2] = {1, 1};     // it still has the entry of the peer's original
 byte last_bind[2];          // position + 1 of the BIND applied last
+
+#ifdef VALIDATION
+byte validated[2];          // the newest version of the peer's that has proved its path
+byte asked_at[2];           // the version of the peer's that the challenge was sent to
+#endif
 
 // Ghosts, for the properties only.
 byte newest[2];             // the newest version ever applied, reboots or not
@@ -149,6 +155,30 @@ inline ask(g)
     fi
 }
 
+// A BIND of version v is answered: applied for good if the path is proven, else with a challenge,
+// and a path that was asked at another address has proved nothing of this one.
+inline answer(g, i, v)
+{
+#ifdef VALIDATION
+    if
+    :: validated[g] == v -> post(g, BIND_ACK, i + 1, APPLIED, 0, 0)
+    :: else ->
+        if
+        :: asked_at[g] != v -> asked[g] = 0; asked_at[g] = v
+        :: else
+        fi;
+        ask(g);
+#ifdef LITERAL_APPLIED_BEFORE_PROVEN
+        post(g, BIND_ACK, i + 1, APPLIED, asked[g], 0)
+#else
+        post(g, BIND_ACK, i + 1, VALIDATE, asked[g], 0)
+#endif
+    fi
+#else
+    post(g, BIND_ACK, i + 1, APPLIED, 0, 0)
+#endif
+}
+
 inline send_bind(g)
 {
     owes[g] = false;
@@ -181,7 +211,7 @@ inline apply(g, p, i, v, named)
     :: v == EVIL -> post(g, BIND_ACK, i + 1, REFUSED, 0, 0)
 #endif
     :: else ->
-        assert(v != EVIL);       // property 2: nothing unauthorised or forged
+        assert(v < FORGED);      // property 2: nothing unauthorised or forged
         assert(v >= newest[g]);  // property 1: nothing stale over something newer
         newest[g] = v;
         applied[g] = v;
@@ -189,12 +219,18 @@ inline apply(g, p, i, v, named)
         if
         :: named -> holds[g] = true
         :: else ->
-#ifdef BROKEN_UNNAMED_IS_REMOVED
+#ifdef LITERAL_UNNAMED_IS_REMOVED
             holds[g] = false;
 #endif
             assert(holds[g] || names[p] || gone[p])  // property 5: never forgotten by both
         fi;
-        post(g, BIND_ACK, i + 1, APPLIED, 0, 0)
+#ifdef VALIDATION
+        if
+        :: is_proven && asked_at[g] == v -> validated[g] = v; asked[g] = 0
+        :: else
+        fi;
+#endif
+        answer(g, i, v)
     fi
 }
 
@@ -221,7 +257,7 @@ inline receive(g, p, i)
 #ifdef LITERAL_DUPLICATE_IS_STALE
             post(g, BIND_ACK, i + 1, STALE, 0, 0)
 #else
-            post(g, BIND_ACK, i + 1, APPLIED, 0, 0)
+            answer(g, i, arg[m])
 #endif
         :: kind[m] == BIND && i + 1 != last_bind[g] -> post(g, BIND_ACK, i + 1, STALE, 0, 0)
         :: else
@@ -241,7 +277,9 @@ inline receive(g, p, i)
     :: else ->
         if
         :: is_larger ->
+#ifndef IGNORE_REPLAYED_REBOOT
             assert(i >= asked_mark[g]);  // property 3: sent after the challenge was made
+#endif
             floor_epoch[g] = epoch_of[m];
             floor_at[g] = i + 1;
             seen[g] = 0;
@@ -257,7 +295,9 @@ inline receive(g, p, i)
         seen[g] = seen[g] | (1 << i);
 #endif
         if
+#ifndef VALIDATION
         :: is_proven -> asked[g] = 0; asked_mark[g] = 0
+#endif
         :: else
         fi;
         if
@@ -269,13 +309,22 @@ inline receive(g, p, i)
         :: kind[m] == BIND -> apply(g, p, i, arg[m], info[m])
         :: kind[m] == BIND_ACK && arg[m] == bind_at[g] ->
             if
-            :: info[m] == APPLIED -> acked[g] = true; to_echo[g] = 0; owes[g] = false
+            :: info[m] == APPLIED && challenge[m] == 0 ->
+                acked[g] = true;
+                to_echo[g] = 0;
+                owes[g] = false
+            :: info[m] == APPLIED && challenge[m] != 0 ->
+                acked[g] = true;
+                to_echo[g] = challenge[m];
+                owes[g] = true
             :: info[m] == STALE ->
 #ifdef LITERAL_STALE_IS_DONE
                 acked[g] = true; owes[g] = false
 #else
                 if
+#ifndef LITERAL_STALE_IS_REPEATED
                 :: !acked[g] -> owes[g] = true
+#endif
                 :: else
                 fi
 #endif
@@ -338,7 +387,7 @@ inline reboot(g)
 inline receive_forged(g)
 {
 #ifdef BROKEN_NO_TAG
-    apply(g, PEER(g), sent[PEER(g)], EVIL, true)
+    apply(g, PEER(g), sent[PEER(g)], FORGED, true)
 #else
     skip
 #endif
@@ -365,9 +414,10 @@ inline timer(g)
     :: else
     fi;
 #ifndef NO_SOLICIT
-    // Data comes from an address that is not known, or of a flow that is not known.
+    // Data comes from an address that is not known, or of a flow that is not known. (To ask for
+    // what no end knows any more would only cost messages.)
     if
-    :: (applied[g] != ver[PEER(g)] || !names[g]) -> post(g, SOLICIT, 0, 0, 0, 0)
+    :: (applied[g] != ver[PEER(g)] || (!names[g] && !gone[g])) -> post(g, SOLICIT, 0, 0, 0, 0)
     :: else
     fi
 #endif
@@ -380,62 +430,80 @@ init
     byte g, i, m;
     bool is_larger, is_old, is_proven;
     do
-    // The storm.
-    :: atomic { !calm ->
-        select(g : 0 .. 1);
+    :: atomic { !settled ->
         if
-        :: moves < MOVES -> 
-            printf("SACIP: %d moves\n", g);
-            moves++; ver[g]++; changed(g)
-        :: boots < BOOTS -> boots++; reboot(g)
-        :: owes[g] && sent[g] < STORM -> send_bind(g)
-        :: floor_epoch[g] == 0 && asked[g] == 0 && sent[g] < STORM -> send_hello(g)
-        :: (applied[g] != ver[PEER(g)] || !names[g]) && sent[g] < STORM &&
-            kind[AT(g, sent[g] - 1)] != SOLICIT -> post(g, SOLICIT, 0, 0, 0, 0)
-        :: lies < LIES -> lies++; receive_forged(g)
-        :: lies < LIES && sent[g] < STORM -> lies++; post(g, BIND, EVIL, true, 0, to_echo[g])
-        :: select(i : 1 .. sent[PEER(g)] - 1);
+        // The storm.
+        :: !calm ->
+            select(g : 0 .. 1);
             if
-            :: i < sent[PEER(g)] -> receive(g, PEER(g), i)
-            :: else
+            :: moves < MOVES ->
+                printf("SACIP: %d moves\n", g);
+                moves++;
+                ver[g]++;
+                changed(g)
+            :: boots < BOOTS -> boots++; reboot(g)
+            :: floor_epoch[g] == 0 && asked[g] == 0 && sent[g] < STORM -> send_hello(g)
+            :: owes[g] && sent[g] < STORM -> send_bind(g)
+            :: (applied[g] != ver[PEER(g)] || !names[g]) && sent[g] < STORM &&
+                kind[AT(g, sent[g] - 1)] != SOLICIT -> post(g, SOLICIT, 0, 0, 0, 0)
+            :: lies < LIES -> lies++; receive_forged(g)
+            :: lies < LIES && sent[g] < STORM -> lies++; post(g, BIND, EVIL, true, 0, to_echo[g])
+            :: select(i : 1 .. sent[PEER(g)] - 1)
             fi
-        fi;
-        g = 0; i = 0 }
 #ifndef STORM_ONLY
-    :: atomic { !calm -> printf("SACIP: calm\n"); calm = true; lies = 0; moves = 0; boots = 0 }
-    // The calm.
-    :: atomic { calm && !settled && (under_way[0] || under_way[1] || owes[0] || owes[1]) ->
-        select(g : 0 .. 1);
-        if
-        :: owes[g] -> send_bind(g)
-        :: under_way[PEER(g)] != 0 ->
-            select(i : 1 .. sent[PEER(g)] - 1);
+        :: !calm ->
+            printf("SACIP: calm\n");
+#ifdef CHALLENGES_EXPIRE
+            asked[0] = 0;
+            asked[1] = 0;
+#endif
+#ifdef VALIDATION
+            applied[0] = validated[0];  // not proven in time
+            applied[1] = validated[1];
+#endif
+            calm = true;
+            lies = 0;
+            moves = 0;
+            boots = 0
+        // The calm: what is under way arrives, what was recorded may, timers go off.
+        :: calm && (under_way[0] || under_way[1] || owes[0] || owes[1]) ->
+            select(g : 0 .. 1);
             if
-            :: (under_way[PEER(g)] & (1 << i)) FIRST ->
-                under_way[PEER(g)] = under_way[PEER(g)] & ~(1 << i);
-                receive(g, PEER(g), i)
+            :: owes[g] -> send_bind(g)
+            :: under_way[PEER(g)] != 0 ->
+                select(i : 1 .. sent[PEER(g)] - 1);
+                if
+                :: (under_way[PEER(g)] & (1 << i)) FIRST ->
+                    under_way[PEER(g)] = under_way[PEER(g)] & ~(1 << i)
+                :: else -> i = 0
+                fi
             :: else
             fi
-        :: else
-        fi;
-        g = 0; i = 0 }
-    :: atomic { calm && !settled && late < LATE ->
-        select(g : 0 .. 1);
-        select(i : 1 .. sent[PEER(g)] - 1);
-        if
-        :: i < sent[PEER(g)] -> late++; receive(g, PEER(g), i)
-        :: else
-        fi;
-        g = 0; i = 0 }
-    :: atomic { calm && !settled && !under_way[0] && !under_way[1] && !owes[0] && !owes[1] ->
-        if
-        :: round < ROUNDS ->
-            printf("SACIP: timers\n"); round++; timer(0); timer(1)
-        :: else ->
-            assert(AGREES(0) && AGREES(1));  // property 4: both ends agree
-            settled = true
-        fi }
-    :: settled -> break
+        :: calm && late < LATE ->
+            late++;
+            select(g : 0 .. 1);
+            select(i : 1 .. sent[PEER(g)] - 1)
+        :: calm && !under_way[0] && !under_way[1] && !owes[0] && !owes[1] ->
+            if
+            :: round < ROUNDS ->
+                printf("SACIP: timers\n");
+                round++;
+                for (g : 0 .. 1) {
+                    timer(g)
+                };
+                g = 0
+            :: else ->
+                assert(AGREES(0) && AGREES(1));  // property 4: both ends agree
+                settled = true
+            fi
 #endif
+        fi;
+        if
+        :: 0 < i && i < sent[PEER(g)] -> receive(g, PEER(g), i)
+        :: else
+        fi;
+        g = 0;
+        i = 0 }
+    :: settled -> break
     od
 }

@@ -324,9 +324,11 @@ YAML
 
 start_gateway() { # a|b
     local side=$1 pid lcores='0@(0-1)' worker
+    : >>"$T/gw-$side.log"
     for worker in $(seq "${SACIP_WORKERS:-1}"); do lcores+=",$worker@(0-1)"; done
     ip netns exec "$P-g$side" "$SACIP_GW" --no-pci --no-telemetry --no-huge -m 256 --file-prefix "$P-$side" \
-        --lcores "$lcores" --vdev net_af_packet0,iface=ethi --vdev net_af_packet1,iface=etho \
+        --lcores "$lcores" --vdev "net_af_packet0,iface=ethi${port_options:-}" \
+        --vdev "net_af_packet1,iface=etho${port_options:-}" \
         -- --config "$T/$side.yaml" >>"$T/gw-$side.log" 2>&1 &
     pid=$!
     gateway_pid[$side]=$pid

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # lib.sh and moves.sh set what is only used here
 #
 # What the stories of the secure protocol have in common. Sourced after lib.sh and moves.sh.
 #
 # `introduce_peers` after `stage` turns the two gateways from speakers of the paper's message into
 # peers with keys; SACIP_PEERS=basic leaves them as they are, to try a story's own machinery with.
 
-peers=${SACIP_PEERS:-basic}
 notes_tool=$tools/secure_notification.py
+peers=${SACIP_PEERS:-basic}
 actives_of_a='[10.0.1.0/24, 10.0.2.0/24, 10.2.0.0/24, 10.7.0.0/24]'
 actives_of_b='[10.9.0.0/24, 10.8.0.0/24]'
 peer_options= # more keys of every peer, e.g. ', path_validation: always'
 
 make_keys() {
     local side
-    for side in a b "$@"; do
+    for side in a b; do
         (umask 077 && "$SACIPCTL" genkey >"$T/$side.key") || fail "sacipctl genkey"
         "$SACIPCTL" pubkey <"$T/$side.key" >"$T/$side.pub" || fail "sacipctl pubkey"
     done
@@ -42,37 +42,40 @@ far_cycle=(10.9.0 10.8.0)
 far_position=0
 let_b_move() {
     sed -i 's|\[10.0.9.2/24\]|[10.0.9.2/24, 10.9.0.254/32]|' "$T/b.yaml"
-    sed -i 's|prefix: 10.9.0.0/24, roam_to: .*|prefix: 10.8.0.0/23, roam_to: [10.8.0.0/23]}|' "$T/a.yaml"
+    sed -i 's|prefix: 10.9.0.0/24, roam_to: .*|prefix: 10.8.0.0/15, roam_to: [10.8.0.0/15]}|' "$T/a.yaml"
     ip -n "$P-r" route add 10.8.0.0/24 via 10.0.9.2
 }
 
-# Both kinds of move in two steps, with a pause of SECONDS between them: with `overlap` the new
-# address comes first, with `gap` the old one goes first. No pause after.
-change_b() { # overlap|gap SECONDS
+# A move in two steps with a pause between them: with `overlap` the new address comes first, with
+# `gap` the old one goes first. next_a and next_b say what comes and goes in the side's next move, and
+# change_* do it; apart from one another, so that a change may run in the background.
+next_b() {
     local old=${far_cycle[far_position]} new
     far_position=$(((far_position + 1) % 2))
     new=${far_cycle[far_position]}
-    change "$1" "$2" "ip -n $P-gb addr add $new.254/32 dev wan0" "ip -n $P-gb addr del $old.254/32 dev wan0"
+    going_b=$old.254/32 coming_b=$new.254/32
 }
 
-change_a() { # overlap|gap SECONDS: A stands behind an uplink (uplink_cycle) or is routed
-    local old new
+next_a() { # A stands behind an uplink, is the box, or is routed
     if [ "$way" = routed ]; then
-        old=${prefix_cycle[position]}
+        going_a=${prefix_cycle[position]}.254/32
         position=$(((position + 1) % 2))
-        new=${prefix_cycle[position]}
-        old=$old.254/32 new=$new.254/32
+        coming_a=${prefix_cycle[position]}.254/32
     else
-        old=${uplink_cycle[position]}/24
+        going_a=${uplink_cycle[position]}/24
         position=$(((position + 1) % ${#uplink_cycle[@]}))
-        new=${uplink_cycle[position]}/24
+        coming_a=${uplink_cycle[position]}/24
     fi
-    change "$1" "$2" "come_to_a $new" "on_wan addr del $old dev wan0"
 }
 
-come_to_a() { # ADDRESS/LENGTH, and the way out with it
-    on_wan addr add "$1" dev wan0 || return 1
-    [ "$way" = routed ] || on_wan route replace default via "$(router_of "${1%/*}")"
+change_a() { change "$1" "$2" come_to_a go_from_a; } # overlap|gap SECONDS
+change_b() { change "$1" "$2" come_to_b go_from_b; }
+go_from_a() { on_wan addr del "$going_a" dev wan0; }
+come_to_b() { ip -n "$P-gb" addr add "$coming_b" dev wan0; }
+go_from_b() { ip -n "$P-gb" addr del "$going_b" dev wan0; }
+come_to_a() { # and the way out with it
+    on_wan addr add "$coming_a" dev wan0 || return 1
+    [ "$way" = routed ] || on_wan route replace default via "$(router_of "${coming_a%/*}")"
 }
 
 change() { # overlap|gap SECONDS COME GO
@@ -108,9 +111,9 @@ read_notes() { # CAPTURE
     fi
 }
 
-# {reason: packets} of all reasons about notifications, and the sum of them.
+# {reason: packets} of all reasons about notifications, full rings included, and the sum of them.
 refusals() { # SIDE
-    ctl "$1" -j drops | jq -c '[.drops[] | select(.reason | startswith("notification_"))
+    ctl "$1" -j drops | jq -c '[.drops[] | select(.reason | startswith("notification_") or endswith("ring_full"))
         | select(.packets > 0) | {(.reason): .packets}] | add // {}'
 }
 refused_in_all() { refusals "$1" | jq 'add // 0'; }

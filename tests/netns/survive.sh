@@ -26,7 +26,7 @@ prepare_moves "$trigger"
 start_server
 start_capture r toa router "ip host $remote_host"
 start_capture $host_ns $host_interface host "ip host $remote_host"
-start_capture hb eth0 far "ip host $remote_host"
+[ "$peers" = secure ] && start_capture hb eth0 far "ip host $remote_host"
 first=$original
 start_client --tcp $tcp --udp $udp
 assert_flows_run $tcp $udp

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -283,7 +284,9 @@ int main(int argc, char** argv) {
     }
     // A wire does not wait for its turn: real time priority where it is allowed, and exact timers.
     const sched_param priority{1};
-    static_cast<void>(::sched_setscheduler(0, SCHED_RR, &priority));
+    if (::sched_setscheduler(0, SCHED_RR, &priority) != 0) {
+        static_cast<void>(::setpriority(PRIO_PROCESS, 0, -20)); // the next best; may fail as well
+    }
     ::prctl(PR_SET_TIMERSLACK, 1);
     struct sigaction action{};
     action.sa_handler = [](int) { stop_asked = 1; };

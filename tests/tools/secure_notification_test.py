@@ -5,6 +5,7 @@ import base64
 import ipaddress
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,36 @@ def openssl_agrees():
                                                 notes.public_of(theirs))
 
 
+def vectors_agree(path):
+    """The vectors of tests/vectors, which a third program wrote: keys, and that every tag holds."""
+    with open(path) as file:
+        text = file.read()
+    value = dict(re.findall(r'^ *(\w+): "([^"]*)"$', text.split("addresses:")[0], re.M))
+    parts = re.search(r"^a:\n(.*?)^b:\n(.*?)^shared", text, re.M | re.S)
+    secret = [bytes.fromhex(re.search(r'private: "(\w+)"', part).group(1)) for part in parts.groups()]
+    public = [notes.public_of(key) for key in secret]
+    keys = {notes.sender_id(public[i]): notes.message_key(secret[i], public[1 - i], public[i], public[1 - i])
+            for i in (0, 1)}
+    agree = notes.x25519(secret[0], public[1]).hex() == value["shared"]
+    agree &= [key.hex() for key in keys.values()] == [value["key_a_to_b"], value["key_b_to_a"]]
+    ends = [ipaddress.IPv4Address(re.search(rf'^  {end}: "([0-9.]+)"$', text, re.M).group(1)) for end in "ab"]
+    count = 0
+    for name, body in re.findall(r"^  (\w+): >-\n((?:    .*\n?)+)", text, re.M):
+        message = bytes.fromhex(body)
+        if message[0] == 0x45:  # a whole packet
+            source, target = (ipaddress.IPv4Address(message[at:at + 4]) for at in (12, 16))
+            carrier, message = ("udp", message[28:]) if message[9] == 17 else ("icmp", message[24:])
+            agree &= notes.packet(source, target, message, carrier)[20:] == bytes.fromhex(body)[20:]
+        else:
+            source, target = ends if message[8:16] == notes.sender_id(public[0]) else reversed(ends)
+        note = notes.decode(source, target, message, keys)
+        if note.get("tag") is not True or "malformed" in note:
+            print(f"   {name}: {note}")
+            agree = False
+        count += 1
+    return agree and count > 0
+
+
 def main():
     # RFC 7748 §6.1
     alice = bytes.fromhex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")
@@ -58,6 +89,10 @@ def main():
            and notes.x25519(bob, notes.public_of(alice)).hex() == shared)
     if shutil.which("openssl"):
         expect("OpenSSL derives the same keys", all(openssl_agrees() for _ in range(5)))
+
+    vectors = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors", "secure.yaml")
+    if os.path.exists(vectors):
+        expect("the vectors of the gateway's own tests", vectors_agree(vectors))
 
     with tempfile.TemporaryDirectory() as directory:
         for name, key in (("alice", alice), ("bob", bob)):

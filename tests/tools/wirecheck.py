@@ -200,9 +200,10 @@ def check_secure_notes(router, moves, faults):
         elif packet.protocol == 17 and not packet.checksum_holds(packet.source, packet.target):
             faults.add("notification checksum", what)
         elif message[3] == 3:
-            binds.append((packet.time, packet.source))
+            binds.append((packet.time, message))
     for number, (begin, end, old, new) in enumerate(moves):
-        if not any(begin <= time <= end and source in (old, new) for time, source in binds):
+        # As an address or as the /24 it lies in.
+        if not any(begin <= time <= end and (new in message or new[:3] + b"\0" in message) for time, message in binds):
             faults.add("move without BIND", f"move {number + 1} at {begin:.3f}: {dotted(old)} > {dotted(new)}")
     return count
 

@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# secure_firewall.sh [MOVES]
+#
+# A stateful firewall between the gateways drops ICMP type 20, and everything that connection
+# tracking calls invalid: all works over UDP, and once that is known ICMP is no longer tried.
+
+SACIP_PEERS=${SACIP_PEERS:-secure}
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/moves.sh"
+. "$(dirname "$0")/secure.sh"
+moves=${1:-10}
+say "a firewall that drops ICMP type 20, $moves moves, $peers peers"
+stage uplink
+introduce_peers
+in_ns r nft -f - <<'NFT' || fail "nft"
+table ip firewall {
+    counter type_20 { }
+    counter invalid { }
+    chain forward {
+        type filter hook forward priority 0; policy accept;
+        icmp type 20 counter name type_20 drop
+        ct state invalid counter name invalid drop
+    }
+}
+NFT
+dropped() { in_ns r nft -j list counter ip firewall "$1" | jq '[.nftables[] | .counter? // empty | .packets] | add'; }
+start_gateways
+prepare_moves addr
+start_server
+start_capture r tob notes "udp port 4720 or icmp[0] == 20"
+start_client --tcp 10 --udp 10
+assert_flows_run 10 10
+for ((number = 1; number <= moves; ++number)); do
+    move addr
+    [ "$peers" = basic ] && continue
+    eventually 3 is_remote_active b "$original" "$(a_active)" ||
+        fail "move $number: B has A at $(remote_active b "$original"), not $(a_active)"
+    [ "$number" = 1 ] && over_icmp=$(dropped type_20)
+done
+note "dropped: $(dropped type_20) of ICMP type 20, $(dropped invalid) invalid"
+[ "$peers" = basic ] && { good "the firewall stands; basic peers can not cross it"; exit 0; }
+assert_flows_run 10 10
+assert_sockets 10 10
+stop_traffic
+stop_captures
+[ "$over_icmp" -gt 0 ] || fail "nothing was tried over ICMP"
+[ "$(dropped type_20)" = "$over_icmp" ] || fail "ICMP is still tried after UDP was acknowledged"
+[ "$(dropped invalid)" = 0 ] || fail "$(dropped invalid) packets look invalid to connection tracking"
+good "all over UDP: $(read_notes notes | jq -r '.carrier + " " + .kind' | sort | uniq -c | tr -s ' \n' ' ')"
+good "$(traffic_summary)"
+the_end

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# secure_gap.sh [SECONDS...]
+#
+# Break before make: gateway A has no address for 0.1, 1, 5 and 30 s. TCP and UDP flows live on; from
+# the new address being there to the first delivered packet, both ways, at most 2 x RTT + 50 ms pass
+# (RTT 20 ms); nothing that was held is delivered twice or out of order.
+
+SACIP_PEERS=${SACIP_PEERS:-secure}
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/moves.sh"
+. "$(dirname "$0")/secure.sh"
+gaps=("$@")
+[ $# = 0 ] && gaps=(0.1 1 5 30)
+rtt=20
+limit=${SACIP_GAP_LIMIT_MS:-$((2 * rtt + 50))}
+say "no address for ${gaps[*]} s, $peers peers, RTT $rtt ms"
+relay_at=b
+stage uplink
+introduce_peers
+relay set both delay $((rtt / 2))
+start_gateways
+start_server
+start_capture hb eth0 far "udp and src host $original"
+start_capture ha eth0 near "udp and src host $remote_host"
+start_client --tcp 4 --udp 4 --udp-rate 200
+assert_flows_run 4 4
+there=()
+for gap in "${gaps[@]}"; do
+    sleep 1
+    next_a
+    change_a gap "$gap"
+    there+=("$EPOCHREALTIME")
+    eventually 5 is_remote_active b "$original" "$(a_active)" ||
+        fail "after $gap s B has A at $(remote_active b "$original"), not $(a_active)"
+    assert_flows_run 4 4
+done
+sleep 1
+stop_traffic
+stop_captures
+good "flows live on: $(traffic_summary)"
+
+first_after() { # CAPTURE TIME: ms to the first packet
+    python3 - "$tools" "$T/$1.pcap" "$2" <<'PYTHON'
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import wirecheck
+after = [time for time, _ in wirecheck.packets(sys.argv[2]) if time >= float(sys.argv[3])]
+print(round((min(after) - float(sys.argv[3])) * 1000, 1) if after else 99999)
+PYTHON
+}
+for i in "${!gaps[@]}"; do
+    out=$(first_after far "${there[i]}") back=$(first_after near "${there[i]}")
+    note "${gaps[i]} s without: first packet after $out ms there, $back ms back"
+    [ "$(jq -n "[$out, $back] | max <= $limit")" = true ] || fail "more than $limit ms"
+done
+good "first packet within $limit ms of the new address"
+disorder=$(jq '[.flows[] | select(.kind == "udp") | .duplicated + .reordered + .peer_duplicated + .peer_reordered] | add' "$T/client.json")
+[ "$disorder" = 0 ] || fail "$disorder datagrams came twice or out of order"
+good "nothing came twice or out of order"
+the_end

@@ -227,14 +227,14 @@ void Appliance::run(const std::atomic<bool>& stop) {
     unsigned empty_turns = 0;
     while (!stop.load(std::memory_order_relaxed)) {
         const Nanos now = Clock::now();
-        bool busy = take_punted(now);
-        busy |= take_from_linux(now);
+        const bool punted = take_punted(now);
+        bool busy = take_from_linux(now) || punted;
         if (now >= next_poll_) {
             next_poll_ = now + poll_every;
             busy |= take_host_changes(now);
             control_->poll(now);
         }
-        slow_path_->finish_turn(Clock::now());
+        slow_path_->finish_turn(Clock::now(), !punted);
         if (now >= next_while_) {
             next_while_ = now + while_length;
             once_a_while(now);

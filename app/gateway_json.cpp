@@ -45,6 +45,12 @@ std::string rfc3339(Nanos ago) {
     return std::string(text, length) + fraction;
 }
 
+/// Microseconds, or null while a path still waits for its next hop or for held packets to leave.
+json flip_us(const MoveRecord& m) {
+    return m.flipped ? json(static_cast<double>((*m.flipped - m.event).value) / 1000.0)
+                     : json(nullptr);
+}
+
 json move_json(const MoveRecord& m, Nanos now) {
     json out = {{"id", m.id.value},
                 {"side", to_text(m.side)},
@@ -56,10 +62,8 @@ json move_json(const MoveRecord& m, Nanos now) {
                 {"paths", m.paths},
                 {"flows", m.flows},
                 {"notifications", m.notifications},
+                {"event_to_flip_us", flip_us(m)},
                 {"started", rfc3339(now - m.event)}};
-    out["event_to_flip_us"] = m.flipped
-                                  ? json(static_cast<double>((*m.flipped - m.event).value) / 1000.0)
-                                  : json(nullptr);
     return out;
 }
 
@@ -288,9 +292,7 @@ json GatewayView::move(const json& args, Nanos now) const {
     // The operator's reply says how long it took: the switch is done, date it.
     slow_path.finish_turn(Clock::now());
     const MoveRecord& m = *slow_path.mover().find(std::get<MoveId>(result));
-    return {{"move", m.id.value},
-            {"paths", m.paths},
-            {"event_to_flip_us", static_cast<double>((*m.flipped - m.event).value) / 1000.0}};
+    return {{"move", m.id.value}, {"paths", m.paths}, {"event_to_flip_us", flip_us(m)}};
 }
 
 json GatewayView::drop_list() const {

@@ -260,6 +260,7 @@ void Ledger::remove_path(PathId id) {
     std::erase(at(entry.local).paths, id);
     std::erase(at(entry.remote).paths, id);
     entry.in_use = false;
+    entry.flip_waits = false;
     forget_if_unused(entry.local);
     forget_if_unused(entry.remote);
 }

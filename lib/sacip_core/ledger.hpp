@@ -79,6 +79,7 @@ struct PathEntry {
     Nanos unused_since{};
     std::vector<DrainingPair> draining;
     bool in_use{false};
+    bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathKeeper::flip_waiting)
 };
 
 class Ledger {

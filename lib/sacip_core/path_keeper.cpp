@@ -153,9 +153,27 @@ bool PathKeeper::publish(PathId id) {
     if (out_usable && on_outbound_usable) {
         on_outbound_usable(id, entry.slot.outbound);
     }
-    table_.publish(id, next.slot, entry.pair);
     became_usable_ = became_usable_ || out_usable || in_usable;
+    if (out_usable || in_usable || (entry.flip_waits && usable(entry.slot.outbound))) {
+        if (!entry.flip_waits) {
+            entry.flip_waits = true;
+            waiting_.push_back(id);
+        }
+    } else {
+        entry.flip_waits = false;
+        table_.publish(id, entry.slot, entry.pair);
+    }
     return true;
+}
+
+void PathKeeper::flip_waiting() {
+    for (const PathId id : std::exchange(waiting_, {})) {
+        PathEntry& entry = ledger_.at(id);
+        if (entry.flip_waits) { // not since a path of other bindings, nor unusable again
+            entry.flip_waits = false;
+            table_.publish(id, entry.slot, entry.pair);
+        }
+    }
 }
 
 void PathKeeper::on_routes_changed() {

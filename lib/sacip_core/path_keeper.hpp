@@ -38,8 +38,14 @@ public:
     /// Accepts inbound packets also on the pair the bindings have now; the one in force drains
     /// until `drain_until`. Call after the bindings changed and before publish().
     void prepare(PathId id, Nanos drain_until);
-    /// Gives the workers what bindings and adjacencies say now. True if something changed.
+    /// Gives the workers what bindings and adjacencies say now. True if something changed. A path
+    /// that becomes usable is switched only by flip_waiting(): until then its packets go on coming
+    /// to the slow path, behind those that were held, so that all of them leave in order.
     bool publish(PathId id);
+    /// Switches the paths that became usable. Call when nothing that was held or punted is left to
+    /// be sent.
+    void flip_waiting();
+    bool flips_wait() const { return !waiting_.empty(); }
 
     /// Looks every path's route up again. O(paths).
     void on_routes_changed();
@@ -70,6 +76,7 @@ private:
     const AdjacencyResolver& resolver_;
     const std::vector<GatewayPort>& ports_;
     std::unordered_map<NeighbourKey, std::unordered_set<uint32_t>> users_;
+    std::vector<PathId> waiting_;
     bool became_usable_{false};
     uint32_t cursor_{0};
 };

@@ -7,6 +7,7 @@ namespace sacip {
 namespace {
 
 constexpr Nanos tick_every = from_ms(1);
+constexpr Nanos longest_wait_for_quiet = from_ms(20);
 constexpr Nanos look_around_every = from_s(10);
 
 template <typename... F>
@@ -182,13 +183,34 @@ std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix
     return mover_.move_local(from, to, Trigger::control, now);
 }
 
-void SlowPath::finish_turn(Nanos now) {
-    // What is held for a path waits for that path; what has none waits for anything to change.
-    const bool changed = std::exchange(host_changed_, false);
-    if (const bool usable = keeper_.take_usable(); changed || usable) {
+/// What was held for a path that is usable now goes before anything that came later.
+void SlowPath::let_held_go(Nanos now) {
+    if (keeper_.take_usable()) {
+        held_went_ = true;
         reception_.retry_held(now);
     }
-    mover_.finish_turn(now);
+}
+
+/// Paths that became usable are switched in a turn that found nothing else to do: what was held and
+/// what workers still punted has left then. A flood of punts can't put that off for long.
+void SlowPath::switch_waiting(Nanos now, bool quiet) {
+    if (!keeper_.flips_wait()) {
+        flips_wait_since_ = now;
+    } else if (quiet || now - flips_wait_since_ > longest_wait_for_quiet) {
+        keeper_.flip_waiting();
+    }
+    if (!keeper_.flips_wait()) {
+        mover_.finish_turn(now);
+    }
+}
+
+void SlowPath::finish_turn(Nanos now, bool all_received) {
+    // What is held for a path waits for that path; what has none waits for anything to change.
+    let_held_go(now);
+    if (std::exchange(host_changed_, false) && !held_went_) {
+        reception_.retry_held(now);
+    }
+    switch_waiting(now, all_received && !std::exchange(held_went_, false));
     if (now < next_tick_) {
         return;
     }

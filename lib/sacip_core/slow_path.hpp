@@ -36,9 +36,11 @@ public:
     explicit SlowPath(const World& world);
 
     void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
+        let_held_go(now);
         reception_.on_punted(packet, port, reason, now);
     }
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now) {
+        let_held_go(now);
         reception_.on_from_linux(packet, port, now);
     }
     /// HostState has changed, or is shown for the first time.
@@ -49,7 +51,8 @@ public:
     std::variant<MoveId, Refusal> request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now);
     /// Ends a turn: looks held packets over if that may help, does what is due. `now` is later
     /// than what the turn's other calls were given: it dates the flips.
-    void finish_turn(Nanos now);
+    /// `all_received`: nothing that workers punted is waiting to be taken.
+    void finish_turn(Nanos now, bool all_received = true);
     /// Lets go of what was put into Linux. The end.
     void shut_down();
 
@@ -66,6 +69,8 @@ private:
         PortId port;
         Uplink uplink;
     };
+    void let_held_go(Nanos now);
+    void switch_waiting(Nanos now, bool quiet);
     void apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now);
     void address_gained(PortId port, Ipv4Addr address);
     void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
@@ -86,6 +91,8 @@ private:
     Counter moves_refused_;
     uint64_t seen_addresses_{0}, seen_routes_{0}, seen_links_{0};
     bool host_changed_{false};
+    bool held_went_{false}; ///< in this turn
+    Nanos flips_wait_since_{};
     Nanos next_tick_{}, next_look_{};
 };
 

@@ -122,6 +122,34 @@ TEST(SlowPathFlow, WaitsForTheNeighbourAndLeavesInOrder) {
     a.check();
 }
 
+/// Whatever workers hand over or forward while the held packets leave comes after them. (Paths were
+/// once switched first, and new packets overtook those that had waited.)
+TEST(SlowPathFlow, NothingOvertakesWhatWasHeld) {
+    SiteA a;
+    a.del_neighbour(wan, "10.0.1.1");
+    a.notice();
+    const auto send = [&](const char* text) {
+        a.work(lan, {a.frame(lan).udp(4000, 80).payload(text).build()});
+    };
+    send("1");
+    send("2");
+    a.turn();
+    a.add_neighbour(wan, "10.0.1.1");
+    a.slow->on_neighbours_changed(a.host.take_changed_neighbours());
+    send("3"); // the same turn: still through the slow path
+    a.turn();
+    send("4"); // held ones went in the turn before: not switched yet
+    a.turn();
+    a.turn();
+    send("5");
+    EXPECT_EQ(a.lines(wan),
+              (Lines{"udp 10.0.1.2:4000 > 10.9.0.10:80 1", "udp 10.0.1.2:4000 > 10.9.0.10:80 2",
+                     "udp 10.0.1.2:4000 > 10.9.0.10:80 3", "udp 10.0.1.2:4000 > 10.9.0.10:80 4",
+                     "udp 10.0.1.2:4000 > 10.9.0.10:80 5"}));
+    EXPECT_EQ(a.worker.forwarded.get(), 1U) << "5 alone";
+    a.check();
+}
+
 TEST(SlowPathFlow, ANeighbourThatNeverAnswers) {
     SiteA a;
     a.del_neighbour(lan, "10.1.0.10");

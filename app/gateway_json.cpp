@@ -45,6 +45,9 @@ std::string rfc3339(Nanos ago) {
     return std::string(text, length) + fraction;
 }
 
+/// The list is made on the slow path: a longer one would keep packets waiting.
+constexpr uint64_t most_flows_listed = 10'000;
+
 /// Microseconds, or null while a path still waits for its next hop or for held packets to leave.
 json flip_us(const MoveRecord& m) {
     return m.flipped ? json(static_cast<double>((*m.flipped - m.event).value) / 1000.0)
@@ -188,7 +191,7 @@ json GatewayView::flow_list(const json& args, Nanos now) const {
         return control::refusal("--host " + host_text + " is not an IPv4 address",
                                 "write it as 10.1.0.10");
     }
-    const auto limit = args.value("limit", uint64_t{100});
+    const auto limit = std::min(args.value("limit", uint64_t{100}), most_flows_listed);
     json out = json::array();
     bool truncated = false;
     for (uint32_t i = 0; i < flows.positions() && !truncated; i++) {

@@ -243,10 +243,12 @@ std::optional<PathId> Ledger::find_path(LocalId local, RemoteId remote) const {
 
 PathEntry& Ledger::add_path(PathId id, LocalId local, RemoteId remote) {
     path_of_.emplace(path_key(local, remote), id);
-    at(local).paths.push_back(id);
-    at(remote).paths.push_back(id);
     PathEntry& entry = at(id);
     entry = {};
+    entry.in_local = static_cast<uint32_t>(at(local).paths.size());
+    entry.in_remote = static_cast<uint32_t>(at(remote).paths.size());
+    at(local).paths.push_back(id);
+    at(remote).paths.push_back(id);
     entry.local = local;
     entry.remote = remote;
     entry.mode = checksum_mode(remote);
@@ -257,8 +259,8 @@ PathEntry& Ledger::add_path(PathId id, LocalId local, RemoteId remote) {
 void Ledger::remove_path(PathId id) {
     PathEntry& entry = at(id);
     path_of_.erase(path_key(entry.local, entry.remote));
-    std::erase(at(entry.local).paths, id);
-    std::erase(at(entry.remote).paths, id);
+    unlist_path(at(entry.local).paths, entry.in_local, &PathEntry::in_local);
+    unlist_path(at(entry.remote).paths, entry.in_remote, &PathEntry::in_remote);
     entry.in_use = false;
     entry.flip_waits = false;
     forget_if_unused(entry.local);
@@ -275,6 +277,14 @@ L4ChecksumMode Ledger::checksum_mode(RemoteId remote) const {
     return at(remote).basic_peer || config_.checksum.l4 == L4Checksum::original
                ? L4ChecksumMode::original
                : L4ChecksumMode::wire;
+}
+
+/// The last one takes the free place: a binding may have tens of thousands of paths.
+void Ledger::unlist_path(std::vector<PathId>& paths, uint32_t place,
+                         uint32_t PathEntry::*backward) {
+    paths[place] = paths.back();
+    at(paths[place]).*backward = place;
+    paths.pop_back();
 }
 
 template <typename IdType>

@@ -78,6 +78,7 @@ struct PathEntry {
     uint32_t flows{0};
     Nanos unused_since{};
     std::vector<DrainingPair> draining;
+    uint32_t in_local{0}, in_remote{0}; ///< its places in the two bindings' lists
     bool in_use{false};
     bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathKeeper::flip_waiting)
 };
@@ -141,8 +142,8 @@ public:
     /// Remote bindings with a path to this host, at most `at_most`.
     std::vector<RemoteId> remotes_of_host(Ipv4Addr host, size_t at_most) const;
 
-    /// Some path between a host and an original far end, the newest if there are several. What
-    /// packets without ports (fragments, ICMP errors) are translated by.
+    /// Some path between a host and an original far end: as a rule all carry the same active ones.
+    /// What packets without ports (fragments, ICMP errors) are translated by.
     std::optional<PathId> any_path(Ipv4Addr host, Ipv4Addr remote_original) const;
     /// The path of two bindings, if it exists.
     std::optional<PathId> find_path(LocalId local, RemoteId remote) const;
@@ -159,6 +160,7 @@ private:
     template <typename IdType>
     using ByAddress = std::unordered_multimap<Ipv4Addr, IdType>;
 
+    void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
     template <typename IdType>
     static void unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id);
     void forget_if_unused(LocalId id);

@@ -3,6 +3,8 @@
 
 #include "tests/support/rig_sites.hpp"
 
+#include <set>
+
 namespace sacip::test {
 namespace {
 
@@ -55,6 +57,33 @@ TEST_F(LedgerTest, BindingsAreFoundAgainAndUnderTheirNewAddress) {
     EXPECT_EQ(ledger_.remotes_active_at(addr("10.19.0.10")), std::vector{far});
     EXPECT_NE(ledger_.remote(addr("10.9.0.10"), addr("10.9.0.10")), far)
         << "whoever has the old address now";
+}
+
+/// Removal moves the last path into the free place of both lists: each list still names its own.
+TEST_F(LedgerTest, PathsLeaveTheirBindingsInAnyOrder) {
+    const LocalId local = ledger_.local(addr("10.2.0.7"), addr("10.3.0.7"), addr("10.3.0.7"), 1);
+    std::vector<RemoteId> remotes;
+    for (uint8_t i = 0; i < 6; i++) {
+        remotes.push_back(ledger_.remote(Ipv4Addr{10, 9, 0, i}, Ipv4Addr{10, 9, 0, i}));
+        ledger_.add_path({i}, local, remotes[i]);
+    }
+    std::set<uint32_t> left{0, 1, 2, 3, 4, 5};
+    for (const uint32_t gone : {2U, 5U, 0U, 4U, 3U}) {
+        ledger_.remove_path({gone});
+        left.erase(gone);
+        std::set<uint32_t> listed;
+        for (const PathId id : ledger_.at(local).paths) {
+            listed.insert(id.value);
+        }
+        EXPECT_EQ(listed, left);
+        for (const uint32_t id : left) {
+            EXPECT_EQ(ledger_.find_path(local, remotes[id]), PathId{id});
+            EXPECT_EQ(ledger_.at(remotes[id]).paths, std::vector{PathId{id}});
+        }
+    }
+    ledger_.remove_path({1});
+    EXPECT_EQ(ledger_.local_count(), 0U);
+    EXPECT_EQ(ledger_.remote_count(), 0U);
 }
 
 TEST_F(LedgerTest, WhoMaySpeakForAnAddress) {

@@ -5,11 +5,10 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
-#include <sys/random.h>
+#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <memory>
 #include <string_view>
 
@@ -39,14 +38,7 @@ Owned<EVP_PKEY> openssl_key(const PrivateKey& key) {
 }
 
 bool fill_random(std::span<std::byte> out) {
-    while (!out.empty()) {
-        const ssize_t got = getrandom(out.data(), out.size(), 0);
-        if (got < 0 && errno != EINTR) {
-            return false;
-        }
-        out = out.subspan(got > 0 ? static_cast<size_t>(got) : 0);
-    }
-    return true;
+    return RAND_priv_bytes(raw(out.data()), static_cast<int>(out.size())) == 1;
 }
 
 /// A parameter that OpenSSL only reads.

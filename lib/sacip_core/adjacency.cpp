@@ -35,11 +35,6 @@ Adjacency AdjacencyResolver::resolve(Ipv4Addr destination, bool outside, PortId 
     return {};
 }
 
-Adjacency AdjacencyResolver::refresh(const Adjacency& adjacency) const {
-    return adjacency.neighbour.interface.value == 0 ? adjacency
-                                                    : through(adjacency.port, adjacency.neighbour);
-}
-
 std::optional<PortId> AdjacencyResolver::port_of(IfIndex interface) const {
     for (uint8_t i = 0; i < ports_.size(); i++) {
         if (ports_[i].host_interface == interface && interface.value != 0) {

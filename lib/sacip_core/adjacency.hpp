@@ -53,8 +53,6 @@ public:
     /// an uplink leaves by that uplink); else Linux's best route counts. `outside` chooses among
     /// ports without a Linux side.
     Adjacency resolve(Ipv4Addr destination, bool outside, PortId preferred) const;
-    /// The same through a next hop known already, after a neighbour changed.
-    Adjacency refresh(const Adjacency& adjacency) const;
     std::optional<PortId> port_of(IfIndex interface) const;
 
 private:

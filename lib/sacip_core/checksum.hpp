@@ -108,9 +108,6 @@ constexpr uint16_t addresses_delta(Ipv4Addr from_a, Ipv4Addr from_b, Ipv4Addr to
     return as_delta(fold_sum(uint64_t{~from_a.raw()} + ~from_b.raw() + to_a.raw() + to_b.raw()));
 }
 
-/// Delta of two changes together.
-constexpr uint16_t both_deltas(uint16_t a, uint16_t b) { return as_delta(ones_add(a, b)); }
-
 /// Delta of the change back.
 constexpr uint16_t inverse_delta(uint16_t delta) { return as_delta(static_cast<uint16_t>(~delta)); }
 

@@ -14,20 +14,6 @@ constexpr uint32_t new_address_at = 4;
 constexpr uint32_t ip_packet_bytes = ipv4::min_header_bytes + basic_notification_bytes;
 static_assert(basic_notification_frame_bytes == ether::header_bytes + ip_packet_bytes);
 
-void write_ipv4_header(std::byte* ip, Ipv4Addr source, Ipv4Addr destination) {
-    ipv4::set_version_and_length(ip, plain_ipv4_header);
-    ipv4::set_tos(ip, tos_internetwork_control);
-    ipv4::set_total_length(ip, Be16{ip_packet_bytes});
-    ipv4::set_id(ip, Be16{0});
-    ipv4::set_fragment_field(ip, Be16{ipv4::flag_dont_fragment});
-    ipv4::set_ttl(ip, first_ttl);
-    ipv4::set_proto(ip, static_cast<uint8_t>(IpProto::icmp));
-    ipv4::set_checksum(ip, 0);
-    ipv4::set_source(ip, source);
-    ipv4::set_destination(ip, destination);
-    ipv4::set_checksum(ip, internet_checksum({ip, ipv4::min_header_bytes}));
-}
-
 void write_message(std::byte* message, uint8_t icmp_type, Ipv4Addr new_address) {
     icmp::set_type(message, icmp_type);
     icmp::set_code(message, static_cast<uint8_t>(NotificationCode::basic));
@@ -37,6 +23,21 @@ void write_message(std::byte* message, uint8_t icmp_type, Ipv4Addr new_address) 
 }
 
 } // namespace
+
+void write_notification_ip_header(std::byte* ip, Ipv4Addr source, Ipv4Addr destination,
+                                  IpProto proto, size_t l4_bytes) {
+    ipv4::set_version_and_length(ip, plain_ipv4_header);
+    ipv4::set_tos(ip, tos_internetwork_control);
+    ipv4::set_total_length(ip, Be16{static_cast<uint16_t>(ipv4::min_header_bytes + l4_bytes)});
+    ipv4::set_id(ip, Be16{0});
+    ipv4::set_fragment_field(ip, Be16{ipv4::flag_dont_fragment});
+    ipv4::set_ttl(ip, first_ttl);
+    ipv4::set_proto(ip, static_cast<uint8_t>(proto));
+    ipv4::set_checksum(ip, 0);
+    ipv4::set_source(ip, source);
+    ipv4::set_destination(ip, destination);
+    ipv4::set_checksum(ip, internet_checksum({ip, ipv4::min_header_bytes}));
+}
 
 DecodedNotification decode(const Frame& frame, const PacketView& view) {
     const std::byte* message = frame.data + view.l4;
@@ -67,7 +68,8 @@ uint32_t encode(const BasicNotification& message, uint8_t icmp_type,
     ether::set_source(out.data(), addresses.source);
     ether::set_type(out.data(), Be16{ether_type_ipv4});
     std::byte* ip = out.data() + ether::header_bytes;
-    write_ipv4_header(ip, message.old_address, message.to);
+    write_notification_ip_header(ip, message.old_address, message.to, IpProto::icmp,
+                                 basic_notification_bytes);
     write_message(ip + ipv4::min_header_bytes, icmp_type, message.new_address);
     return basic_notification_frame_bytes;
 }

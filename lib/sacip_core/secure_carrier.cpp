@@ -9,9 +9,6 @@
 namespace sacip {
 namespace {
 
-constexpr uint8_t plain_ipv4_header = 0x45; // version 4, five words
-constexpr uint8_t tos_internetwork_control = 0xC0;
-constexpr uint8_t first_ttl = 64;
 static_assert(secure_frame_max_bytes ==
               ether::header_bytes + ipv4::min_header_bytes + udp::header_bytes + 1200);
 
@@ -21,20 +18,6 @@ constexpr size_t carrier_header_bytes(Carrier carrier) {
 
 constexpr IpProto proto_of(Carrier carrier) {
     return carrier == Carrier::udp ? IpProto::udp : IpProto::icmp;
-}
-
-void write_ipv4_header(std::byte* ip, const CarrierRoute& route, size_t l4_bytes) {
-    ipv4::set_version_and_length(ip, plain_ipv4_header);
-    ipv4::set_tos(ip, tos_internetwork_control);
-    ipv4::set_total_length(ip, Be16{static_cast<uint16_t>(ipv4::min_header_bytes + l4_bytes)});
-    ipv4::set_id(ip, Be16{0});
-    ipv4::set_fragment_field(ip, Be16{ipv4::flag_dont_fragment});
-    ipv4::set_ttl(ip, first_ttl);
-    ipv4::set_proto(ip, static_cast<uint8_t>(proto_of(route.carrier)));
-    ipv4::set_checksum(ip, 0);
-    ipv4::set_source(ip, route.addresses.source);
-    ipv4::set_destination(ip, route.addresses.destination);
-    ipv4::set_checksum(ip, internet_checksum({ip, ipv4::min_header_bytes}));
 }
 
 /// The message already lies behind the header.
@@ -79,7 +62,8 @@ size_t encode_carrier(std::span<const std::byte> message, const CarrierRoute& ro
     ether::set_source(out.data(), ether.source);
     ether::set_type(out.data(), Be16{ether_type_ipv4});
     std::byte* const ip = out.data() + ether::header_bytes;
-    write_ipv4_header(ip, route, l4_bytes);
+    write_notification_ip_header(ip, route.addresses.source, route.addresses.destination,
+                                 proto_of(route.carrier), l4_bytes);
     const std::span<std::byte> l4{ip + ipv4::min_header_bytes, l4_bytes};
     std::copy(message.begin(), message.end(), l4.data() + header_bytes);
     if (route.carrier == Carrier::udp) {

@@ -34,7 +34,6 @@ namespace sacip {
     X(hold_overflow, "oldest held packet made room for a newer one")                               \
     X(hold_expired, "held until its time ran out")                                                 \
     X(flow_conflict, "5-tuple belongs to a live moved flow of another host")                       \
-    X(fragment_unknown, "fragment of a packet whose flow is not known")                            \
     X(no_memory, "no packet buffer")                                                               \
     X(notification_length, "notification is not of the length its kind has")                       \
     X(notification_checksum, "ICMP or UDP checksum of a notification is wrong")                    \

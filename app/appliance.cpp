@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/appliance.hpp"
 
+#include "app/crypto/identity.hpp"
 #include "app/dpdk/clock.hpp"
 
 #include <poll.h>
@@ -40,6 +41,13 @@ std::optional<std::string> Appliance::start() {
     if (lcores_.empty()) {
         return "no worker lcore: give EAL at least two lcores, as in -l 0-1 or "
                "--lcores '0@(0-1),1@(0-1)'";
+    }
+    if (config_.identity) {
+        auto identity = crypto::load_identity(config_, Clock::wall_us());
+        if (auto* error = std::get_if<std::string>(&identity)) {
+            return std::move(*error);
+        }
+        identity_ = std::move(std::get<Identity>(identity));
     }
     const auto workers = static_cast<unsigned>(lcores_.size());
     for (unsigned i = 0; i <= workers; i++) {
@@ -135,8 +143,9 @@ Appliance::Error Appliance::set_up_linux() {
     if (const auto refusal = monitor_.start(host_)) {
         return refusal->to_text();
     }
-    slow_path_ = std::make_unique<SlowPath>(SlowPath::World{
-        config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_, *counters_.back()});
+    slow_path_ = std::make_unique<SlowPath>(
+        SlowPath::World{config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_,
+                        *counters_.back(), identity_ ? &*identity_ : nullptr});
     const Nanos now = Clock::now();
     slow_path_->on_host_changed(now);
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
@@ -180,8 +189,8 @@ Appliance::Error Appliance::start_workers() {
     std::vector<ParseContext> contexts;
     for (size_t i = 0; i < ports_.size(); i++) {
         ports.push_back(ports_[i].get());
-        contexts.push_back(
-            {gateway_ports_[i].mac, config_.protocol.icmp_type, gateway_ports_[i].outside});
+        contexts.push_back({gateway_ports_[i].mac, config_.protocol.icmp_type,
+                            gateway_ports_[i].outside, config_.notification_port()});
     }
     const auto shares = share_queues(ports, contexts, static_cast<unsigned>(lcores_.size()));
     for (uint8_t i = 0; i < lcores_.size(); i++) {

@@ -67,6 +67,7 @@ private:
     LinuxSide linux_;
     netlink::Monitor monitor_;
     HostState host_;
+    std::optional<Identity> identity_; ///< present exactly when there are peers with keys
     std::unique_ptr<SlowPath> slow_path_;
     std::vector<std::unique_ptr<Pipeline>> pipelines_;
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -14,6 +14,13 @@ namespace {
 
 using nlohmann::json;
 
+/// Who speaks for a far end: the peer's name, "basic" or "none".
+std::string peer_name(const Config& config, const Speaker& speaker) {
+    return speaker.is_secure()  ? config.peers[speaker.index].name
+           : speaker.is_basic() ? "basic"
+                                : "none";
+}
+
 std::string proto_text(uint8_t proto) {
     switch (static_cast<IpProto>(proto)) {
     case IpProto::tcp:
@@ -260,7 +267,7 @@ json GatewayView::binding_list() const {
         remote.push_back({{"original", b.original.to_text()},
                           {"active", b.active.to_text()},
                           {"paths", b.paths.size()},
-                          {"peer", b.basic_peer ? "basic" : "none"}});
+                          {"peer", peer_name(config, b.speaker)}});
     }
     return {{"local", local}, {"remote", remote}};
 }

@@ -34,7 +34,7 @@ bool write_new_private_key(std::ostream& out) {
 std::optional<std::string> public_key_of(std::string_view text) {
     const auto key = crypto::private_key_from_text(text);
     const auto public_key = key ? crypto::public_key_of(*key) : std::nullopt;
-    return public_key ? std::optional{crypto::to_text(*public_key)} : std::nullopt;
+    return public_key ? std::optional{to_text(*public_key)} : std::nullopt;
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 // Our own options are read first: a configuration is checked before any hardware is touched, and
 // with --check nothing else happens.
 #include "app/appliance.hpp"
+#include "app/crypto/identity.hpp"
 #include "app/dpdk/eal.hpp"
 #include "app/yaml/config_yaml.hpp"
 
@@ -25,7 +26,7 @@ constexpr const char* usage =
     "...\n"
     "                 the main lcore is the slow path, all others forward\n"
     "  --config FILE  the configuration (conf/sacip.example.yaml explains every key)\n"
-    "  --check        read the configuration, say what is wrong with it, and end\n"
+    "  --check        read the configuration and the key, say what is wrong with them, and end\n"
     "  --version      print the version and end\n"
     "  --help         print this and end\n";
 
@@ -103,6 +104,10 @@ int main(int argc, char** argv) {
     }
     const auto config = read_config(options.config);
     if (!config) {
+        return 1;
+    }
+    if (const auto complaint = sacip::crypto::check_identity(*config)) {
+        std::fprintf(stderr, "%s: %s\n", options.config.c_str(), complaint->c_str());
         return 1;
     }
     if (options.check) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/crypto/key_file.hpp"
 
+#include "app/crypto/file.hpp"
 #include "app/crypto/key_text.hpp"
 
 #include <fcntl.h>
@@ -13,19 +14,6 @@
 
 namespace sacip::crypto {
 namespace {
-
-/// Closed at the end of its scope.
-struct File {
-    int fd{-1};
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    explicit File(int opened) : fd{opened} {}
-    ~File() {
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-};
 
 /// Zeroed at the end of its scope; one byte longer than the longest good content.
 struct Content {
@@ -54,22 +42,6 @@ std::string complaint_about(const struct stat& status, const std::string& path) 
     return {};
 }
 
-/// errno's text if it can't be read, else empty.
-std::string read_all(int fd, Content& content) {
-    while (content.length < content.characters.size()) {
-        const ssize_t got = read(fd, content.characters.data() + content.length,
-                                 content.characters.size() - content.length);
-        if (got < 0 && errno != EINTR) {
-            return std::strerror(errno);
-        }
-        if (got == 0) {
-            break;
-        }
-        content.length += got > 0 ? static_cast<size_t>(got) : 0;
-    }
-    return {};
-}
-
 } // namespace
 
 std::variant<PrivateKey, std::string> read_private_key_file(const std::string& path) {
@@ -86,7 +58,7 @@ std::variant<PrivateKey, std::string> read_private_key_file(const std::string& p
         return start + complaint;
     }
     Content content;
-    if (const std::string why = read_all(file.fd, content); !why.empty()) {
+    if (const std::string why = file.read_all(content.characters, content.length); !why.empty()) {
         return start + "cannot be read: " + why;
     }
     std::string_view text = content.view();

@@ -182,4 +182,9 @@ std::optional<Challenge> random_challenge() {
     return challenge;
 }
 
+std::optional<MacKey> random_mac_key() {
+    MacKey key;
+    return fill_random(key.overwrite()) ? std::optional{std::move(key)} : std::nullopt;
+}
+
 } // namespace sacip::crypto

@@ -59,4 +59,8 @@ std::optional<PairKeys> pair_keys(const PrivateKey& own, const PublicKey& peer);
 /// then no challenge can be sent.
 std::optional<Challenge> random_challenge();
 
+/// A fresh key from the kernel's random generator, for what only we check. Nothing if there was
+/// none.
+std::optional<MacKey> random_mac_key();
+
 } // namespace sacip::crypto

@@ -61,7 +61,7 @@ ConfigResult parse_config(std::string_view text) {
         yaml::read_sections(root, config, places, result.errors);
         yaml::check_ports(config, places, result.errors);
         yaml::check_hosts(config, places, result.errors);
-        yaml::check_basic_peers(config, places, result.errors);
+        yaml::check_peers(config, places, result.errors);
         if (result.errors.empty()) {
             result.config = std::move(config);
         }

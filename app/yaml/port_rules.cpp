@@ -13,33 +13,11 @@ namespace sacip::yaml {
 
 namespace {
 
-/// Each value once; `what` names the kind of value.
-class Unique {
-public:
-    explicit Unique(std::string_view what) : what_{what} {}
-
-    void add(const std::string& value, Mark at, Errors& errors) {
-        if (!at) {
-            return;
-        }
-        const auto [first, is_new] = first_.emplace(value, at);
-        if (!is_new) {
-            report(errors, at,
-                   std::string{what_} + " " + quoted(value) + " is already used in line " +
-                       std::to_string(first->second.line),
-                   "give each port its own");
-        }
-    }
-
-private:
-    std::string_view what_;
-    std::map<std::string, Mark> first_;
-};
-
 void check_names(const Config& config, const Places& places, Errors& errors) {
-    Unique names{"port name"};
-    Unique devices{"device"};
-    Unique interfaces{"interface name"};
+    static constexpr std::string_view remedy = "give each port its own";
+    Unique names{"port name", remedy};
+    Unique devices{"device", remedy};
+    Unique interfaces{"interface name", remedy};
     for (size_t i = 0; i < config.ports.size(); ++i) {
         const PortConfig& port = config.ports[i];
         const PortPlaces& place = places.port_entries[i];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Rules on prefixes, hosts and peers; those on ports are in port_rules.
+// Rules on prefixes and hosts; those on ports are in port_rules, on peers in peer_rules.
 #include "app/yaml/rules.hpp"
 
 #include "app/yaml/scalars.hpp"
@@ -26,8 +26,6 @@ constexpr std::array<Block, 5> hostless{{{{{0, 0, 0, 0}, 8}, "0.0.0.0/8 (this ne
                                          {{{169, 254, 0, 0}, 16}, "169.254.0.0/16 (link-local)"},
                                          {{{224, 0, 0, 0}, 4}, "224.0.0.0/4 (multicast)"},
                                          {{{240, 0, 0, 0}, 4}, "240.0.0.0/4 (reserved)"}}};
-
-std::string in_line(Mark at) { return "in line " + std::to_string(at.line); }
 
 /// The port a host entry follows, if it exists; its absence is reported.
 const PortConfig* followed_port(const Config& config, const Places& places, const std::string& name,
@@ -190,8 +188,25 @@ bool check_host_prefix(const Ipv4Prefix& prefix, Mark at, std::string_view subje
     return true;
 }
 
-void check_overlaps(std::vector<PlacedPrefix> prefixes, std::string_view subject,
-                    std::string_view remedy, Errors& errors) {
+bool has_host_addresses(const Ipv4Prefix& prefix) {
+    return std::none_of(hostless.begin(), hostless.end(),
+                        [&](const Block& block) { return block.prefix.contains(prefix); });
+}
+
+void Unique::add(const std::string& value, Mark at, Errors& errors) {
+    if (!at) {
+        return;
+    }
+    const auto [first, is_new] = first_.emplace(value, at);
+    if (!is_new) {
+        report(errors, at,
+               std::string{what_} + " " + quoted(value) + " is already used " +
+                   in_line(first->second),
+               std::string{remedy_});
+    }
+}
+
+void check_overlaps(std::vector<PlacedPrefix> prefixes, std::string_view remedy, Errors& errors) {
     std::stable_sort(prefixes.begin(), prefixes.end(), [](const auto& a, const auto& b) {
         return std::pair{a.prefix.address(), a.prefix.length()} <
                std::pair{b.prefix.address(), b.prefix.length()};
@@ -207,7 +222,7 @@ void check_overlaps(std::vector<PlacedPrefix> prefixes, std::string_view subject
         const PlacedPrefix& first = cover_is_first ? *cover : placed;
         const PlacedPrefix& second = cover_is_first ? placed : *cover;
         report(errors, second.at,
-               std::string{subject} + " " + quoted(second.prefix.to_text()) + " overlaps " +
+               std::string{second.subject} + " " + quoted(second.prefix.to_text()) + " overlaps " +
                    quoted(first.prefix.to_text()) + " " + in_line(first.at),
                std::string{remedy});
     }
@@ -224,7 +239,7 @@ void check_hosts(const Config& config, const Places& places, Errors& errors) {
         check_box_ports(host, place, errors);
         if (place.inside && !host.is_box()) {
             if (check_host_prefix(*host.inside_prefix(), place.inside, "inside", errors)) {
-                insides.push_back({*host.inside_prefix(), place.inside});
+                insides.push_back({*host.inside_prefix(), place.inside, "inside"});
             }
             check_own_address(config, *host.inside_prefix(), place.inside, errors);
         }
@@ -234,7 +249,7 @@ void check_hosts(const Config& config, const Places& places, Errors& errors) {
         const std::string* const name = host.outside_port();
         if (name == nullptr) {
             if (check_host_prefix(*host.outside_prefix(), place.outside, "outside", errors)) {
-                outsides.push_back({*host.outside_prefix(), place.outside});
+                outsides.push_back({*host.outside_prefix(), place.outside, "outside"});
             }
             check_mapped_host(host, place, errors);
             continue;
@@ -249,48 +264,9 @@ void check_hosts(const Config& config, const Places& places, Errors& errors) {
             followed.emplace(port->host_interface.addresses.front().address, port);
         }
     }
-    check_overlaps(std::move(insides), "inside", "let each inside address stand in one entry only",
-                   errors);
-    check_overlaps(std::move(outsides), "outside", "give each entry outside addresses of its own",
-                   errors);
+    check_overlaps(std::move(insides), "let each inside address stand in one entry only", errors);
+    check_overlaps(std::move(outsides), "give each entry outside addresses of its own", errors);
     check_primary_addresses(config, places, followed, errors);
-}
-
-void check_basic_peers(const Config& config, const Places& places, Errors& errors) {
-    std::vector<PlacedPrefix> prefixes;
-    for (size_t i = 0; i < config.basic_peers.size(); ++i) {
-        const BasicPeerConfig& peer = config.basic_peers[i];
-        const BasicPeerPlaces& place = places.basic_peer_entries[i];
-        for (size_t k = 0; k < peer.roam_to.size(); ++k) {
-            // A wide roam_to is the operator's choice; one of dead addresses only is a slip.
-            const bool is_dead = std::any_of(hostless.begin(), hostless.end(), [&](const auto& b) {
-                return b.prefix.contains(peer.roam_to[k]);
-            });
-            if (is_dead) {
-                check_host_prefix(peer.roam_to[k], place.roam_to[k], "roam_to", errors);
-            }
-        }
-        if (!place.prefix) {
-            continue;
-        }
-        if (!check_host_prefix(peer.prefix, place.prefix, "prefix", errors)) {
-            continue;
-        }
-        prefixes.push_back({peer.prefix, place.prefix});
-        for (size_t k = 0; k < config.hosts.size(); ++k) {
-            const Ipv4Prefix* const ours = config.hosts[k].outside_prefix();
-            if (ours != nullptr && places.host_entries[k].outside && ours->contains(peer.prefix)) {
-                report(errors, place.prefix,
-                       "prefix " + quoted(peer.prefix.to_text()) +
-                           " lies in our own hosts' outside " + quoted(ours->to_text()) + " " +
-                           in_line(places.host_entries[k].outside),
-                       "write the addresses of the other site");
-                break;
-            }
-        }
-    }
-    check_overlaps(std::move(prefixes), "prefix",
-                   "list each peer in one entry; give it several roam_to instead", errors);
 }
 
 } // namespace sacip::yaml

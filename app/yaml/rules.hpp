@@ -9,6 +9,10 @@
 
 #include "app/yaml/sections.hpp"
 
+#include <map>
+#include <string>
+#include <string_view>
+
 namespace sacip::yaml {
 
 /// Names, roles, addresses and routes of the ports.
@@ -17,21 +21,39 @@ void check_ports(const Config& config, const Places& places, Errors& errors);
 /// Hosts against ports, and against one another.
 void check_hosts(const Config& config, const Places& places, Errors& errors);
 
-/// Basic peers against one another and against our own hosts.
-void check_basic_peers(const Config& config, const Places& places, Errors& errors);
+/// Peers with keys and basic peers: against one another, and against what is our own.
+void check_peers(const Config& config, const Places& places, Errors& errors);
 
-/// A prefix and where it stands.
+inline std::string in_line(Mark at) { return "in line " + std::to_string(at.line); }
+
+/// Each value once; `what` names the kind of value.
+class Unique {
+public:
+    Unique(std::string_view what, std::string_view remedy) : what_{what}, remedy_{remedy} {}
+    /// Reports it if it was there before; without a place it is not looked at.
+    void add(const std::string& value, Mark at, Errors& errors);
+
+private:
+    std::string_view what_;
+    std::string_view remedy_;
+    std::map<std::string, Mark> first_;
+};
+
+/// A prefix, where it stands, and as what ("inside").
 struct PlacedPrefix {
     Ipv4Prefix prefix;
     Mark at;
+    std::string_view subject;
 };
 
-/// Reports each prefix that overlaps another as `subject` (say "outside prefix") with `remedy`.
-/// n log n, for a file may hold tens of thousands.
-void check_overlaps(std::vector<PlacedPrefix> prefixes, std::string_view subject,
-                    std::string_view remedy, Errors& errors);
+/// Reports each prefix that overlaps another, with `remedy`. n log n, for a file may hold tens of
+/// thousands.
+void check_overlaps(std::vector<PlacedPrefix> prefixes, std::string_view remedy, Errors& errors);
 
 /// Reports a prefix with addresses that no host can have; true if there was none.
 bool check_host_prefix(const Ipv4Prefix& prefix, Mark at, std::string_view subject, Errors& errors);
+
+/// False if no host can have any address of it.
+bool has_host_addresses(const Ipv4Prefix& prefix);
 
 } // namespace sacip::yaml

@@ -2,6 +2,7 @@
 #include "app/yaml/sections.hpp"
 
 #include "app/yaml/field_reader.hpp"
+#include "app/yaml/peer_section.hpp"
 #include "app/yaml/port_section.hpp"
 #include "app/yaml/scalars.hpp"
 
@@ -177,56 +178,13 @@ void read_host(const Node& node, HostConfig& host, HostPlaces& places, Errors& e
     }
 }
 
-void read_basic_peer(const Node& node, BasicPeerConfig& peer, BasicPeerPlaces& places,
-                     Errors& errors) {
-    FieldReader fields{node, "an entry of basic_peers", {"prefix", "roam_to"}, errors};
-    if (const Node* prefix =
-            fields.require("prefix", "add prefix: with the addresses the site speaks from")) {
-        if (const auto value = read_prefix(*prefix, "prefix", errors)) {
-            peer.prefix = *value;
-            places.prefix = prefix->mark;
-        }
-    }
-    const Node* const roam_to = fields.require(
-        "roam_to", "add roam_to: with the prefixes it may move to, for example [10.0.0.0/8]");
-    if (roam_to == nullptr) {
-        return;
-    }
-    if (roam_to->kind == Node::Kind::list && roam_to->items.empty()) {
-        report(errors, roam_to->mark, "roam_to is empty, so the site could never move",
-               "write the prefixes it may move to, for example [10.0.0.0/8]");
-    }
-    for (const auto& item : read_list(*roam_to, "roam_to", "10.0.0.0/8", errors)) {
-        if (const auto value = read_prefix(item, "roam_to", errors)) {
-            peer.roam_to.push_back(*value);
-            places.roam_to.push_back(item.mark);
-        }
-    }
-}
-
-void refuse_secure_peers(const FieldReader& root, std::string_view key, Errors& errors) {
-    if (const Mark at = root.key_mark(key)) {
-        report(errors, at,
-               "secure peers are not part of this release yet (" + std::string{key} + ")",
-               key == "peers" ? "delete it, and list the site under basic_peers"
-                              : "delete it; sites listed under basic_peers need no key");
-    }
-}
-
-void read_lists(const FieldReader& fields, Config& config, Places& places, Errors& errors) {
-    if (const Node* hosts = fields.find("hosts")) {
-        places.hosts = fields.key_mark("hosts");
+void read_hosts(const FieldReader& root, Config& config, Places& places, Errors& errors) {
+    if (const Node* hosts = root.find("hosts")) {
+        places.hosts = root.key_mark("hosts");
         for (const auto& item :
              read_list(*hosts, "hosts", "{inside: 10.1.0.10, outside: wan}", errors)) {
             read_host(item, config.hosts.emplace_back(), places.host_entries.emplace_back(),
                       errors);
-        }
-    }
-    if (const Node* peers = fields.find("basic_peers")) {
-        for (const auto& item : read_list(*peers, "basic_peers",
-                                          "{prefix: 10.8.0.0/24, roam_to: [10.0.0.0/8]}", errors)) {
-            read_basic_peer(item, config.basic_peers.emplace_back(),
-                            places.basic_peer_entries.emplace_back(), errors);
         }
     }
 }
@@ -262,7 +220,8 @@ void read_sections(const Node& root, Config& config, Places& places, Errors& err
         }
         read_ports(*node, config.ports, places.port_entries, errors);
     }
-    read_lists(fields, config, places, errors);
+    read_hosts(fields, config, places, errors);
+    read_peer_sections(fields, config, places, errors);
     if (const Node* node = fields.find("checksum")) {
         read_checksum(*node, config.checksum, errors);
     }
@@ -272,8 +231,6 @@ void read_sections(const Node& root, Config& config, Places& places, Errors& err
     if (const Node* node = fields.find("protocol")) {
         read_protocol(*node, config.protocol, errors);
     }
-    refuse_secure_peers(fields, "identity", errors);
-    refuse_secure_peers(fields, "peers", errors);
 }
 
 } // namespace sacip::yaml

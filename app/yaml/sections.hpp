@@ -36,6 +36,14 @@ struct HostPlaces {
     std::vector<Mark> box_port_entries;
 };
 
+struct PeerPlaces {
+    Mark name;
+    Mark public_key;
+    std::vector<Mark> addresses;
+    std::vector<Mark> roam_to;
+    Mark rendezvous;
+};
+
 struct BasicPeerPlaces {
     Mark prefix;
     std::vector<Mark> roam_to;
@@ -45,8 +53,11 @@ struct Places {
     Mark root;
     Mark ports; ///< the list
     Mark hosts;
+    Mark identity; ///< the key
+    Mark peers;    ///< the key, unless its list is empty
     std::vector<PortPlaces> port_entries;
     std::vector<HostPlaces> host_entries;
+    std::vector<PeerPlaces> peer_entries;
     std::vector<BasicPeerPlaces> basic_peer_entries;
 };
 

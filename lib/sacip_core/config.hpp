@@ -10,6 +10,7 @@
 // Defaults live here and nowhere else (conf/sacip.example.yaml repeats them, checked by a test).
 #pragma once
 
+#include "sacip_core/secure_notification.hpp"
 #include "sacip_core/units.hpp"
 
 #include <chrono>
@@ -137,6 +138,36 @@ struct HostConfig {
     const Ipv4Prefix* outside_prefix() const { return std::get_if<Ipv4Prefix>(&outside); }
 };
 
+/// Who we are to peers with keys.
+struct IdentityConfig {
+    std::string private_key_file; ///< absolute path; as `sacipctl genkey` writes it
+    /// Absolute path; keeps our last epoch, so that each start has a larger one (PROTOCOL §3).
+    /// By default default_state_file(private_key_file).
+    std::string state_file;
+};
+
+/// The state file of an operator who did not choose one: beside the key.
+inline std::string default_state_file(std::string_view private_key_file) {
+    return std::string{private_key_file} + ".state";
+}
+
+/// When a peer's new address is used (PROTOCOL §3, Validation and amplification).
+enum class PathValidation : uint8_t {
+    trust_peer, ///< on the authenticated BIND, validated in parallel
+    always,     ///< only once the peer has proved that it is reached there
+};
+
+/// A speaker of the secure notification.
+struct PeerConfig {
+    std::string name;                  ///< letters, digits, '.', '_', '-'; at most 64; unique
+    PublicKey public_key{};            ///< unique
+    std::vector<Ipv4Prefix> addresses; ///< originals it may speak for; not empty; no overlaps
+                                       ///< between peers, secure or basic
+    std::vector<Ipv4Prefix> roam_to;   ///< where else they may be; may be empty (never moves)
+    PathValidation path_validation{PathValidation::trust_peer};
+    std::optional<Ipv4Addr> rendezvous; ///< told of every move as well
+};
+
 /// Speakers of the paper's unauthenticated message (PROTOCOL §2).
 struct BasicPeerConfig {
     Ipv4Prefix prefix;               ///< from where a notification is accepted
@@ -172,11 +203,17 @@ struct Config {
     TimeoutsConfig timeouts;
     std::vector<PortConfig> ports; ///< at least one outside; an inside one unless all hosts are box
     std::vector<HostConfig> hosts; ///< empty: everything is routed, nothing tracked or rewritten
+    std::optional<IdentityConfig> identity; ///< present exactly when there are peers
+    std::vector<PeerConfig> peers;
     std::vector<BasicPeerConfig> basic_peers;
     ChecksumConfig checksum;
     MoveConfig move;
     ProtocolConfig protocol;
 
+    /// UDP port of secure notifications; 0 without peers that have keys: nothing is looked for.
+    L4Port notification_port() const {
+        return peers.empty() ? L4Port{} : L4Port{protocol.udp_port};
+    }
     /// The position in `ports` of the port so named.
     std::optional<PortId> port_named(std::string_view port_name) const {
         for (size_t i = 0; i < ports.size(); ++i) {

@@ -15,10 +15,24 @@ constexpr size_t max_asked = 10'000;
 void Dispatch::by_path(Guest& guest, Direction direction, PathId path) {
     const PathEntry& entry = ledger_.at(path);
     if (direction == Direction::outbound) {
+        if (goes_unproven(guest, entry)) {
+            DirectionRewrite out = entry.slot.outbound;
+            out.action = PathAction::forward;
+            forward(guest, out);
+            return;
+        }
         send(guest, entry.slot.outbound, entry.out, path.value);
     } else {
         send(guest, entry.slot.inbound, entry.in, path.value);
     }
+}
+
+/// To an address that the peer has not proved yet, within what came from there.
+bool Dispatch::goes_unproven(const Guest& guest, const PathEntry& entry) {
+    const RemoteBinding& remote = ledger_.at(entry.remote);
+    return !remote.proven && ledger_.at(entry.local).usable &&
+           entry.out.state == Adjacency::State::ready &&
+           ledger_.spend(remote.active, guest.view.l4 - guest.view.l3 + guest.view.l4_length);
 }
 
 void Dispatch::by_addresses(Guest& guest, Direction direction, uint32_t site,
@@ -35,6 +49,10 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
                     uint64_t hold_key) {
     switch (to.action) {
     case PathAction::hold:
+        if ((guest.view.tcp_flags & tcp_rst) != 0) {
+            doors_.drop(guest, DropReason::rst_swallowed);
+            break;
+        }
         guest.last_try ? doors_.drop(guest, DropReason::hold_expired)
                        : doors_.hold(guest, hold_key, hold_for_path);
         break;

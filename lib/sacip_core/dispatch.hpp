@@ -22,7 +22,7 @@ inline constexpr Nanos hold_for_path = from_s(10);
 /// Slow path only. References outlive it.
 class Dispatch {
 public:
-    Dispatch(const Ledger& ledger, const PathKeeper& keeper, const std::vector<GatewayPort>& ports,
+    Dispatch(Ledger& ledger, const PathKeeper& keeper, const std::vector<GatewayPort>& ports,
              HostActions& actions, Doors& doors, CoreCounters& counters)
         : ledger_{ledger}, keeper_{keeper}, ports_{ports}, actions_{actions}, doors_{doors},
           counters_{counters} {}
@@ -36,10 +36,11 @@ public:
 
 private:
     void send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop, uint64_t hold_key);
+    bool goes_unproven(const Guest& guest, const PathEntry& entry);
     void forward(Guest& guest, const DirectionRewrite& to);
     void resolve(NeighbourKey neighbour, Nanos now);
 
-    const Ledger& ledger_;
+    Ledger& ledger_;
     const PathKeeper& keeper_;
     const std::vector<GatewayPort>& ports_;
     HostActions& actions_;

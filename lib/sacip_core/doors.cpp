@@ -3,6 +3,7 @@
 
 #include "sacip_core/adjacency.hpp"
 #include "sacip_core/headers.hpp"
+#include "sacip_core/refusal.hpp"
 
 namespace sacip {
 
@@ -30,6 +31,19 @@ void Doors::to_linux(Guest& guest) {
 void Doors::drop(Guest& guest, DropReason why) {
     io_.release(guest.packet);
     counters_.drop(why);
+}
+
+void Doors::refuse(Guest& guest, DropReason why) {
+    std::array<std::byte, refusal_max_bytes> answer;
+    const uint32_t length =
+        refusals_.take(guest.now) ? write_refusal(guest.frame(), guest.view, answer) : 0;
+    const OwnedPacket packet = length > 0 ? io_.allocate(length) : OwnedPacket{};
+    if (packet.owner != nullptr) {
+        std::copy_n(answer.data(), length, packet.frame.data);
+        guest.origin.from_linux ? io_.to_linux(guest.origin.port, packet)
+                                : io_.transmit(guest.origin.port, packet);
+    }
+    drop(guest, why);
 }
 
 void Doors::consume(Guest& guest) {

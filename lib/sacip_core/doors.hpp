@@ -9,6 +9,7 @@
 #include "sacip_core/counters.hpp"
 #include "sacip_core/hold_queue.hpp"
 #include "sacip_core/packet.hpp"
+#include "sacip_core/token_bucket.hpp"
 
 namespace sacip {
 
@@ -33,6 +34,8 @@ public:
     /// On the host interface of the port it came in on.
     void to_linux(Guest& guest);
     void drop(Guest& guest, DropReason why);
+    /// The same, and tells the sender.
+    void refuse(Guest& guest, DropReason why);
     void consume(Guest& guest);
     /// Until something changes, at most this long from its first time on.
     void hold(Guest& guest, uint64_t key, Nanos at_most);
@@ -50,6 +53,7 @@ private:
     PacketIo& io_;
     CoreCounters& counters_;
     HoldQueue queue_;
+    TokenBucket refusals_{1000, 100};
     Counter held_total_;
 };
 

@@ -5,7 +5,7 @@ namespace sacip {
 
 std::vector<RemoteId> Gatehouse::bindings_at(Ipv4Addr address) const {
     auto out = ledger_.remotes_active_at(address);
-    std::erase_if(out, [&](RemoteId id) { return !ledger_.at(id).basic_peer; });
+    std::erase_if(out, [&](RemoteId id) { return !ledger_.at(id).speaker.is_basic(); });
     return out;
 }
 
@@ -22,8 +22,9 @@ DropReason Gatehouse::judge(const BasicNotification& message) const {
         ledger_.site_of_host(message.new_address)) {
         return DropReason::notification_own;
     }
-    return ledger_.may_roam_to(*peer, message.new_address) ? DropReason::none
-                                                           : DropReason::notification_roam;
+    return ledger_.may_roam_to({Speaker::Kind::basic, *peer}, message.new_address)
+               ? DropReason::none
+               : DropReason::notification_roam;
 }
 
 GatehouseVerdict Gatehouse::receive(const Frame& frame, const PacketView& view) const {

@@ -117,6 +117,7 @@ inline void set_destination(std::byte* h, Ipv4Addr v) { store(h + 16, v); }
 /// RFC 9293 §3.1.
 namespace tcp {
 inline constexpr uint32_t min_header_bytes = 20;
+inline constexpr uint32_t checksum_end = 18; ///< the checksum lies before this
 inline L4Port source_port(const std::byte* h) { return load<L4Port>(h); }
 inline L4Port destination_port(const std::byte* h) { return load<L4Port>(h + 2); }
 inline Be32 sequence(const std::byte* h) { return load<Be32>(h + 4); }
@@ -159,8 +160,12 @@ inline constexpr uint32_t min_header_bytes = 4; ///< what all types share
 inline constexpr uint32_t header_bytes = 8;     ///< all types of RFC 792
 inline constexpr uint8_t type_echo_reply = 0;
 inline constexpr uint8_t type_unreachable = 3;
+inline constexpr uint8_t type_source_quench = 4;
+inline constexpr uint8_t type_redirect = 5;
 inline constexpr uint8_t type_echo_request = 8;
 inline constexpr uint8_t type_time_exceeded = 11;
+inline constexpr uint8_t type_parameter_problem = 12;
+inline constexpr uint8_t code_fragmentation_needed = 4; ///< of unreachable (RFC 1191)
 inline uint8_t type(const std::byte* h) { return load<uint8_t>(h); }
 inline uint8_t code(const std::byte* h) { return load<uint8_t>(h + 1); }
 inline uint16_t checksum(const std::byte* h) { return load<uint16_t>(h + 2); }

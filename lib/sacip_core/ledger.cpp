@@ -2,6 +2,7 @@
 #include "sacip_core/ledger.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sacip {
 namespace {
@@ -24,7 +25,9 @@ std::string_view to_text(Way way) {
     return "box";
 }
 
-Ledger::Ledger(const Config& config) : config_{config}, paths_(config.limits.paths) {
+Ledger::Ledger(const Config& config)
+    : config_{config}, paths_(config.limits.paths), of_peer_(config.peers.size()),
+      claims_(config.peers.size()), peer_checksums_(config.peers.size(), L4ChecksumMode::wire) {
     for (const HostConfig& host : config.hosts) {
         Site site;
         if (const auto* port = host.outside_port()) {
@@ -116,13 +119,13 @@ LocalId Ledger::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_
 }
 
 RemoteId Ledger::remote(Ipv4Addr original, Ipv4Addr active) {
+    const Speaker speaker = speaker_of(original, active);
     const auto [first, last] = remotes_by_original_.equal_range(original);
     for (auto it = first; it != last; ++it) {
-        if (at(it->second).active == active) {
+        if (at(it->second).active == active && at(it->second).speaker == speaker) {
             return it->second;
         }
     }
-    const auto peer = basic_peer_of(original);
     RemoteId id{static_cast<uint32_t>(remotes_.size())};
     if (free_remotes_.empty()) {
         remotes_.emplace_back();
@@ -130,7 +133,11 @@ RemoteId Ledger::remote(Ipv4Addr original, Ipv4Addr active) {
         id = free_remotes_.back();
         free_remotes_.pop_back();
     }
-    at(id) = {original, active, peer, {}};
+    at(id) = {original, active, speaker, true, 0, {}};
+    if (speaker.is_secure()) {
+        at(id).in_peer = static_cast<uint32_t>(of_peer_[speaker.index].size());
+        of_peer_[speaker.index].push_back(id);
+    }
     remotes_by_original_.emplace(original, id);
     remotes_by_active_.emplace(active, id);
     return id;
@@ -197,16 +204,79 @@ std::optional<uint32_t> Ledger::basic_peer_of(Ipv4Addr address) const {
     }
     const auto [first, last] = remotes_by_active_.equal_range(address);
     for (auto it = first; it != last; ++it) {
-        if (const auto peer = at(it->second).basic_peer) {
-            return peer;
+        if (at(it->second).speaker.is_basic()) {
+            return at(it->second).speaker.index;
         }
     }
     return std::nullopt;
 }
 
-bool Ledger::may_roam_to(uint32_t basic_peer, Ipv4Addr address) const {
-    return std::ranges::any_of(config_.basic_peers[basic_peer].roam_to,
-                               [&](const Ipv4Prefix& p) { return p.contains(address); });
+Speaker Ledger::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
+    for (uint32_t i = 0; i < config_.peers.size(); i++) {
+        const auto& own = config_.peers[i].addresses;
+        if (std::ranges::any_of(own, [&](const Ipv4Prefix& p) { return p.contains(original); })) {
+            const Claim* claim = claim_for(i, original);
+            const bool left = claim != nullptr && original == active &&
+                              claim->active_for(original) != active &&
+                              !claims_to_be_at(i, original);
+            return left ? Speaker{} : Speaker{Speaker::Kind::secure, i};
+        }
+    }
+    for (uint32_t i = 0; i < config_.peers.size(); i++) {
+        if (claims_to_be_at(i, original)) {
+            return {Speaker::Kind::secure, i};
+        }
+    }
+    const auto basic = basic_peer_of(original);
+    return basic ? Speaker{Speaker::Kind::basic, *basic} : Speaker{};
+}
+
+bool Ledger::may_roam_to(Speaker speaker, Ipv4Addr address) const {
+    const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
+    if (speaker.is_basic()) {
+        return std::ranges::any_of(config_.basic_peers[speaker.index].roam_to, holds);
+    }
+    return speaker.is_secure() &&
+           (std::ranges::any_of(config_.peers[speaker.index].addresses, holds) ||
+            std::ranges::any_of(config_.peers[speaker.index].roam_to, holds));
+}
+
+const Claim* Ledger::claim_for(uint32_t peer, Ipv4Addr original) const {
+    const Claim* best = nullptr;
+    for (const Claim& c : claims_[peer]) {
+        if (c.original.contains(original) &&
+            (best == nullptr || c.original.length() > best->original.length())) {
+            best = &c;
+        }
+    }
+    return best;
+}
+
+bool Ledger::claims_to_be_at(uint32_t peer, Ipv4Addr address) const {
+    return std::ranges::any_of(claims_[peer],
+                               [&](const Claim& c) { return c.active.contains(address); });
+}
+
+bool Ledger::set_peer_checksum(uint32_t peer, L4ChecksumMode mode) {
+    return std::exchange(peer_checksums_[peer], mode) != mode;
+}
+
+bool Ledger::spend(Ipv4Addr unproven, uint64_t bytes) {
+    const auto found = allowance_.find(unproven);
+    if (found == allowance_.end()) {
+        return false;
+    }
+    Allowance& allowance = found->second;
+    allowance.exhausted = allowance.exhausted || allowance.left < bytes;
+    allowance.left -= allowance.exhausted ? 0 : bytes;
+    return !allowance.exhausted;
+}
+
+std::vector<LocalId> Ledger::locals_of_host(Ipv4Addr host) const {
+    std::vector<LocalId> out;
+    const auto [first, last] = locals_by_host_.equal_range(host);
+    std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
+    return out;
 }
 
 std::vector<RemoteId> Ledger::remotes_of_host(Ipv4Addr host, size_t at_most) const {
@@ -274,9 +344,11 @@ PathAddresses Ledger::addresses(const PathEntry& path) const {
 }
 
 L4ChecksumMode Ledger::checksum_mode(RemoteId remote) const {
-    return at(remote).basic_peer || config_.checksum.l4 == L4Checksum::original
-               ? L4ChecksumMode::original
-               : L4ChecksumMode::wire;
+    const Speaker& speaker = at(remote).speaker;
+    const bool original =
+        speaker.is_basic() || config_.checksum.l4 == L4Checksum::original ||
+        (speaker.is_secure() && peer_checksums_[speaker.index] == L4ChecksumMode::original);
+    return original ? L4ChecksumMode::original : L4ChecksumMode::wire;
 }
 
 /// The last one takes the free place: a binding may have tens of thousands of paths.
@@ -308,6 +380,12 @@ void Ledger::forget_if_unused(RemoteId id) {
     if (at(id).paths.empty()) {
         unlist(remotes_by_original_, at(id).original, id);
         unlist(remotes_by_active_, at(id).active, id);
+        if (at(id).speaker.is_secure()) {
+            auto& list = of_peer_[at(id).speaker.index];
+            list[at(id).in_peer] = list.back();
+            at(list.back()).in_peer = at(id).in_peer;
+            list.pop_back();
+        }
         free_remotes_.push_back(id);
     }
 }

@@ -4,9 +4,10 @@
 //
 // A site is a line of the configuration (`hosts`) with the wire address or prefix it has now. A
 // binding says for one address which active address stands for the original one: local bindings
-// are ours, remote bindings a far end's. A path is one of each. A move looks bindings up by their
-// active address, gives them another, and thereby knows the paths to switch; nothing here is ever
-// proportional to the number of flows.
+// are ours, remote bindings a far end's. A claim is what a peer with keys said of its bindings
+// last; it outlives the flows for a while. A path is a local and a remote binding. A move looks
+// bindings up by their active address, gives them another, and thereby knows the paths to switch;
+// nothing here is ever proportional to the number of flows.
 //
 // Pure bookkeeping: no packet, no clock, no worker sees it. Slow path only.
 #pragma once
@@ -54,11 +55,36 @@ struct LocalBinding {
     std::vector<PathId> paths;
 };
 
+/// Who may say where a far end is.
+struct Speaker {
+    enum class Kind : uint8_t { none, basic, secure };
+    Kind kind{Kind::none};
+    uint32_t index{0}; ///< in Config::basic_peers or Config::peers
+    bool is_basic() const { return kind == Kind::basic; }
+    bool is_secure() const { return kind == Kind::secure; }
+    bool operator==(const Speaker&) const = default;
+};
+
 struct RemoteBinding {
     Ipv4Addr original;
     Ipv4Addr active;
-    std::optional<uint32_t> basic_peer; ///< index in Config::basic_peers
+    Speaker speaker;
+    /// False while nobody knows that the peer is reached at `active`: the slow path lets packets go
+    /// there only within the allowance (PROTOCOL §3, Validation and amplification).
+    bool proven{true};
+    uint32_t in_peer{0}; ///< its place in the peer's list
     std::vector<PathId> paths;
+};
+
+/// "What was set up as `original` is now reached at `active`", said by a peer with keys. Equal
+/// lengths.
+struct Claim {
+    Ipv4Prefix original;
+    Ipv4Prefix active;
+    std::vector<Ipv4Prefix> fallbacks; ///< in falling preference
+    Nanos heard;
+    Nanos expires;
+    Ipv4Addr active_for(Ipv4Addr o) const { return active.with_host_part_of(o); }
 };
 
 /// A wire pair that is still accepted after a move, until `until`.
@@ -81,6 +107,8 @@ struct PathEntry {
     uint32_t in_local{0}, in_remote{0}; ///< its places in the two bindings' lists
     bool in_use{false};
     bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathKeeper::flip_waiting)
+    /// Outbound packets still leave from this address: the peer has not acknowledged the new one.
+    std::optional<Ipv4Addr> speaks_as;
 };
 
 class Ledger {
@@ -137,10 +165,36 @@ public:
     /// The basic peer that may speak for `address`: its prefix holds it, or it is where a peer that
     /// already roamed is now.
     std::optional<uint32_t> basic_peer_of(Ipv4Addr address) const;
-    /// True if this basic peer may have roamed to this address.
-    bool may_roam_to(uint32_t basic_peer, Ipv4Addr address) const;
+    /// Who speaks for a far end set up as `original` and now at `active`. A peer with keys does for
+    /// its addresses and for where it says it is; not for an address that it says it has left,
+    /// whose new owner is somebody else.
+    Speaker speaker_of(Ipv4Addr original, Ipv4Addr active) const;
+    /// True if this basic peer, or peer with keys, may have roamed to this address.
+    bool may_roam_to(Speaker speaker, Ipv4Addr address) const;
+
+    // Peers with keys, by their place in Config::peers.
+
+    std::vector<Claim>& claims(uint32_t peer) { return claims_[peer]; }
+    const std::vector<Claim>& claims(uint32_t peer) const { return claims_[peer]; }
+    /// The claim with the longest prefix around `original`; nullptr if there is none.
+    const Claim* claim_for(uint32_t peer, Ipv4Addr original) const;
+    /// True if the peer says that it is at this address now.
+    bool claims_to_be_at(uint32_t peer, Ipv4Addr address) const;
+    /// In no order.
+    const std::vector<RemoteId>& remotes_of_peer(uint32_t peer) const { return of_peer_[peer]; }
+    /// The peer leaves TCP and UDP checksums in terms of the originals (HELLO). True if that is
+    /// new.
+    bool set_peer_checksum(uint32_t peer, L4ChecksumMode mode);
+    /// Bytes that may still go to an unproven address.
+    void allow(Ipv4Addr unproven, uint64_t bytes) { allowance_[unproven].left += bytes; }
+    /// Takes `bytes` of the allowance. False, and then for good until forget_allowance(), if there
+    /// are not so many left: what comes later must not overtake what waits.
+    bool spend(Ipv4Addr unproven, uint64_t bytes);
+    void forget_allowance(Ipv4Addr address) { allowance_.erase(address); }
     /// Remote bindings with a path to this host, at most `at_most`.
     std::vector<RemoteId> remotes_of_host(Ipv4Addr host, size_t at_most) const;
+    /// Local bindings of this host, in no order.
+    std::vector<LocalId> locals_of_host(Ipv4Addr host) const;
 
     /// Some path between a host and an original far end: as a rule all carry the same active ones.
     /// What packets without ports (fragments, ICMP errors) are translated by.
@@ -176,6 +230,14 @@ private:
     ByAddress<RemoteId> remotes_by_original_, remotes_by_active_;
     std::unordered_map<uint64_t, PathId> path_of_;
     std::vector<PathEntry> paths_;
+    std::vector<std::vector<RemoteId>> of_peer_;
+    std::vector<std::vector<Claim>> claims_;
+    std::vector<L4ChecksumMode> peer_checksums_;
+    struct Allowance {
+        uint64_t left{0};
+        bool exhausted{false};
+    };
+    std::unordered_map<Ipv4Addr, Allowance> allowance_;
 };
 
 } // namespace sacip

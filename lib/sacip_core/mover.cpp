@@ -2,12 +2,15 @@
 #include "sacip_core/mover.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace sacip {
 namespace {
 constexpr size_t records_kept = 1000;
-}
+constexpr size_t trace_points_kept = 64;
+constexpr size_t paths_sampled = 16;
+} // namespace
 
 std::string_view to_text(Side side) { return side == Side::local ? "local" : "remote"; }
 
@@ -18,13 +21,21 @@ std::string_view to_text(Trigger trigger) {
 
 MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
                          Nanos now) {
-    supersede(side, from);
+    supersede(side, from, now);
     if (records_.size() >= records_kept) {
         records_.pop_front();
     }
-    records_.push_back({{next_id_++}, side, trigger, from, to, {}, now, {}, {}, 0, 0, 0});
+    MoveRecord& move = records_.emplace_back();
+    move.id = {next_id_++};
+    move.side = side;
+    move.trigger = trigger;
+    move.from = from;
+    move.to = to;
+    move.event = now;
+    move.hold = hold_counts ? hold_counts() : HoldCounts{};
     statistics_.moves[static_cast<size_t>(trigger)].add();
-    return records_.back();
+    note(move, EventKind::move_begun, now);
+    return move;
 }
 
 MoveEffects Mover::advance(MoveRecord& move, MoveEvent event) {
@@ -33,10 +44,22 @@ MoveEffects Mover::advance(MoveRecord& move, MoveEvent event) {
     return next.effects;
 }
 
-void Mover::supersede(Side side, const Ipv4Prefix& left) {
+/// The trace is the move's own; the event log has all of them, with names.
+void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint32_t> peer) {
+    if (move.trace.size() < trace_points_kept) {
+        move.trace.push_back({kind, now, peer});
+    }
+    events_.note(kind, now, move.id, peer ? config_.peers[*peer].name : std::string{},
+                 std::string{to_text(move.side)} + ' ' + move.from.to_text() + " > " +
+                     (move.to ? move.to->to_text() : "-"));
+}
+
+void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
     for (MoveRecord& move : records_) {
-        if (move.side == side && move.to == left) {
+        if (move.side == side && move.to == left && !is_over(move)) {
             advance(move, MoveEvent::superseded);
+            note(move, EventKind::superseded, now);
+            move.legs.clear();
         }
     }
 }
@@ -48,7 +71,8 @@ MoveRecord* Mover::holding(const Ipv4Prefix& from) {
     return found == records_.end() ? nullptr : &*found;
 }
 
-MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos now) {
+MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
+                         Nanos now) {
     const Nanos drained = now + nanos(config_.move.drain);
     for (Site& site : ledger_.sites()) {
         if (site.wire == from) {
@@ -61,16 +85,32 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos 
     MoveRecord& move = waiting != nullptr ? *waiting : begin(Side::local, trigger, from, to, now);
     move.to = to;
     move.event = now;
-    advance(move, waiting != nullptr ? MoveEvent::new_address : MoveEvent::begin_unacknowledged);
-    // Basic peers don't acknowledge: prepare, announce and switch follow one another at once.
-    switch_paths(rebind(ledger_.locals_active_in(from), to, move, now), move, now);
+    move.old_gone = old_gone || waiting != nullptr;
+    const std::vector<PathId> at_once = rebind(ledger_.locals_active_in(from), to, move, now);
+    const bool waits = !move.old_gone && !move.legs.empty();
+    advance(move, waiting != nullptr ? MoveEvent::new_address
+                  : waits            ? MoveEvent::begin
+                                     : MoveEvent::begin_unacknowledged);
+    announce_legs(move, now);
+    switch_paths(at_once, move, now);
+    for (MoveLeg& leg : move.legs) {
+        if (waits) { // prepare: what the peer already sends to the new address is taken
+            for (const PathId path : leg.paths) {
+                keeper_.prepare(path, drained);
+            }
+        } else {
+            switch_leg(leg, move, now);
+        }
+    }
     return move.id;
 }
 
-/// Gives the bindings their new addresses and tells the peers, from the old ones.
+/// Gives the bindings their new addresses and tells basic peers, from the old ones. Paths to peers
+/// with keys go to the move's legs; the others are given back.
 std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4Prefix& to,
                                   MoveRecord& move, Nanos now) {
     std::vector<PathId> paths;
+    std::map<uint32_t, MoveLeg> legs;
     std::set<std::pair<Ipv4Addr, Ipv4Addr>> told; // our old address, peer
     for (const LocalId id : locals) {
         LocalBinding& binding = ledger_.at(id);
@@ -80,10 +120,17 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
         ledger_.set_active(id, new_address);
         binding.usable = true;
         for (const PathId path : binding.paths) {
-            paths.push_back(path);
-            const PathEntry& entry = ledger_.at(path);
+            PathEntry& entry = ledger_.at(path);
             const RemoteBinding& remote = ledger_.at(entry.remote);
-            if (remote.basic_peer && told.emplace(old_address, remote.active).second) {
+            if (remote.speaker.is_secure()) {
+                if (!entry.speaks_as && !move.old_gone) { // else it still speaks as it did
+                    entry.speaks_as = old_address;
+                }
+                legs[remote.speaker.index].paths.push_back(path);
+                continue;
+            }
+            paths.push_back(path);
+            if (remote.speaker.is_basic() && told.emplace(old_address, remote.active).second) {
                 // Through the next hop that served the old address, where it is still known: the
                 // entry's slot is the one in force until the switch.
                 keeper_.prepare(path, now + nanos(config_.move.drain));
@@ -94,7 +141,39 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
             }
         }
     }
+    for (auto& [peer, leg] : legs) {
+        leg.peer = peer;
+        move.legs.push_back(std::move(leg));
+    }
     return paths;
+}
+
+void Mover::announce_legs(MoveRecord& move, Nanos now) {
+    for (const MoveLeg& leg : move.legs) {
+        move.notifications++;
+        if (on_announce) {
+            on_announce(leg.peer, move.old_gone, now);
+        }
+    }
+}
+
+void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
+    if (std::exchange(leg.switched, true)) {
+        return;
+    }
+    std::erase_if(leg.paths, [&](PathId path) { return !ledger_.at(path).in_use; });
+    for (const PathId path : leg.paths) {
+        ledger_.at(path).speaks_as.reset();
+    }
+    switch_paths(leg.paths, move, now);
+    leg.paths.clear();
+}
+
+void Mover::switch_legs(MoveRecord& move, MoveEvent why, Nanos now) {
+    for (MoveLeg& leg : move.legs) {
+        switch_leg(leg, move, now);
+    }
+    advance(move, why);
 }
 
 void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now) {
@@ -105,10 +184,56 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
     for (const PathId path : paths) {
         keeper_.publish(path);
         move.flows += ledger_.at(path).flows;
+        if (move.sample.size() < paths_sampled) {
+            move.sample.push_back(path);
+        }
     }
     move.paths += static_cast<uint32_t>(paths.size());
     move.drain_until = drain_until;
     move.flipped.reset();
+}
+
+void Mover::told(uint32_t peer, Nanos now) {
+    for (MoveRecord& move : records_) {
+        for (const MoveLeg& leg : move.legs) {
+            if (leg.peer == peer && !leg.applied) {
+                move.tries++;
+                note(move, EventKind::bind_sent, now, peer);
+            }
+        }
+    }
+}
+
+void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
+    for (MoveRecord& move : records_) {
+        for (MoveLeg& leg : move.legs) {
+            if (leg.peer != peer) {
+                continue;
+            }
+            if (!leg.switched) {
+                note(move, EventKind::acknowledged, now, peer);
+                switch_leg(leg, move, now);
+            }
+            if (applied && !std::exchange(leg.applied, true)) {
+                note(move, EventKind::applied, now, peer);
+            }
+        }
+        if (move.state == MoveState::announcing &&
+            std::ranges::all_of(move.legs, &MoveLeg::switched)) {
+            advance(move, MoveEvent::acknowledged);
+        }
+    }
+}
+
+void Mover::refused(uint32_t peer, Nanos now) {
+    for (MoveRecord& move : records_) {
+        for (MoveLeg& leg : move.legs) {
+            if (leg.peer == peer && !std::exchange(leg.applied, true)) {
+                note(move, EventKind::refused, now, peer);
+                statistics_.failures.add();
+            }
+        }
+    }
 }
 
 void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
@@ -140,24 +265,37 @@ void Mover::return_local(Ipv4Addr address, Nanos now) {
     for (const LocalId id : ledger_.locals_active_in(same)) {
         ledger_.at(id).usable = true;
         for (const PathId path : ledger_.at(id).paths) {
+            ledger_.at(path).speaks_as.reset();
             keeper_.publish(path);
         }
     }
 }
 
-MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Addr from, Ipv4Addr to,
-                          Nanos now) {
-    MoveRecord& move = begin(Side::remote, Trigger::notification, Ipv4Prefix::host(from),
-                             Ipv4Prefix::host(to), now);
+MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
+                          bool proven, Nanos now) {
+    MoveRecord& move = begin(Side::remote, Trigger::notification, from, to, now);
     advance(move, MoveEvent::begin_unacknowledged);
     std::vector<PathId> paths;
     for (const RemoteId id : bindings) {
-        ledger_.set_active(id, to);
+        ledger_.set_active(id, to.with_host_part_of(ledger_.at(id).original));
+        ledger_.at(id).proven = proven;
         const auto& of_binding = ledger_.at(id).paths;
         paths.insert(paths.end(), of_binding.begin(), of_binding.end());
     }
     switch_paths(paths, move, now);
     return move.id;
+}
+
+void Mover::prove_remote(const std::vector<RemoteId>& bindings, uint32_t peer, Nanos now) {
+    for (const RemoteId id : bindings) {
+        ledger_.at(id).proven = true;
+        for (const PathId path : ledger_.at(id).paths) {
+            keeper_.publish(path);
+        }
+    }
+    if (!records_.empty() && records_.back().side == Side::remote) {
+        note(records_.back(), EventKind::validated, now, peer);
+    }
 }
 
 bool Mover::has_just_left(Ipv4Addr from) const {
@@ -173,6 +311,9 @@ void Mover::finish_turn(Nanos now) {
             continue;
         }
         move->flipped = now;
+        note(*move, EventKind::switched, now);
+        const HoldCounts counts = hold_counts ? hold_counts() : HoldCounts{};
+        move->hold = {counts.held - move->hold.held, counts.dropped - move->hold.dropped};
         const int64_t us = (now - move->event).value / 1000;
         statistics_.flips.add();
         statistics_.flip_us_total.add(static_cast<uint64_t>(us));
@@ -183,16 +324,29 @@ void Mover::finish_turn(Nanos now) {
 
 void Mover::tick(Nanos now) {
     for (MoveRecord& move : records_) {
+        if (is_over(move)) {
+            continue;
+        }
+        if (move.state == MoveState::announcing &&
+            now - move.event >= nanos(config_.move.switch_timeout)) {
+            switch_legs(move, MoveEvent::switch_timeout, now);
+        }
+        if (move.flipped && !move.sample.empty() &&
+            std::ranges::any_of(move.sample, [&](PathId p) { return keeper_.was_used(p); })) {
+            note(move, EventKind::first_packet, now);
+            move.sample.clear();
+        }
         if (move.state == MoveState::draining && move.drain_until && *move.drain_until <= now) {
             advance(move, MoveEvent::drained); // the pairs themselves drain in the path keeper
+            note(move, EventKind::drained, now);
+            move.sample.clear();
         }
     }
 }
 
 uint64_t Mover::in_progress() const {
-    return static_cast<uint64_t>(std::ranges::count_if(records_, [](const MoveRecord& m) {
-        return m.state != MoveState::settled && m.state != MoveState::superseded;
-    }));
+    return static_cast<uint64_t>(
+        std::ranges::count_if(records_, [](const MoveRecord& m) { return !is_over(m); }));
 }
 
 const MoveRecord* Mover::find(MoveId id) const {

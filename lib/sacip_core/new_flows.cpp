@@ -6,7 +6,6 @@
 namespace sacip {
 namespace {
 
-constexpr size_t max_peers_considered = 256;
 constexpr uint64_t key_of_shield = ~uint64_t{0};
 
 } // namespace
@@ -69,11 +68,54 @@ void NewFlows::outbound(Guest& guest) {
         // No address to go out with, yet.
         guest.last_try ? r_.doors.drop(guest, DropReason::hold_expired)
                        : r_.doors.hold(guest, hold_key_no_path, hold_for_path);
-    } else {
+    } else if (const Admission admission = r_.shield.outbound(guest, *wire);
+               admission.what == Admission::What::known &&
+               admission.remote_original == v.destination) {
+        explained(guest, Direction::outbound, key_from_host(v), *site, *wire, admission);
+    } else if (admit(guest, admission)) {
         make(guest, Direction::outbound, key_from_host(v),
              r_.ledger.local(v.source, *wire, *wire, *site),
              r_.ledger.remote(v.destination, v.destination));
     }
+}
+
+/// False if the shield keeps or drops the packet.
+bool NewFlows::admit(Guest& guest, const Admission& admission) {
+    if (admission.what == Admission::What::wait) {
+        r_.doors.hold(guest, key_of_shield, r_.shield.time());
+    } else if (admission.what == Admission::What::refuse) {
+        r_.doors.drop(guest, DropReason::shield_expired);
+    }
+    return admission.what == Admission::What::welcome || admission.what == Admission::What::known;
+}
+
+/// A flow that a peer knows: with what it was set up with, at what stands for it now.
+void NewFlows::explained(Guest& guest, Direction direction, const FlowKey& key, uint32_t site,
+                         Ipv4Addr wire, const Admission& admission) {
+    const auto owner = r_.ledger.site_of_wire(admission.local_original);
+    if (owner.value_or(site) != site || !give_way(guest, r_.flows.find(key))) {
+        if (owner.value_or(site) != site) {
+            r_.doors.drop(guest, DropReason::flow_conflict);
+        }
+        return;
+    }
+    Ipv4Addr remote_active = guest.view.source;
+    if (direction == Direction::outbound) {
+        const Speaker speaker =
+            r_.ledger.speaker_of(admission.remote_original, admission.remote_original);
+        const Claim* claim = speaker.is_secure()
+                                 ? r_.ledger.claim_for(speaker.index, admission.remote_original)
+                                 : nullptr;
+        remote_active = claim != nullptr ? claim->active_for(admission.remote_original)
+                                         : admission.remote_original;
+    }
+    const LocalId local = r_.ledger.local(key.host, admission.local_original, wire, site);
+    const RemoteId remote = r_.ledger.remote(admission.remote_original, remote_active);
+    const Speaker speaker = r_.ledger.at(remote).speaker;
+    if (speaker.is_secure() && admission.local_original != wire) {
+        r_.office->mention(speaker.index, guest.now); // an original that we had not named
+    }
+    make(guest, direction, key, local, remote);
 }
 
 /// The site a new inbound flow is for: the mapped host, or the box for its own ports or where no
@@ -98,17 +140,26 @@ void NewFlows::inbound(Guest& guest) {
         // An address that we have just left: a peer that moved, too, may not have heard of it, nor
         // we of its own move.
         const auto left = r_.ledger.site_of_left_wire(v.destination, guest.now);
-        if (left && !guest.last_try &&
-            awaits_notification(v, r_.ledger.host_behind(*left, v.destination))) {
-            r_.doors.hold(guest, key_of_shield, from_ms(r_.config.move.shield.count()));
+        const Admission waits =
+            left ? r_.shield.inbound(guest, r_.ledger.host_behind(*left, v.destination))
+                 : Admission{};
+        if (waits.what == Admission::What::wait) {
+            r_.doors.hold(guest, key_of_shield, r_.shield.time());
         } else {
             r_.doors.to_linux(guest);
         }
         return;
     }
     const Ipv4Addr host = r_.ledger.host_behind(*site, v.destination);
-    if (!guest.last_try && awaits_notification(v, host)) {
-        r_.doors.hold(guest, key_of_shield, from_ms(r_.config.move.shield.count()));
+    const Admission admission = r_.shield.inbound(guest, host);
+    if (admission.what == Admission::What::known) {
+        const bool of_box = r_.ledger.sites()[*site].way == Way::box;
+        const Ipv4Addr socket = of_box ? admission.local_original : host;
+        explained(guest, Direction::inbound, key_from_wire(v, socket, admission.remote_original),
+                  *site, v.destination, admission);
+        return;
+    }
+    if (!admit(guest, admission)) {
         return;
     }
     const FlowKey key = key_from_wire(v, host, v.source);
@@ -119,27 +170,6 @@ void NewFlows::inbound(Guest& guest) {
          r_.ledger.remote(v.source, v.source));
 }
 
-/// The RST shield's question: could this be a packet of a flow that we know under the address its
-/// far end had before? Then a basic peer that may have roamed here has a live flow with these
-/// ports.
-bool NewFlows::awaits_notification(const PacketView& v, Ipv4Addr host) const {
-    if (v.is(IpProto::tcp) && (v.tcp_flags & tcp_syn) != 0) {
-        return false;
-    }
-    for (const RemoteId id : r_.ledger.remotes_of_host(host, max_peers_considered)) {
-        const RemoteBinding& remote = r_.ledger.at(id);
-        if (!remote.basic_peer || remote.active == v.source ||
-            !r_.ledger.may_roam_to(*remote.basic_peer, v.source)) {
-            continue;
-        }
-        const int32_t flow = r_.flows.find(key_from_wire(v, host, remote.original));
-        if (flow >= 0 && !FlowTable::is_closed(r_.flows.record(flow).seen)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /// A live flow at this position belongs to somebody whose address moved on: never mix the two. A
 /// dead one makes room. False if the packet was refused.
 bool NewFlows::give_way(Guest& guest, int32_t position) {
@@ -148,11 +178,32 @@ bool NewFlows::give_way(Guest& guest, int32_t position) {
         return true;
     }
     if (!FlowTable::is_closed(flow->seen)) {
-        r_.doors.drop(guest, DropReason::flow_conflict);
+        r_.doors.refuse(guest, DropReason::flow_conflict);
         return false;
     }
     r_.flows.erase(*flow);
     r_.keeper.flow_removed(flow->path, guest.now);
+    return true;
+}
+
+bool NewFlows::contest(Guest& guest, PathId path, int32_t flow) {
+    const PacketView& v = guest.view;
+    const PathEntry& entry = r_.ledger.at(path);
+    const uint8_t seen = r_.flows.record(flow).seen.load(std::memory_order_relaxed);
+    constexpr uint8_t established = flow_seen_out | flow_seen_in;
+    if (entry.pair == WirePair{v.source, v.destination} || !v.is(IpProto::tcp)) {
+        return false;
+    }
+    if ((v.tcp_flags & tcp_rst) != 0) {
+        r_.doors.drop(guest, DropReason::rst_swallowed);
+        return true;
+    }
+    if ((v.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn || (seen & established) != established) {
+        return false;
+    }
+    if (give_way(guest, flow)) { // the old one was over
+        inbound(guest);
+    }
     return true;
 }
 
@@ -182,6 +233,10 @@ void NewFlows::make(Guest& guest, Direction direction, const FlowKey& key, Local
         r_.ledger.forget_unused(local, remote);
         r_.dispatch.by_addresses(guest, direction, site, addresses, mode);
         return;
+    }
+    if (const RemoteBinding& far = r_.ledger.at(remote); far.speaker.is_secure()) {
+        r_.office->flow_begins(far.speaker.index, {r_.ledger.at(local).active, far.active},
+                               guest.now);
     }
     if (const auto flow = r_.flows.insert(key, *path, to_tick(guest.now))) {
         r_.keeper.flow_added(*path);

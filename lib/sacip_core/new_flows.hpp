@@ -7,17 +7,16 @@
 // now. The box's own sockets are a site, too. Where a table is full the packet goes on, translated
 // from the bindings alone (fail open).
 //
-// The RST shield: a packet of a flow that we do not know, with the ports of a live flow of a basic
-// peer that may have roamed to its source, is most likely that flow with its notification still on
-// the way. Given to the host it would draw a RST, so it waits for move.shield and is looked at
-// again whenever a peer moves.
+// The middle of a flow that we do not know is the shield's to judge (shield.hpp): it may wait, and
+// it may turn out to be a flow that a peer knows, with originals of its own.
 //
 // Never mix two flows: where a live flow that moved holds the newcomer's 5-tuple, or would take the
-// newcomer's answers, the newcomer is refused.
+// newcomer's answers, the newcomer is refused and told so.
 #pragma once
 
 #include "sacip_core/dispatch.hpp"
 #include "sacip_core/flow_table.hpp"
+#include "sacip_core/shield.hpp"
 
 namespace sacip {
 
@@ -26,16 +25,6 @@ struct NewFlowStatistics {
     Counter untracked_flow_table_full;
     Counter untracked_path_table_full;
 };
-
-/// The key of a packet as the host sent it.
-inline FlowKey key_from_host(const PacketView& v) {
-    return {v.source, v.destination, v.source_port, v.destination_port, v.proto, {}};
-}
-
-/// The key of a packet from the wire, for a host and an original far end.
-inline FlowKey key_from_wire(const PacketView& v, Ipv4Addr host, Ipv4Addr remote) {
-    return {host, remote, v.destination_port, v.source_port, v.proto, {}};
-}
 
 /// Slow path only. References outlive it.
 class NewFlows {
@@ -50,6 +39,8 @@ public:
         PathKeeper& keeper;
         Doors& doors;
         Dispatch& dispatch;
+        Shield& shield;
+        PeerOffice* office; ///< nullptr without peers that have keys
     };
     explicit NewFlows(const Rooms& rooms) : r_{rooms} {}
 
@@ -60,6 +51,10 @@ public:
     /// From an outside port.
     void inbound(Guest& guest);
 
+    /// A SYN or RST of a known flow, on another pair than the one in force: true if it was not the
+    /// flow's own, and the packet is gone.
+    bool contest(Guest& guest, PathId path, int32_t flow);
+
     /// The path, and the position of the flow, that take a packet from the wire, if any do.
     std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const;
     const NewFlowStatistics& statistics() const { return statistics_; }
@@ -67,8 +62,10 @@ public:
 private:
     bool takes(PathId path, WirePair pair) const;
     std::optional<uint32_t> inbound_site(const PacketView& view, PortId port) const;
-    bool awaits_notification(const PacketView& view, Ipv4Addr host) const;
     bool give_way(Guest& guest, int32_t position);
+    bool admit(Guest& guest, const Admission& admission);
+    void explained(Guest& guest, Direction direction, const FlowKey& key, uint32_t site,
+                   Ipv4Addr wire, const Admission& admission);
     void make(Guest& guest, Direction direction, const FlowKey& key, LocalId local,
               RemoteId remote);
 

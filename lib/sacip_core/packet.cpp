@@ -136,6 +136,10 @@ inline Verdict parse_l4(const std::byte* l4, const ParseContext& context, Packet
             [[unlikely]] {
             return Verdict::punt(PuntReason::dhcp);
         }
+        if (view.destination_port == context.notification_udp_port && context.outside &&
+            view.destination_port != L4Port{}) [[unlikely]] {
+            return Verdict::punt(PuntReason::notification);
+        }
         return Verdict::proceed();
     }
     return view.is(IpProto::icmp) ? parse_icmp(l4, context, view) : Verdict::proceed();

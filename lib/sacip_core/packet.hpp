@@ -48,6 +48,7 @@ struct ParseContext {
     MacAddr port_mac{};
     uint8_t notification_icmp_type{20}; ///< PROTOCOL §1
     bool outside{false};                ///< notifications are looked for on outside ports only
+    L4Port notification_udp_port{};     ///< 0 where no peer with keys is known
 };
 
 /// Fills `view` and says `proceed` for an IPv4 packet that has a flow key (TCP, UDP, ICMP echo,
@@ -59,7 +60,8 @@ struct ParseContext {
 /// -> not IPv4 (punt not_ip) -> version, header length, total length, header checksum (drop)
 /// -> bad source (drop; 0.0.0.0 is let through for DHCP) -> group destination (punt ip_group)
 /// -> fragment (punt fragment) -> L4 header fits (drop l4_truncated) -> notification (punt;
-/// whole, whatever its length, ICMP of the configured type on an outside port)
+/// whole, whatever its length, ICMP of the configured type or UDP to the configured port, on an
+/// outside port)
 /// -> DHCP, UDP to port 67 or 68 (punt) -> ICMP other than echo (punt icmp) -> proceed.
 /// A UDP length field that lies is not looked at: the host's business.
 Verdict parse(const Frame& frame, const ParseContext& context, PacketView& view);

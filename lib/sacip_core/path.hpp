@@ -75,6 +75,8 @@ struct alignas(64) Path {
     /// Wire pairs from which inbound packets of this path are taken: the one in force and the one
     /// before or after it (packed). A pair outside these is the slow path's to judge.
     std::atomic<uint64_t> accept[2]{};
+    /// Set by the first worker that sends a packet out after a flip.
+    std::atomic<bool> used{false};
     RewriteSlot slots[2];
 
     const RewriteSlot& slot() const { return slots[active.load(std::memory_order_acquire)]; }

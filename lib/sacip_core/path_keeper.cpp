@@ -58,12 +58,14 @@ PathKeeper::Composed PathKeeper::compose(uint32_t site, const PathAddresses& add
     return out;
 }
 
-PathKeeper::Composed PathKeeper::compose_path(LocalId local, RemoteId remote) const {
+PathKeeper::Composed PathKeeper::compose_path(LocalId local, RemoteId remote,
+                                              std::optional<Ipv4Addr> speaks_as) const {
     const LocalBinding& l = ledger_.at(local);
     const RemoteBinding& r = ledger_.at(remote);
-    Composed out = compose(l.site, {l.host, l.original, l.active, r.original, r.active},
+    const Ipv4Addr active = speaks_as.value_or(l.active);
+    Composed out = compose(l.site, {l.host, l.original, active, r.original, r.active},
                            ledger_.checksum_mode(remote));
-    if (!l.usable) {
+    if (!l.usable || !r.proven) {
         out.slot.outbound.action = PathAction::hold;
     }
     return out;
@@ -122,6 +124,26 @@ void PathKeeper::prepare(PathId id, Nanos drain_until) {
     }
 }
 
+void PathKeeper::accept_also(PathId id, WirePair pair, Nanos until) {
+    PathEntry& entry = ledger_.at(id);
+    const auto known = std::ranges::find(entry.draining, pair, &DrainingPair::pair);
+    if (known != entry.draining.end()) {
+        known->until = std::max(known->until, until);
+    } else if (pair != entry.pair) {
+        table_.prepare(id, pair, view_of(entry));
+        entry.draining.push_back({pair, until});
+    }
+}
+
+void PathKeeper::hasten_drain(PathId id, Nanos until) {
+    PathEntry& entry = ledger_.at(id);
+    for (DrainingPair& d : entry.draining) {
+        if (d.pair.remote != entry.pair.remote) {
+            d.until = std::min(d.until, until);
+        }
+    }
+}
+
 /// A far end that has moved may not have heard yet that we had, too: from its new address it still
 /// sends to our old ones.
 void PathKeeper::accept_crossing(PathId id, WirePair next) {
@@ -139,7 +161,7 @@ void PathKeeper::accept_crossing(PathId id, WirePair next) {
 
 bool PathKeeper::publish(PathId id) {
     PathEntry& entry = ledger_.at(id);
-    const Composed next = compose_path(entry.local, entry.remote);
+    const Composed next = compose_path(entry.local, entry.remote, entry.speaks_as);
     watch(id, entry.out, next.out);
     watch(id, entry.in, next.in);
     entry.out = next.out;

@@ -38,6 +38,13 @@ public:
     /// Accepts inbound packets also on the pair the bindings have now; the one in force drains
     /// until `drain_until`. Call after the bindings changed and before publish().
     void prepare(PathId id, Nanos drain_until);
+    /// Accepts inbound packets on this pair as well, until `until`.
+    void accept_also(PathId id, WirePair pair, Nanos until);
+    /// Pairs with another address of the far end than it has now drain no longer than until
+    /// `until`: it is gone from there, and whatever comes from there later is somebody else's.
+    void hasten_drain(PathId id, Nanos until);
+    /// A worker has sent a packet of this path since its last flip.
+    bool was_used(PathId id) const { return table_.path(id).used.load(std::memory_order_relaxed); }
     /// Gives the workers what bindings and adjacencies say now. True if something changed. A path
     /// that becomes usable is switched only by flip_waiting(): until then its packets go on coming
     /// to the slow path, behind those that were held, so that all of them leave in order.
@@ -65,7 +72,8 @@ public:
     void tick(Nanos now);
 
 private:
-    Composed compose_path(LocalId local, RemoteId remote) const;
+    Composed compose_path(LocalId local, RemoteId remote,
+                          std::optional<Ipv4Addr> speaks_as = {}) const;
     void accept_crossing(PathId id, WirePair next);
     WireView view_of(const PathEntry& entry) const;
     WirePair pair_of(const PathEntry& entry) const;

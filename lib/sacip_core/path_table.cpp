@@ -66,6 +66,7 @@ void PathTable::publish(PathId id, const RewriteSlot& next, WirePair pair) {
     }
     const uint32_t idle = 1 - path.active.load(std::memory_order_relaxed);
     path.slots[idle] = next;
+    path.used.store(false, std::memory_order_relaxed);
     // accept[] goes with the slots: the idle side is the pair before or after this one.
     const uint64_t other = path.accept[idle].exchange(pair.packed(), std::memory_order_relaxed);
     path.active.store(idle, std::memory_order_release);

@@ -48,6 +48,12 @@ public:
         return list == nullptr ? std::span<const WireView>{} : std::span{list->views};
     }
     const Path& path(PathId id) const { return paths_[id.value]; }
+    /// A packet of this path went out. Writes once for each flip.
+    void mark_used(PathId id) {
+        if (!paths_[id.value].used.load(std::memory_order_relaxed)) [[unlikely]] {
+            paths_[id.value].used.store(true, std::memory_order_relaxed);
+        }
+    }
 
     // Slow path only.
 

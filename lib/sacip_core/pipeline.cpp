@@ -33,6 +33,13 @@ const DirectionRewrite& side(const RewriteSlot& slot) {
     }
 }
 
+/// A connection attempt or a RST on another pair than the one in force is not the flow's own as a
+/// rule, but a new owner's of the address that was left.
+inline bool is_suspect(const PacketView& view, const RewriteSlot& slot) {
+    return (view.tcp_flags & (tcp_syn | tcp_rst)) != 0 &&
+           (view.source != slot.outbound.destination || view.destination != slot.outbound.source);
+}
+
 /// Carries out what the path says. The frame is untouched where the verdict is not final here.
 template <Direction D>
 Verdict carry_out(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
@@ -123,8 +130,16 @@ void Pipeline::process_directed(std::span<const Frame> frames, const ParseContex
             const PathId id{record == nullptr ? no_path.value
                                               : record->path.load(std::memory_order_acquire)};
             if (id != no_path && (!inbound || paths_.path(id).accepts(item.pair))) {
+                const RewriteSlot& slot = paths_.path(id).slot();
+                if (inbound && is_suspect(item.view, slot)) [[unlikely]] {
+                    verdict = Verdict::punt(PuntReason::draining);
+                    break;
+                }
                 FlowTable::touch<D>(*record, now, item.view.is(IpProto::tcp), item.view.tcp_flags);
-                const DirectionRewrite& to = side<D>(paths_.path(id).slot());
+                const DirectionRewrite& to = side<D>(slot);
+                if constexpr (!inbound) {
+                    paths_.mark_used(id);
+                }
                 verdict = carry_out<D>(frames[item.frame], item.view, to);
                 rewritten += verdict.action == Action::forward &&
                              to.changes(item.view.source, item.view.destination);

@@ -23,7 +23,7 @@ public:
     static constexpr unsigned max_burst = HashIndex::max_burst;
 
     /// All references outlive the pipeline. `counters` belong to the worker that calls process().
-    Pipeline(FlowTable& flows, const PathTable& paths, CoreCounters& counters)
+    Pipeline(FlowTable& flows, PathTable& paths, CoreCounters& counters)
         : flows_{flows}, paths_{paths}, counters_{counters} {}
 
     /// One verdict per frame, never `proceed`. A frame judged `forward` has been rewritten, its
@@ -39,7 +39,7 @@ private:
                           std::span<Verdict> verdicts);
 
     FlowTable& flows_;
-    const PathTable& paths_;
+    PathTable& paths_;
     CoreCounters& counters_;
 };
 

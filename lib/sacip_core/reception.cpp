@@ -12,9 +12,10 @@ Reception::Reception(const Rooms& rooms)
     : r_{rooms}, doors_{rooms.io, rooms.counters}, dispatch_{rooms.ledger, rooms.keeper,
                                                              rooms.ports,  rooms.actions,
                                                              doors_,       rooms.counters},
-      gatehouse_{rooms.ledger, rooms.mover, rooms.host},
+      gatehouse_{rooms.ledger, rooms.mover, rooms.host}, shield_{rooms.config, rooms.ledger,
+                                                                 rooms.flows, rooms.office},
       new_flows_{{rooms.config, rooms.ports, rooms.host, rooms.flows, rooms.paths, rooms.ledger,
-                  rooms.keeper, doors_, dispatch_}} {}
+                  rooms.keeper, doors_, dispatch_, shield_, rooms.office}} {}
 
 namespace {
 
@@ -75,7 +76,8 @@ void Reception::release_all() {
 
 ParseContext Reception::context_of(const Guest& guest) const {
     const GatewayPort& port = r_.ports[guest.origin.port.value];
-    ParseContext context{port.mac, r_.config.protocol.icmp_type, port.outside};
+    ParseContext context{port.mac, r_.config.protocol.icmp_type, port.outside,
+                         r_.config.notification_port()};
     if (guest.origin.from_linux && guest.frame().length >= ether_header_bytes) {
         // Linux's frames are for others; and it sends no notifications.
         context.port_mac = ether::destination(guest.frame().data);
@@ -157,6 +159,9 @@ void Reception::inbound(Guest& guest) {
         new_flows_.inbound(guest);
         return;
     }
+    if (new_flows_.contest(guest, *path, flow)) {
+        return;
+    }
     FlowTable::touch<Direction::inbound>(r_.flows.record(flow), to_tick(guest.now),
                                          guest.view.is(IpProto::tcp), guest.view.tcp_flags);
     dispatch_.by_path(guest, Direction::inbound, *path);
@@ -187,6 +192,10 @@ void Reception::without_ports(Guest& guest) {
         doors_.drop(guest, DropReason::notification_length);
         return;
     }
+    if (is_echo_of_notification(guest)) {
+        doors_.consume(guest);
+        return;
+    }
     const int32_t wire = r_.paths.find(WirePair{v.source, v.destination});
     if (wire >= 0) {
         for (const WireView& seen : r_.paths.views(wire)) {
@@ -205,6 +214,21 @@ void Reception::without_ports(Guest& guest) {
     } else {
         doors_.to_linux(guest);
     }
+}
+
+/// "Port unreachable" for a notification over UDP, from a far end without a gateway.
+bool Reception::is_echo_of_notification(const Guest& guest) const {
+    const PacketView& v = guest.view;
+    constexpr uint32_t least = icmp::header_bytes + ipv4::min_header_bytes + udp::header_bytes;
+    if (!v.is(IpProto::icmp) || v.fragment || v.icmp_type != icmp::type_unreachable ||
+        r_.office == nullptr || v.l4_length < least) {
+        return false;
+    }
+    const std::byte* quoted = guest.frame().data + v.l4 + icmp::header_bytes;
+    const std::byte* l4 = quoted + ipv4::min_header_bytes; // ours has no options
+    const L4Port port = r_.config.notification_port();
+    return ipv4::proto(quoted) == static_cast<uint8_t>(IpProto::udp) &&
+           udp::source_port(l4) == port && udp::destination_port(l4) == port;
 }
 
 // ---- ARP and notifications
@@ -240,6 +264,16 @@ void Reception::on_arp(Guest& guest) {
 
 void Reception::on_notification(Guest& guest) {
     statistics_.notifications_received.add();
+    const bool basic = guest.view.is(IpProto::icmp) &&
+                       guest.view.icmp_code == static_cast<uint8_t>(NotificationCode::basic);
+    if (r_.office != nullptr && !basic) {
+        const auto outcome = r_.office->receive(guest.frame(), guest.view, guest.now);
+        outcome.why == DropReason::none ? doors_.consume(guest) : doors_.drop(guest, outcome.why);
+        if (outcome.look_again) {
+            retry_held(guest.now);
+        }
+        return;
+    }
     const GatehouseVerdict verdict = gatehouse_.receive(guest.frame(), guest.view);
     if (const auto* why = std::get_if<DropReason>(&verdict)) {
         doors_.drop(guest, *why);
@@ -247,7 +281,8 @@ void Reception::on_notification(Guest& guest) {
     }
     doors_.consume(guest);
     if (const auto* move = std::get_if<PeerMove>(&verdict)) {
-        r_.mover.move_remote(move->bindings, move->from, move->to, guest.now);
+        r_.mover.move_remote(move->bindings, Ipv4Prefix::host(move->from),
+                             Ipv4Prefix::host(move->to), true, guest.now);
         retry_held(guest.now); // at once: what is behind the message must not overtake them
     }
 }

@@ -36,6 +36,7 @@ public:
         Ledger& ledger;
         PathKeeper& keeper;
         Mover& mover;
+        PeerOffice* office; ///< nullptr without peers that have keys
         PacketIo& io;
         HostActions& actions;
         CoreCounters& counters;
@@ -66,6 +67,7 @@ private:
     void inbound(Guest& guest);
     void without_ports(Guest& guest);
     void on_arp(Guest& guest);
+    bool is_echo_of_notification(const Guest& guest) const;
     bool answers_arp_for(Ipv4Addr target, PortId port) const;
     void on_notification(Guest& guest);
 
@@ -75,6 +77,7 @@ private:
     Doors doors_;
     Dispatch dispatch_;
     Gatehouse gatehouse_;
+    Shield shield_;
     NewFlows new_flows_;
     std::vector<FlowInfo> expired_;
     ReceptionStatistics statistics_;

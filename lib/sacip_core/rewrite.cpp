@@ -10,6 +10,8 @@
 #include "sacip_core/checksum.hpp"
 #include "sacip_core/headers.hpp"
 
+#include <algorithm>
+
 namespace sacip {
 namespace {
 
@@ -54,6 +56,33 @@ void rewrite_addresses(const Frame& frame, const PacketView& view, const Directi
     }
     mend_l4_checksum(frame.data + view.l4, view,
                      to.l4_mode == L4ChecksumMode::wire ? delta : to.l4_delta);
+}
+
+void rewrite_error(const Frame& frame, const PacketView& error, const PacketView& quoted,
+                   const DirectionRewrite& to, Ipv4Addr source) {
+    PacketView inner = quoted;
+    if (inner.is(IpProto::tcp) && inner.l4_length >= tcp::checksum_end) {
+        // Cut off behind the checksum: as good as whole for us.
+        inner.l4_length = std::max<uint16_t>(inner.l4_length, tcp::min_header_bytes);
+    }
+    DirectionRewrite crosswise = to;
+    crosswise.source = to.destination;
+    crosswise.destination = to.source;
+
+    // All that can change lies in the quoted headers, which begin at an even place of the message.
+    const std::span<const std::byte> headers{
+        frame.data + quoted.l3,
+        size_t{quoted.l4} - quoted.l3 + std::min<size_t>(quoted.l4_length, tcp::min_header_bytes)};
+    const uint16_t before = sum_of_bytes(headers);
+    rewrite_addresses(frame, inner, crosswise);
+    const uint16_t delta =
+        as_delta(ones_add(static_cast<uint16_t>(~before), sum_of_bytes(headers)));
+    std::byte* message = frame.data + error.l4;
+    icmp::set_checksum(message, mend_checksum(icmp::checksum(message), delta));
+
+    DirectionRewrite outer = to;
+    outer.source = source;
+    rewrite_addresses(frame, error, outer);
 }
 
 void rewrite_next_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {

@@ -34,6 +34,15 @@ void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, Rewrit
 /// fragment (then only a first fragment's L4 checksum is mended, if it fits).
 void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
 
+/// The same for an ICMP error and for the packet it quotes (icmp_error.hpp has the story). `to` is
+/// the rewrite of a packet that travels as the error does and answers `quoted`: the error gets its
+/// destination and `source`, the quote both addresses crosswise. The quoted IPv4 checksum is
+/// mended, the quoted TCP or UDP one if it is among what is quoted, and the ICMP checksum by what
+/// these changes come to: whichever was wrong stays wrong by as much.
+/// `frame` and `error` are of a packet that parse() punted as `icmp`, `quoted` is Quote::packet.
+void rewrite_error(const Frame& frame, const PacketView& error, const PacketView& quoted,
+                   const DirectionRewrite& to, Ipv4Addr source);
+
 /// Decrements the TTL (which must be above 1), mends the header checksum for it, and writes the
 /// Ethernet addresses of the next hop.
 void rewrite_next_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to);

@@ -25,11 +25,21 @@ SlowPath::SlowPath(const World& world)
                                                                                     resolver_,
                                                                                     world.ports},
       announcer_{world.io, world.config.protocol.icmp_type}, mover_{world.config, ledger_, keeper_,
-                                                                    announcer_},
+                                                                    announcer_, events_},
       reception_{{world.config, world.ports, world.host, world.flows, world.paths, ledger_, keeper_,
-                  mover_, world.io, world.actions, world.counters}} {
+                  mover_, open_office(), world.io, world.actions, world.counters}} {
     keeper_.on_outbound_usable = [this](PathId path, const DirectionRewrite& out) {
         announcer_.path_ready(path, {out.port, {out.next_hop, out.port_mac}});
+        if (office_) {
+            office_->way_out(time_);
+        }
+    };
+    mover_.hold_counts = [this] {
+        const auto dropped = [this](DropReason why) {
+            return w_.counters.dropped[static_cast<size_t>(why)].get();
+        };
+        return HoldCounts{reception_.doors().held_total().get(),
+                          dropped(DropReason::hold_overflow) + dropped(DropReason::hold_expired)};
     };
     const auto is_marker = [this](Ipv4Addr address) {
         return std::ranges::any_of(ledger_.sites(), [&](const Site& s) {
@@ -46,7 +56,24 @@ SlowPath::SlowPath(const World& world)
     }
 }
 
+PeerOffice* SlowPath::open_office() {
+    if (w_.identity == nullptr) {
+        return nullptr;
+    }
+    post_ = std::make_unique<SecurePost>(SecurePost::Rooms{w_.config, *w_.identity, w_.ports,
+                                                           ledger_, resolver_, w_.io, w_.actions});
+    claims_ = std::make_unique<ClaimDesk>(
+        ClaimDesk::Rooms{w_.ports, w_.host, w_.config.move, ledger_, keeper_, mover_, events_});
+    office_ = std::make_unique<PeerOffice>(PeerOffice::Rooms{
+        w_.config, *w_.identity, ledger_, keeper_, mover_, w_.flows, *post_, *claims_, events_});
+    mover_.on_announce = [this](uint32_t peer, bool old_address_lost, Nanos now) {
+        office_->announce(peer, old_address_lost, now);
+    };
+    return office_.get();
+}
+
 void SlowPath::on_host_changed(Nanos now) {
+    time_ = now;
     host_changed_ = true;
     using Table = HostState::Table;
     if (w_.host.generation(Table::addresses) != seen_addresses_) {
@@ -55,6 +82,7 @@ void SlowPath::on_host_changed(Nanos now) {
             const IfIndex interface = w_.ports[u.port.value].host_interface;
             apply(u.port, u.uplink.observe(w_.host.addresses(interface), now), now);
         }
+        mover_.check_old_addresses([this](Ipv4Addr a) { return is_present(a); }, now);
     }
     if (w_.host.generation(Table::routes) != seen_routes_ ||
         w_.host.generation(Table::links) != seen_links_) {
@@ -92,6 +120,14 @@ void SlowPath::apply(PortId port, const std::vector<UplinkEffect>& effects, Nano
     }
 }
 
+/// On an interface of ours that leads outside; a shadow on lo does not count.
+bool SlowPath::is_present(Ipv4Addr address) const {
+    return std::ranges::any_of(uplinks_, [&](const PortUplink& u) {
+        const auto addresses = w_.host.addresses(w_.ports[u.port.value].host_interface);
+        return std::ranges::find(addresses, address, &AddressInfo::address) != addresses.end();
+    });
+}
+
 /// In advance, while all is well: when the address goes, its sockets must not notice.
 void SlowPath::address_gained(PortId port, Ipv4Addr address) {
     if (ledger_.box_site(port) && shadows_.insert(address).second) {
@@ -102,13 +138,14 @@ void SlowPath::address_gained(PortId port, Ipv4Addr address) {
 /// What follows one address: the hosts and the box behind it, and the prefixes it marks.
 void SlowPath::address_moved(PortId, Ipv4Addr from, Ipv4Addr to, Nanos now) {
     if (is_followed(from)) {
-        mover_.move_local(Ipv4Prefix::host(from), Ipv4Prefix::host(to), Trigger::netlink, now);
+        mover_.move_local(Ipv4Prefix::host(from), Ipv4Prefix::host(to), Trigger::netlink,
+                          !is_present(from), now);
     }
     for (const Site& site : ledger_.sites()) {
         if (site.way == Way::routed && site.wire && site.wire->contains(from) &&
             !site.wire->contains(to)) {
             const Ipv4Prefix next{to, site.wire->length()};
-            mover_.move_local(*site.wire, next, Trigger::netlink, now);
+            mover_.move_local(*site.wire, next, Trigger::netlink, !is_present(from), now);
         }
     }
 }
@@ -180,7 +217,9 @@ std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix
     for (PortUplink& u : uplinks_) {
         u.uplink.forget(from.address());
     }
-    return mover_.move_local(from, to, Trigger::control, now);
+    time_ = now;
+    const bool old_gone = from.is_host() && !uplinks_.empty() && !is_present(from.address());
+    return mover_.move_local(from, to, Trigger::control, old_gone, now);
 }
 
 /// What was held for a path that is usable now goes before anything that came later.
@@ -205,6 +244,7 @@ void SlowPath::switch_waiting(Nanos now, bool quiet) {
 }
 
 void SlowPath::finish_turn(Nanos now, bool all_received) {
+    time_ = now;
     // What is held for a path waits for that path; what has none waits for anything to change.
     let_held_go(now);
     if (std::exchange(host_changed_, false) && !held_went_) {
@@ -222,6 +262,9 @@ void SlowPath::finish_turn(Nanos now, bool all_received) {
     }
     announcer_.tick(now);
     mover_.tick(now);
+    if (office_ && office_->tick(now)) {
+        reception_.retry_held(now);
+    }
     keeper_.tick(now);
     reception_.tick(now);
     if (now >= next_look_) {

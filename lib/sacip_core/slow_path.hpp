@@ -32,10 +32,12 @@ public:
         PacketIo& io;
         HostActions& actions;
         CoreCounters& counters;
+        const Identity* identity{nullptr}; ///< present exactly when there are peers with keys
     };
     explicit SlowPath(const World& world);
 
     void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
+        time_ = now;
         let_held_go(now);
         reception_.on_punted(packet, port, reason, now);
     }
@@ -62,6 +64,10 @@ public:
     const Mover& mover() const { return mover_; }
     const Announcer& announcer() const { return announcer_; }
     const Reception& reception() const { return reception_; }
+    const EventLog& events() const { return events_; }
+    /// nullptr without peers that have keys.
+    const PeerOffice* office() const { return office_.get(); }
+    const SecurePost* post() const { return post_.get(); }
     const Uplink* uplink(PortId port) const;
 
 private:
@@ -76,6 +82,8 @@ private:
     void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
     void primary_changed(PortId port, Ipv4Addr address);
     bool is_followed(Ipv4Addr address) const;
+    bool is_present(Ipv4Addr address) const;
+    PeerOffice* open_office();
     std::optional<Refusal> refuse(Ipv4Prefix from, Ipv4Prefix to) const;
     void look_after_shadows();
 
@@ -84,7 +92,11 @@ private:
     AdjacencyResolver resolver_;
     PathKeeper keeper_;
     Announcer announcer_;
+    EventLog events_;
     Mover mover_;
+    std::unique_ptr<SecurePost> post_;
+    std::unique_ptr<ClaimDesk> claims_;
+    std::unique_ptr<PeerOffice> office_;
     Reception reception_;
     std::vector<PortUplink> uplinks_;
     std::set<Ipv4Addr> shadows_;
@@ -92,6 +104,7 @@ private:
     uint64_t seen_addresses_{0}, seen_routes_{0}, seen_links_{0};
     bool host_changed_{false};
     bool held_went_{false}; ///< in this turn
+    Nanos time_{};          ///< of this turn, for what happens inside of it
     Nanos flips_wait_since_{};
     Nanos next_tick_{}, next_look_{};
 };

@@ -34,6 +34,8 @@ namespace sacip {
     X(hold_overflow, "oldest held packet made room for a newer one")                               \
     X(hold_expired, "held until its time ran out")                                                 \
     X(flow_conflict, "5-tuple belongs to a live moved flow of another host")                       \
+    X(shield_expired, "middle of a flow that the peer it came from did not explain in time")       \
+    X(rst_swallowed, "RST for a flow in the midst of a move")                                      \
     X(no_memory, "no packet buffer")                                                               \
     X(notification_length, "notification is not of the length its kind has")                       \
     X(notification_checksum, "ICMP or UDP checksum of a notification is wrong")                    \
@@ -65,6 +67,7 @@ namespace sacip {
     X(first_packet, "flow not in the table")                                                       \
     X(neighbour, "next hop not resolved")                                                          \
     X(hold, "no usable path at the moment")                                                        \
+    X(draining, "TCP SYN or RST on addresses that a move has left")                                \
     X(to_box, "for the gateway's own sockets")
 
 // clang-format on

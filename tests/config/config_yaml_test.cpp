@@ -8,6 +8,7 @@
 //
 // SACIP_SOURCE_DIR (a compile definition, or in the environment) is the top of the source tree.
 #include "app/yaml/config_yaml.hpp"
+#include "sacip_core/key_text.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -67,9 +68,7 @@ ConfigResult with(std::string_view more) {
     return parse_config(std::string{minimal} + std::string{more});
 }
 
-Ipv4Prefix prefix(std::string_view text) {
-    return Ipv4Prefix::from_text(text).value();
-}
+Ipv4Prefix prefix(std::string_view text) { return Ipv4Prefix::from_text(text).value(); }
 
 TEST(BadConfig, GivesExactlyTheExpectedErrors) {
     const bool regenerate = std::getenv("SACIP_REGEN") != nullptr;
@@ -196,6 +195,11 @@ TEST(GoodConfig, ExampleLoadsAndDocumentsTheDefaults) {
     EXPECT_EQ(config.ports[2].host_interface.kind, HostInterfaceKind::none);
     EXPECT_EQ(config.ports[2].next_hop_mac, MacAddr::from_text("02:00:00:00:00:01"));
     EXPECT_EQ(config.hosts.size(), 4U);
+    ASSERT_TRUE(config.identity);
+    EXPECT_EQ(config.identity->state_file, default_state_file(config.identity->private_key_file));
+    ASSERT_EQ(config.peers.size(), 1U);
+    EXPECT_EQ(config.peers[0].path_validation, PeerConfig{}.path_validation);
+    EXPECT_EQ(config.basic_peers.size(), 1U);
 }
 
 TEST(GoodConfig, LabLoads) {
@@ -264,6 +268,75 @@ protocol: {icmp_type: 253, udp_port: 4721}
     EXPECT_EQ(config.protocol.udp_port, 4721);
 }
 
+constexpr std::string_view key_1 = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";
+constexpr std::string_view key_2 = "3p7bfXt9wbTTW2HC7OQ1c0Q3g8WLdk2nrfx+FG+IK08=";
+
+TEST(GoodConfig, PeersHaveTheirValues) {
+    const auto result = with("identity: {private_key_file: /etc/sacip/m.key}\n"
+                             "peers:\n"
+                             "  - {name: hq, public_key: " +
+                             std::string{key_1} +
+                             ", addresses: [10.9.0.0/24]}\n"
+                             "  - name: 2nd.branch_x-y\n"
+                             "    public_key: \"" +
+                             std::string{key_2} +
+                             "\"\n"
+                             "    addresses: [10.6.0.0/15, 10.5.0.7]\n"
+                             "    roam_to: [0.0.0.0/0, 10.5.0.0/16]\n"
+                             "    path_validation: always\n"
+                             "    rendezvous: 198.51.100.7\n"
+                             "basic_peers: [{prefix: 10.8.0.0/24, roam_to: [10.0.0.0/8]}]\n");
+    ASSERT_TRUE(result.config) << error_lines(result, "peers");
+    const Config& config = *result.config;
+    ASSERT_TRUE(config.identity);
+    EXPECT_EQ(config.identity->private_key_file, "/etc/sacip/m.key");
+    EXPECT_EQ(config.identity->state_file, "/etc/sacip/m.key.state");
+    ASSERT_EQ(config.peers.size(), 2U);
+    const PeerConfig& hq = config.peers[0];
+    EXPECT_EQ(hq.name, "hq");
+    EXPECT_EQ(hq.public_key, public_key_from_text(key_1));
+    EXPECT_EQ(hq.addresses, std::vector{prefix("10.9.0.0/24")});
+    EXPECT_TRUE(hq.roam_to.empty());
+    EXPECT_EQ(hq.path_validation, PathValidation::trust_peer);
+    EXPECT_FALSE(hq.rendezvous);
+    const PeerConfig& branch = config.peers[1];
+    EXPECT_EQ(branch.name, "2nd.branch_x-y");
+    EXPECT_EQ(branch.public_key, public_key_from_text(key_2));
+    EXPECT_EQ(branch.addresses, (std::vector{prefix("10.6.0.0/15"), prefix("10.5.0.7")}));
+    EXPECT_EQ(branch.roam_to, (std::vector{prefix("0.0.0.0/0"), prefix("10.5.0.0/16")}));
+    EXPECT_EQ(branch.path_validation, PathValidation::always);
+    EXPECT_EQ(branch.rendezvous, Ipv4Addr(198, 51, 100, 7));
+    EXPECT_EQ(config.basic_peers.size(), 1U);
+}
+
+TEST(GoodConfig, StateFileOfOnesChoice) {
+    const auto result = with("peers: [{name: hq, public_key: " + std::string{key_1} +
+                             ", addresses: [10.9.0.0/24], roam_to: []}]\n"
+                             "identity: {state_file: /var/lib/sacip/epoch, "
+                             "private_key_file: /etc/sacip/m.key}\n");
+    ASSERT_TRUE(result.config) << error_lines(result, "state");
+    EXPECT_EQ(result.config->identity->state_file, "/var/lib/sacip/epoch");
+}
+
+TEST(GoodConfig, APeersWidePrefixMayHaveOursInIt) {
+    const auto result = with("hosts: [{inside: 10.2.0.0/24, outside: 10.2.0.0/24}]\n"
+                             "identity: {private_key_file: /etc/sacip/m.key}\n"
+                             "peers: [{name: hq, public_key: " +
+                             std::string{key_1} + ", addresses: [10.0.0.0/8]}]\n");
+    EXPECT_TRUE(result.config) << error_lines(result, "wide");
+}
+
+TEST(BadConfig, NoMessageRepeatsWhatMayBeAKey) {
+    const std::string secret = "qFz7PpGd0Vw";
+    for (const std::string& more :
+         {"identity: {private_key_file: " + secret + "}\n",
+          "identity: {private_key_file: /k, state_file: " + secret + "}\n",
+          "identity: {private_key_file: /k}\npeers: [{name: a, public_key: " + secret +
+              ", addresses: [10.9.0.0/24]}]\n"}) {
+        EXPECT_EQ(error_lines(with(more), "f").find(secret), std::string::npos) << more;
+    }
+}
+
 TEST(GoodConfig, BoxOnlyGatewayNeedsNoInsidePort) {
     const auto result = parse_config("gateway: {name: b, metrics: off}\n"
                                      "ports: [{name: wan, device: d, role: outside, "
@@ -278,7 +351,8 @@ TEST(GoodConfig, WhatIsUnusualButRight) {
     for (const char* more :
          {"hosts: [{inside: 10.1.0.10, outside: wan}, {inside: box, outside: wan}]\n",
           "hosts: [{inside: \"10.1.0.10\", outside: '203.0.113.9/32'}]\n", "hosts: []\n",
-          "basic_peers: []\n", "basic_peers: [{prefix: 10.9.0.1, roam_to: [0.0.0.0/0]}]\n",
+          "basic_peers: []\n", "peers: []\n",
+          "basic_peers: [{prefix: 10.9.0.1, roam_to: [0.0.0.0/0]}]\n",
           "basic_peers: [{prefix: 10.8.0.0/24, roam_to: [10.0.0.0/8]}, "
           "{prefix: 10.9.0.0/24, roam_to: [10.0.0.0/8]}]\n",
           "limits: {flows: 134217728, paths: 1048576}\n", "limits: {flows: 1, paths: 1}\n"}) {

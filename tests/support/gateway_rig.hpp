@@ -58,8 +58,9 @@ inline BasicPeerConfig peer(std::string_view from, std::vector<Ipv4Prefix> roam_
 
 class GatewayRig {
 public:
-    explicit GatewayRig(Config c, uint8_t number = 1)
-        : config{std::move(c)}, grace{std::get<0>(GracePeriod::create(1))},
+    explicit GatewayRig(Config c, uint8_t number = 1, std::optional<Identity> keys = {})
+        : config{std::move(c)}, identity{std::move(keys)}, grace{std::get<0>(
+                                                               GracePeriod::create(1))},
           flows{std::get<0>(FlowTable::create(config.limits.flows, *grace))},
           paths{std::get<0>(PathTable::create(config.limits.paths, *grace))}, pipeline{*flows,
                                                                                        *paths,
@@ -76,8 +77,9 @@ public:
                 host.upsert(LinkInfo{{10 + i}, ports[i].name, ports[i].mac, true, true});
             }
         }
-        slow = std::make_unique<SlowPath>(
-            SlowPath::World{config, ports, host, *flows, *paths, io, actions, office});
+        slow = std::make_unique<SlowPath>(SlowPath::World{config, ports, host, *flows, *paths, io,
+                                                          actions, office,
+                                                          identity ? &*identity : nullptr});
         notice();
     }
     ~GatewayRig() {
@@ -173,9 +175,10 @@ public:
         }
         worker.received.add(frames.size());
         grace->online({0});
-        pipeline.process(
-            frames, {ports[port.value].mac, config.protocol.icmp_type, ports[port.value].outside},
-            to_tick(now), verdicts);
+        pipeline.process(frames,
+                         {ports[port.value].mac, config.protocol.icmp_type,
+                          ports[port.value].outside, config.notification_port()},
+                         to_tick(now), verdicts);
         grace->quiescent({0});
         grace->offline({0});
         for (size_t i = 0; i < packets.size(); i++) {
@@ -240,10 +243,12 @@ public:
         EXPECT_TRUE(worker.balanced());
         EXPECT_TRUE(office.balanced());
         EXPECT_EQ(office.held.get(), slow->reception().doors().held());
-        EXPECT_EQ(io.live(), slow->reception().doors().held()) << "packets that nobody accounts for";
+        EXPECT_EQ(io.live(), slow->reception().doors().held())
+            << "packets that nobody accounts for";
     }
 
     Config config;
+    std::optional<Identity> identity;
     HostState host;
     RecordingIo io;
     RecordingActions actions;

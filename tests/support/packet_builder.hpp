@@ -26,12 +26,8 @@ namespace sacip::test {
 
 using Bytes = std::vector<std::byte>;
 
-inline Ipv4Addr addr(std::string_view text) {
-    return Ipv4Addr::from_text(text).value();
-}
-inline MacAddr mac(std::string_view text) {
-    return MacAddr::from_text(text).value();
-}
+inline Ipv4Addr addr(std::string_view text) { return Ipv4Addr::from_text(text).value(); }
+inline MacAddr mac(std::string_view text) { return MacAddr::from_text(text).value(); }
 
 /// The Ethernet address of the gateway's port in a built frame, and of whoever sent it.
 inline constexpr MacAddr default_port_mac{{0x02, 0, 0, 0, 0, 0x01}};

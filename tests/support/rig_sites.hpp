@@ -54,7 +54,10 @@ inline void set_up_b(GatewayRig& rig) {
 }
 
 struct SiteA : GatewayRig {
-    explicit SiteA(Config c = uplink_config()) : GatewayRig{std::move(c), 1} { set_up_a(*this); }
+    explicit SiteA(Config c = uplink_config(), std::optional<Identity> i = {})
+        : GatewayRig{std::move(c), 1, std::move(i)} {
+        set_up_a(*this);
+    }
     /// `ip addr add NEW; ip addr del OLD`, as one burst of events.
     void change_address(std::string_view from, std::string_view to) {
         add_address(wan, to, true);
@@ -63,7 +66,10 @@ struct SiteA : GatewayRig {
     }
 };
 struct SiteB : GatewayRig {
-    explicit SiteB(Config c = routed_config()) : GatewayRig{std::move(c), 9} { set_up_b(*this); }
+    explicit SiteB(Config c = routed_config(), std::optional<Identity> i = {})
+        : GatewayRig{std::move(c), 9, std::move(i)} {
+        set_up_b(*this);
+    }
 };
 
 /// A and B back to back. Routers between them are assumed to deliver whatever either sends.

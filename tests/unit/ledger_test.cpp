@@ -92,8 +92,9 @@ TEST_F(LedgerTest, WhoMaySpeakForAnAddress) {
     const RemoteId far = ledger_.remote(addr("10.9.0.10"), addr("10.9.0.10"));
     ledger_.set_active(far, addr("10.19.0.10"));
     EXPECT_EQ(ledger_.basic_peer_of(addr("10.19.0.10")), 0U) << "it roamed there";
-    EXPECT_EQ(ledger_.at(ledger_.remote(addr("10.19.0.10"), addr("10.19.0.10"))).basic_peer, 0U);
-    EXPECT_FALSE(ledger_.at(ledger_.remote(addr("10.8.0.1"), addr("10.8.0.1"))).basic_peer);
+    EXPECT_TRUE(
+        ledger_.at(ledger_.remote(addr("10.19.0.10"), addr("10.19.0.10"))).speaker.is_basic());
+    EXPECT_EQ(ledger_.at(ledger_.remote(addr("10.8.0.1"), addr("10.8.0.1"))).speaker, Speaker{});
     EXPECT_EQ(ledger_.checksum_mode(far), L4ChecksumMode::original);
 }
 

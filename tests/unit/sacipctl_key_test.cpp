@@ -119,7 +119,7 @@ TEST(KeyCommands, InTheShell) {
     ASSERT_EQ(text("public.key").size(), 45U);
     const auto key = crypto::private_key_from_text(text("private.key").substr(0, 44));
     ASSERT_TRUE(key);
-    EXPECT_EQ(crypto::to_text(*crypto::public_key_of(*key)) + "\n", text("public.key"));
+    EXPECT_EQ(to_text(*crypto::public_key_of(*key)) + "\n", text("public.key"));
     EXPECT_EQ(shell("umask 022; " SACIPCTL " genkey >open.key 2>err3"), 0);
     EXPECT_NE(text("err3").find("warning"), std::string::npos);
     EXPECT_EQ(shell("umask 077; " SACIPCTL " genkey >closed.key 2>err4"), 0);

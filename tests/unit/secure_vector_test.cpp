@@ -81,8 +81,7 @@ TEST(SecureVectors, Keys) {
     for (const char* who : {"a", "b"}) {
         const crypto::PrivateKey key = private_key(who);
         EXPECT_EQ(crypto::public_key_of(key), public_key(who));
-        EXPECT_EQ(crypto::to_text(public_key(who)),
-                  vectors()[who]["public_text"].as<std::string>());
+        EXPECT_EQ(to_text(public_key(who)), vectors()[who]["public_text"].as<std::string>());
         crypto::SecretText text;
         crypto::to_text(key, text);
         EXPECT_EQ(text.view(), vectors()[who]["private_text"].as<std::string>());

@@ -82,6 +82,7 @@ TEST(SlowPathBox, OldAndNewSocketWithTheSamePortsAreNeverMixed) {
     a.from_linux(wan, own(a, "10.0.1.3", 4000, tcp_syn)); // same port, same peer
     EXPECT_EQ(a.lines(wan), Lines{}) << "on the wire the two would be one";
     EXPECT_EQ(a.dropped(DropReason::flow_conflict), 1U);
+    EXPECT_EQ(a.linux_lines(wan), Lines{"tcp 10.9.0.10:80 > 10.0.1.3:4000 [R]"}) << "and told so";
     a.from_linux(wan, own(a, "10.0.1.3", 4001, tcp_syn));
     EXPECT_EQ(a.lines(wan), Lines{"tcp 10.0.1.3:4001 > 10.9.0.10:80 [S]"});
     a.receive(wan, reply(a, "10.0.1.3", 4000));

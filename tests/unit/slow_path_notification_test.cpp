@@ -232,6 +232,7 @@ TEST(SlowPathNotification, SomebodyElseAtTheOldAddress) {
         a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(80, 4000, tcp_syn).payload("stranger"));
     EXPECT_EQ(a.lines(lan), Lines{}) << "the host has such a connection, with somebody else";
     EXPECT_EQ(a.dropped(DropReason::flow_conflict), 1U);
+    EXPECT_EQ(a.lines(wan), Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 [R]"}) << "and told so";
     a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(81, 4000, tcp_syn));
     EXPECT_EQ(a.lines(lan), Lines{"tcp 10.9.0.10:81 > 10.1.0.10:4000 [S]"}) << "no conflict";
     a.receive(lan, a.frame(lan).tcp(4000, 81, tcp_syn | tcp_ack));

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Peers with keys, as the operator's connections see it: two whole gateways, joined in memory.
+#include "tests/support/secure_sites.hpp"
+
+namespace sacip::test {
+namespace {
+
+TEST(PeerOffice, AFirstFlowMakesThePeersKnowEachOther) {
+    SecurePair pair;
+    pair.handshake();
+    EXPECT_EQ(pair.peer_of_a().association.epoch(), Epoch{1000});
+    EXPECT_EQ(pair.peer_of_b().association.epoch(), Epoch{1000});
+    EXPECT_FALSE(pair.peer_of_a().statement.pending());
+    EXPECT_FALSE(pair.peer_of_b().statement.pending());
+    pair.expect_alive("hello");
+    EXPECT_EQ(pair.a->office.dropped_total(), 2U) << "the copies by the other carrier, stale";
+    pair.check();
+}
+
+TEST(PeerOffice, TheUplinkMoves) {
+    SecurePair pair;
+    pair.handshake();
+    pair.a->change_address("10.0.1.2/24", "10.0.1.3/24");
+    pair.settle();
+    pair.expect_alive("after");
+    EXPECT_EQ(pair.b->last_move().side, Side::remote);
+    EXPECT_EQ(pair.b->last_move().to, prefix("10.0.1.3"));
+    EXPECT_FALSE(pair.peer_of_a().statement.pending());
+    EXPECT_TRUE(pair.peer_of_b().trials.empty());
+    pair.check();
+}
+
+TEST(PeerOffice, ManyMoves) {
+    SecurePair pair;
+    pair.handshake();
+    for (int i = 0; i < 30; i++) {
+        const bool away = i % 2 == 0;
+        pair.a->change_address(away ? "10.0.1.2/24" : "10.0.1.3/24",
+                               away ? "10.0.1.3/24" : "10.0.1.2/24");
+        pair.settle();
+        pair.expect_alive("move " + std::to_string(i));
+        pair.run(i * 7);
+    }
+    pair.check();
+}
+
+/// Make before break: the old address serves until the peer has acknowledged.
+TEST(PeerOffice, SwitchesOnAcknowledgement) {
+    SecurePair pair;
+    pair.handshake();
+    pair.a->add_address(wan, "10.0.1.3/24", true);
+    pair.a->notice();
+    ASSERT_TRUE(std::holds_alternative<MoveId>(
+        pair.a->slow->request_move(prefix("10.0.1.2"), prefix("10.0.1.3"), pair.a->now)));
+    EXPECT_EQ(pair.a->last_move().state, MoveState::announcing);
+    pair.a->receive(lan, pair.of_a().tcp(4000, 80).payload("x"));
+    const auto left = pair.a->take(wan);
+    ASSERT_FALSE(left.empty());
+    EXPECT_EQ(ipv4::source(left.back().data() + 14), addr("10.0.1.2")) << "not acknowledged yet";
+    for (Bytes bytes : left) {
+        ether::set_destination(bytes.data(), pair.b->ports[1].mac);
+        pair.b->receive(wan, {std::move(bytes)});
+    }
+    pair.settle();
+    EXPECT_EQ(pair.a->last_move().state, MoveState::draining);
+    pair.b->take(lan);
+    pair.a->receive(lan, pair.of_a().tcp(4000, 80).payload("y"));
+    EXPECT_EQ(ipv4::source(pair.a->io.departures.back().bytes.data() + 14), addr("10.0.1.3"));
+    pair.settle();
+    pair.b->take(lan);
+    pair.expect_alive("after");
+    pair.check();
+}
+
+TEST(PeerOffice, SwitchesAfterATimeWithoutAcknowledgement) {
+    SecurePair pair;
+    pair.handshake();
+    pair.a->add_address(wan, "10.0.1.3/24", true);
+    pair.a->notice();
+    pair.a->slow->request_move(prefix("10.0.1.2"), prefix("10.0.1.3"), pair.a->now);
+    pair.a->take(wan);
+    pair.a->advance(from_ms(299));
+    EXPECT_EQ(pair.a->last_move().state, MoveState::announcing);
+    pair.a->advance(from_ms(5));
+    EXPECT_EQ(pair.a->last_move().state, MoveState::draining);
+    pair.a->take(wan);
+    pair.run(2000);
+    pair.expect_alive("healed");
+    pair.check();
+}
+
+TEST(PeerOffice, EveryNotificationMayBeLost) {
+    SecurePair pair;
+    pair.handshake();
+    unsigned seed = 7;
+    const auto lose = [&](const Bytes& bytes) {
+        seed = seed * 1103515245 + 12345;
+        return is_notification(bytes) && (seed >> 16) % 10 < 5;
+    };
+    for (int i = 0; i < 20; i++) {
+        const bool away = i % 2 == 0;
+        pair.a->change_address(away ? "10.0.1.2/24" : "10.0.1.3/24",
+                               away ? "10.0.1.3/24" : "10.0.1.2/24");
+        for (int ms = 0; ms < 3000; ms++) {
+            pair.settle(lose);
+            pair.a->advance(from_ms(1));
+            pair.b->advance(from_ms(1));
+        }
+        EXPECT_EQ(pair.b->slow->ledger().at(pair.b->slow->ledger().remotes()[0]).active,
+                  addr(away ? "10.0.1.3" : "10.0.1.2"))
+            << "move " << i;
+        pair.expect_alive("move " + std::to_string(i));
+    }
+    pair.check();
+}
+
+TEST(PeerOffice, BothMoveAtOnce) {
+    SecurePair pair;
+    pair.b->add_address(wan, "10.9.0.254/32");
+    pair.b->notice();
+    pair.handshake();
+    for (int i = 0; i < 10; i++) {
+        const bool away = i % 2 == 0;
+        pair.a->change_address(away ? "10.0.1.2/24" : "10.0.1.3/24",
+                               away ? "10.0.1.3/24" : "10.0.1.2/24");
+        pair.b->add_address(wan, away ? "10.19.0.254/32" : "10.9.0.254/32");
+        pair.b->del_address(wan, away ? "10.9.0.254/32" : "10.19.0.254/32");
+        pair.b->notice();
+        pair.settle();
+        pair.run(20);
+        pair.expect_alive("move " + std::to_string(i));
+    }
+    pair.check();
+}
+
+/// kill -9: the other end explains every flow, moved ones and new ones.
+TEST(PeerOffice, TheMovedEndLosesEverything) {
+    SecurePair pair;
+    pair.handshake(4000);
+    pair.a->change_address("10.0.1.2/24", "10.0.1.3/24");
+    pair.settle();
+    pair.expect_alive("before");
+    pair.a = std::make_unique<SiteA>(secure_a(), identity_of(1, 2000));
+    pair.a->change_address("10.0.1.2/24", "10.0.1.3/24");
+    pair.from_a(pair.of_a().tcp(4000, 80).payload("data"));
+    pair.run(50);
+    EXPECT_EQ(pair.b->lines(lan), Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 data"});
+    pair.expect_alive("after");
+    pair.a->change_address("10.0.1.3/24", "10.0.1.2/24");
+    pair.settle();
+    pair.expect_alive("moved again");
+    pair.check();
+}
+
+TEST(PeerOffice, TheOtherEndLosesEverything) {
+    SecurePair pair;
+    pair.handshake(4000);
+    pair.a->change_address("10.0.1.2/24", "10.0.1.3/24");
+    pair.settle();
+    pair.expect_alive("before");
+    for (const bool host_first : {false, true}) {
+        pair.b = std::make_unique<SiteB>(secure_b(), identity_of(2, host_first ? 3000 : 2000));
+        if (host_first) { // to where nobody is any more
+            pair.from_b(pair.of_b().tcp(80, 4000).payload("data"));
+            pair.run(10);
+            EXPECT_EQ(pair.a->lines(lan), Lines{});
+        }
+        pair.from_a(pair.of_a().tcp(4000, 80).payload("data"));
+        pair.run(100);
+        EXPECT_EQ(pair.b->lines(lan), Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 data"});
+        pair.run(400);
+        pair.a->take(lan);
+        pair.expect_alive("after");
+    }
+    pair.a->change_address("10.0.1.3/24", "10.0.1.2/24");
+    pair.settle();
+    pair.expect_alive("moved again");
+    pair.check();
+}
+
+/// A long time without any address, then another one.
+TEST(PeerOffice, BreakBeforeMake) {
+    SecurePair pair;
+    pair.handshake();
+    pair.a->del_address(wan, "10.0.1.2/24");
+    pair.a->notice();
+    pair.run(100);
+    pair.a->receive(lan, pair.of_a().tcp(4000, 80).payload("1"));
+    pair.a->receive(lan, pair.of_a().tcp(4000, 80).payload("2"));
+    pair.run(3000);
+    EXPECT_EQ(pair.b->lines(lan), Lines{});
+    pair.a->add_address(wan, "10.0.1.7/24");
+    pair.a->notice();
+    pair.settle();
+    pair.run(5);
+    EXPECT_EQ(pair.b->lines(lan),
+              (Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 1", "tcp 10.0.1.2:4000 > 10.9.0.10:80 2"}));
+    pair.expect_alive("after");
+    pair.check();
+}
+
+} // namespace
+} // namespace sacip::test

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The replies of `sacipctl -j`, one function per command.
-#include "app/gateway_view.hpp"
-
+// The replies of `sacipctl -j`, one function per command; the longer ones in gateway_moves.cpp,
+// gateway_peers.cpp and gateway_why.cpp.
 #include "app/control/request.hpp"
-#include "app/dpdk/clock.hpp"
-
-#include <chrono>
-#include <ctime>
+#include "app/gateway_text.hpp"
+#include "app/gateway_view.hpp"
 
 namespace sacip {
 namespace {
@@ -21,61 +18,8 @@ std::string peer_name(const Config& config, const Speaker& speaker) {
                                 : "none";
 }
 
-std::string proto_text(uint8_t proto) {
-    switch (static_cast<IpProto>(proto)) {
-    case IpProto::tcp:
-        return "tcp";
-    case IpProto::udp:
-        return "udp";
-    case IpProto::icmp:
-        return "icmp";
-    }
-    return std::to_string(proto);
-}
-
-std::string endpoint(Ipv4Addr address, L4Port port) {
-    return address.to_text() + ':' + std::to_string(port.value());
-}
-
-/// When something `ago` happened, by the wall clock (RFC 3339, UTC, milliseconds).
-std::string rfc3339(Nanos ago) {
-    using namespace std::chrono;
-    const auto then = system_clock::now() - nanoseconds{ago.value};
-    const auto ms = duration_cast<milliseconds>(then.time_since_epoch()).count();
-    const std::time_t seconds = ms / 1000;
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[32];
-    const size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    char fraction[8];
-    std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(ms % 1000));
-    return std::string(text, length) + fraction;
-}
-
 /// The list is made on the slow path: a longer one would keep packets waiting.
 constexpr uint64_t most_flows_listed = 10'000;
-
-/// Microseconds, or null while a path still waits for its next hop or for held packets to leave.
-json flip_us(const MoveRecord& m) {
-    return m.flipped ? json(static_cast<double>((*m.flipped - m.event).value) / 1000.0)
-                     : json(nullptr);
-}
-
-json move_json(const MoveRecord& m, Nanos now) {
-    json out = {{"id", m.id.value},
-                {"side", to_text(m.side)},
-                {"trigger", to_text(m.trigger)},
-                {"old", m.from.to_text()},
-                {"new", m.to ? json(m.to->to_text()) : json(nullptr)},
-                {"state", to_text(m.state)},
-                {"result", m.flipped ? "switched" : (m.to ? "pending" : "no address")},
-                {"paths", m.paths},
-                {"flows", m.flows},
-                {"notifications", m.notifications},
-                {"event_to_flip_us", flip_us(m)},
-                {"started", rfc3339(now - m.event)}};
-    return out;
-}
 
 std::string_view path_state(const RewriteSlot& slot) {
     for (const PathAction action : {slot.outbound.action, slot.inbound.action}) {
@@ -107,17 +51,27 @@ json GatewayView::answer(const std::string& command, const json& args, Nanos now
     if (command == "bindings") {
         return binding_list();
     }
+    if (command == "peers") {
+        return peer_list(now);
+    }
     if (command == "moves") {
         return move_list(args, now);
     }
     if (command == "move") {
         return move(args, now);
     }
+    if (command == "events") {
+        return event_list(args, now);
+    }
+    if (command == "why") {
+        return why(args, now);
+    }
     if (command == "drops") {
         return drop_list();
     }
-    return control::refusal("unknown command " + command,
-                            "one of: status ports flows paths bindings moves move drops");
+    return control::refusal(
+        "unknown command " + command,
+        "one of: status ports peers flows paths bindings moves move events why drops");
 }
 
 json GatewayView::status(Nanos now) const {
@@ -184,11 +138,20 @@ json GatewayView::port_list() const {
              {"tx_bytes", tx_bytes},
              {"rx_missed", p.missed()},
              {"host_interface", interface},
-             {"uplink", primary ? json(primary->to_text()) : json(nullptr)},
+             {"uplink", text_or_null(primary)},
              {"offload",
               {{"ipv4", by(p.offloads().in_use.tx_ipv4)}, {"l4", by(p.offloads().in_use.tx_l4)}}}});
     }
     return {{"ports", out}};
+}
+
+json GatewayView::flow_json(const FlowInfo& flow, Nanos now) {
+    const auto idle = static_cast<int32_t>(to_tick(now).value - flow.last_seen.value);
+    return {{"proto", proto_text(flow.key.proto)},
+            {"host", endpoint(flow.key.host, flow.key.host_port)},
+            {"remote", endpoint(flow.key.remote, flow.key.remote_port)},
+            {"path", flow.path.value},
+            {"idle_s", std::max(0, idle) / 10.0}};
 }
 
 json GatewayView::flow_list(const json& args, Nanos now) const {
@@ -210,38 +173,36 @@ json GatewayView::flow_list(const json& args, Nanos now) const {
             truncated = true;
             break;
         }
-        const auto idle = static_cast<int32_t>(to_tick(now).value - flow->last_seen.value);
-        out.push_back({{"proto", proto_text(flow->key.proto)},
-                       {"host", endpoint(flow->key.host, flow->key.host_port)},
-                       {"remote", endpoint(flow->key.remote, flow->key.remote_port)},
-                       {"path", flow->path.value},
-                       {"idle_s", std::max(0, idle) / 10.0}});
+        out.push_back(flow_json(*flow, now));
     }
     return {{"flows", out}, {"total", flows.size()}, {"truncated", truncated}};
+}
+
+json GatewayView::path_json(PathId id) const {
+    const Ledger& ledger = slow_path.ledger();
+    const PathEntry& entry = ledger.at(id);
+    const PathAddresses a = ledger.addresses(entry);
+    const DirectionRewrite& to = entry.slot.outbound;
+    return {{"id", id.value},
+            {"host", a.host.to_text()},
+            {"local_original", a.local_original.to_text()},
+            {"local_active", a.local_active.to_text()},
+            {"remote_original", a.remote_original.to_text()},
+            {"remote_active", a.remote_active.to_text()},
+            {"flows", entry.flows},
+            {"checksum", entry.mode == L4ChecksumMode::wire ? "wire" : "original"},
+            {"state", path_state(entry.slot)},
+            {"port", to.port == no_port ? json(nullptr) : json(config.ports[to.port.value].name)},
+            {"next_hop_mac", to.next_hop.to_text()}};
 }
 
 json GatewayView::path_list() const {
     const Ledger& ledger = slow_path.ledger();
     json out = json::array();
     for (uint32_t i = 0; i < ledger.path_positions(); i++) {
-        const PathEntry& entry = ledger.at(PathId{i});
-        if (!entry.in_use) {
-            continue;
+        if (ledger.at(PathId{i}).in_use) {
+            out.push_back(path_json({i}));
         }
-        const PathAddresses a = ledger.addresses(entry);
-        const DirectionRewrite& to = entry.slot.outbound;
-        out.push_back(
-            {{"id", i},
-             {"host", a.host.to_text()},
-             {"local_original", a.local_original.to_text()},
-             {"local_active", a.local_active.to_text()},
-             {"remote_original", a.remote_original.to_text()},
-             {"remote_active", a.remote_active.to_text()},
-             {"flows", entry.flows},
-             {"checksum", entry.mode == L4ChecksumMode::wire ? "wire" : "original"},
-             {"state", path_state(entry.slot)},
-             {"port", to.port == no_port ? json(nullptr) : json(config.ports[to.port.value].name)},
-             {"next_hop_mac", to.next_hop.to_text()}});
     }
     return {{"paths", out}};
 }
@@ -267,42 +228,10 @@ json GatewayView::binding_list() const {
         remote.push_back({{"original", b.original.to_text()},
                           {"active", b.active.to_text()},
                           {"paths", b.paths.size()},
-                          {"peer", peer_name(config, b.speaker)}});
+                          {"peer", peer_name(config, b.speaker)},
+                          {"proven", b.proven}});
     }
     return {{"local", local}, {"remote", remote}};
-}
-
-json GatewayView::move_list(const json& args, Nanos now) const {
-    json out = json::array();
-    for (const MoveRecord& m : slow_path.mover().records()) {
-        if (!args.contains("id") || args["id"] == m.id.value) {
-            out.push_back(move_json(m, now));
-        }
-    }
-    if (args.contains("id") && out.empty()) {
-        return control::refusal("no move " + args["id"].dump() + " is remembered",
-                                "list them with: sacipctl moves");
-    }
-    return {{"moves", out}};
-}
-
-json GatewayView::move(const json& args, Nanos now) const {
-    const auto prefix = [&](const char* key) {
-        return Ipv4Prefix::from_text(args.value(key, std::string{}));
-    };
-    const auto from = prefix("old"), to = prefix("new");
-    if (!from || !to) {
-        return control::refusal("move takes two IPv4 addresses or two prefixes",
-                                "as in: sacipctl move 10.0.1.2 10.0.2.2");
-    }
-    const auto result = slow_path.request_move(*from, *to, now);
-    if (const auto* refusal = std::get_if<Refusal>(&result)) {
-        return control::refusal(refusal->what, refusal->remedy);
-    }
-    // The operator's reply says how long it took: the switch is done, date it.
-    slow_path.finish_turn(Clock::now());
-    const MoveRecord& m = *slow_path.mover().find(std::get<MoveId>(result));
-    return {{"move", m.id.value}, {"paths", m.paths}, {"event_to_flip_us", flip_us(m)}};
 }
 
 json GatewayView::drop_list() const {

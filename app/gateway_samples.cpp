@@ -50,6 +50,29 @@ Sample move_duration(const MoveStatistics& moves) {
     return s;
 }
 
+void add_notifications(Samples& s, const SlowPath& slow_path) {
+    constexpr std::array secure_kinds = {"hello",   "hello_ack",   "bind",  "bind_ack",
+                                         "solicit", "solicit_ack", "probe", "probe_ack"};
+    static_assert(secure_kinds.size() + 1 == secure_kind_count);
+    const char* sent = "Notifications sent, repetitions included";
+    const char* received = "Notifications received; of those with keys the genuine and fresh ones";
+    const auto label = [](const char* kind) { return Labels{{"kind", kind}}; };
+    s.counter("notifications_sent_total", sent, slow_path.announcer().sent(), label("basic"));
+    s.counter("notifications_received_total", received,
+              slow_path.reception().statistics().notifications_received.get(), label("basic"));
+    // Both are there from the start or never, and all they count with are atomics.
+    const SecurePost* post = slow_path.post();
+    const PeerOffice* office = slow_path.office();
+    for (size_t k = 1; k < secure_kind_count; k++) {
+        s.counter("notifications_sent_total", sent,
+                  post == nullptr ? 0 : post->sent(static_cast<SecureKind>(k)),
+                  label(secure_kinds[k - 1]));
+        s.counter("notifications_received_total", received,
+                  office == nullptr ? 0 : office->statistics().received[k].get(),
+                  label(secure_kinds[k - 1]));
+    }
+}
+
 bool is_notification(DropReason reason) {
     return text_of(reason).name.starts_with("notification_");
 }
@@ -132,14 +155,17 @@ std::vector<Sample> GatewayView::samples() const {
         s.counter("moves_total", "Address changes begun", moves.moves[static_cast<size_t>(t)].get(),
                   {{"trigger", std::string{to_text(static_cast<Trigger>(t))}}});
     }
-    s.counter("move_failures_total", "Address changes that were not carried out",
-              slow_path.moves_refused(), {{"reason", "refused"}});
+    const char* failures = "Address changes that were not carried out";
+    s.counter("move_failures_total", failures, slow_path.moves_refused(), {{"reason", "refused"}});
+    s.counter("move_failures_total", failures, moves.failures.get(),
+              {{"reason", "refused_by_peer"}});
     s.gauge("moves_in_progress", "Moves not settled yet", gauges.moves_in_progress.get());
     s.all.push_back(move_duration(moves));
-    s.counter("notifications_sent_total", "Notifications sent, repetitions included",
-              slow_path.announcer().sent(), {{"kind", "basic"}});
-    s.counter("notifications_received_total", "Notifications received, believed or not",
-              reception.notifications_received.get(), {{"kind", "basic"}});
+    add_notifications(s, slow_path);
+    for (size_t i = 0; i < peer_state_names.size(); i++) {
+        s.gauge("peers", "Peers with keys", gauges.peers[i].get(),
+                {{"state", std::string{peer_state_names[i]}}});
+    }
     for (size_t i = 0; i < cores.size(); i++) {
         const Labels core{{"lcore", i + 1 < cores.size() ? "worker" + std::to_string(i) : "main"}};
         s.counter("lcore_busy_cycles_total", "TSC cycles in turns that found work",

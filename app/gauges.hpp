@@ -6,6 +6,7 @@
 // times a second.
 #pragma once
 
+#include "app/peer_state.hpp"
 #include "sacip_core/counters.hpp"
 
 namespace sacip {
@@ -13,6 +14,18 @@ namespace sacip {
 struct Gauges {
     Counter flows, paths, local_bindings, remote_bindings;
     Counter moves_in_progress;
+    std::array<Counter, peer_state_names.size()> peers; ///< by PeerState
 };
+
+/// Slow path. Counts the peers by state anew.
+inline void count_peers(const std::vector<Peer>& peers, Nanos now, Gauges& out) {
+    std::array<uint64_t, peer_state_names.size()> counts{};
+    for (const Peer& peer : peers) {
+        counts[static_cast<size_t>(state_of(peer, now))]++;
+    }
+    for (size_t i = 0; i < counts.size(); i++) {
+        out.peers[i].set(counts[i]);
+    }
+}
 
 } // namespace sacip

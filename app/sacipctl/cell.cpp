@@ -82,6 +82,17 @@ std::string duration(const json& seconds) {
     return std::to_string(whole / 86400) + "d" + two_digits(whole / 3600 % 24) + "h";
 }
 
+std::string milliseconds(const json& microseconds) {
+    if (!microseconds.is_number()) {
+        return unknown;
+    }
+    const double ms = microseconds.get<double>() / 1000;
+    std::array<char, 400> text{};
+    static_cast<void>(
+        std::snprintf(text.data(), text.size(), "%.*f ms", ms < 1 ? 2 : (ms < 100 ? 1 : 0), ms));
+    return text.data();
+}
+
 std::string part(const json& used, const json& capacity) {
     std::string text = cell(used) + " of " + cell(capacity);
     if (used.is_number() && capacity.is_number() && capacity.get<double>() > 0) {

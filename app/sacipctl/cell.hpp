@@ -25,6 +25,9 @@ std::string cell(const nlohmann::json& value);
 /// Seconds as "0.3s", "42s", "3m05s", "2h04m", "3d04h".
 std::string duration(const nlohmann::json& seconds);
 
+/// Microseconds as "0.04 ms", "12.3 ms", "1205 ms".
+std::string milliseconds(const nlohmann::json& microseconds);
+
 /// "412 of 1000 (41 %)", without the share if one of them is not a number.
 std::string part(const nlohmann::json& used, const nlohmann::json& capacity);
 

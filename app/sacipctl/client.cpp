@@ -16,15 +16,13 @@
 
 namespace sacip::ctl {
 
-namespace {
-
 using Clock = std::chrono::steady_clock;
 
 /// A connection that is closed at the end of its life. Non-blocking.
 class Connection {
 public:
-    explicit Connection(const std::string& path)
-        : fd_{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)} {
+    explicit Connection(const std::string& path, const std::atomic<bool>* stop = nullptr)
+        : stop_{stop}, fd_{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)} {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         if (path.size() >= sizeof address.sun_path) {
@@ -51,16 +49,19 @@ public:
             pollfd watched{fd_, events, 0};
             const int ready =
                 left.count() > 0 ? ::poll(&watched, 1, static_cast<int>(left.count())) : 0;
-            if (ready >= 0 || errno != EINTR) {
+            if (ready >= 0 || errno != EINTR || (stop_ != nullptr && *stop_)) {
                 return ready > 0;
             }
         }
     }
 
 private:
+    const std::atomic<bool>* stop_;
     int fd_;
     int error_{0};
 };
+
+namespace {
 
 std::string no_gateway(const std::string& path, int error) {
     const std::string start = "no gateway at " + path + " (" + std::strerror(error) + "): ";
@@ -91,8 +92,7 @@ FoundSocket find_socket(const std::string& wanted, const std::string& environmen
     for (std::filesystem::directory_iterator at{directory, failed}, end; !failed && at != end;
          at.increment(failed)) {
         if (at->path().extension() == ".sock") {
-            const bool refused = Connection{at->path()}.error() == ECONNREFUSED;
-            (refused ? dead : alive).push_back(at->path());
+            (Connection{at->path()}.error() == ECONNREFUSED ? dead : alive).push_back(at->path());
         }
     }
     std::sort(alive.begin(), alive.end());
@@ -113,13 +113,22 @@ FoundSocket find_socket(const std::string& wanted, const std::string& environmen
                     "$SACIP_SOCKET"};
 }
 
+Conversation::Conversation(const std::string& socket, const std::atomic<bool>* stop)
+    : socket_{socket}, connection_{std::make_unique<Connection>(socket, stop)} {}
+Conversation::~Conversation() = default;
+
 Reply ask(const std::string& socket, const std::string& request,
           std::chrono::milliseconds patience) {
+    return Conversation{socket}.ask(request, patience);
+}
+
+Reply Conversation::ask(const std::string& request, std::chrono::milliseconds patience) {
+    const Connection& connection = *connection_;
+    const std::string& socket = socket_;
     const Clock::time_point deadline = Clock::now() + patience;
     const Reply late{"", "the gateway at " + socket + " did not answer within " +
                              std::to_string(patience.count()) +
                              " ms: see whether it runs, or name another socket with -s"};
-    const Connection connection{socket};
     if (connection.error() == EAGAIN) {
         return late; // alive, but its backlog is full
     }

@@ -3,7 +3,9 @@
 // Client: which gateway to ask, and one question with its answer.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <string>
 
 namespace sacip::ctl {
@@ -25,7 +27,27 @@ struct Reply {
     std::string error;
 };
 
-/// Sends one line and waits for one line, `patience` in all.
+class Connection;
+
+/// A connection to a gateway for one question after the other.
+class Conversation {
+public:
+    /// `stop`, if given, ends the waiting once a signal has set it. Both outlive the conversation.
+    explicit Conversation(const std::string& socket, const std::atomic<bool>* stop = nullptr);
+    ~Conversation();
+    Conversation(const Conversation&) = delete;
+    Conversation& operator=(const Conversation&) = delete;
+
+    /// Sends one line and waits for one line, `patience` in all. After an error the conversation is
+    /// over.
+    Reply ask(const std::string& request, std::chrono::milliseconds patience);
+
+private:
+    const std::string& socket_;
+    std::unique_ptr<Connection> connection_;
+};
+
+/// A conversation of one question.
 Reply ask(const std::string& socket, const std::string& request,
           std::chrono::milliseconds patience);
 

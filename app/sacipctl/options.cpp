@@ -23,21 +23,24 @@ struct Command {
 constexpr std::array commands{
     Command{"status", 0, 0, "", "is it well? (the default)"},
     Command{"ports", 0, 0, "", "ports, their Linux side and counters"},
+    Command{"peers", 0, 0, "", "who is told of moves, and whether they are there"},
     Command{"flows", 0, 0, "[--host A] [--limit N]", "connections being followed (100)"},
     Command{"paths", 0, 0, "", "address pairs in use and how they are rewritten"},
     Command{"bindings", 0, 0, "", "original and active address of every end"},
     Command{"moves", 0, 1, "[ID]", "address changes, newest last; one in full"},
     Command{"move", 2, 2, "OLD NEW", "change an active address or prefix now"},
+    Command{"events", 0, 0, "[--follow] [--after N]", "what moves and peers did; as it happens"},
+    Command{"why", 2, 3, "SRC:PORT DST:PORT [PROTO]", "what becomes of such a packet, and why"},
     Command{"drops", 0, 0, "[--all]", "packets dropped, by reason (--all: zeros, too)"},
     Command{"genkey", 0, 0, "", "print a new private key; asks no gateway"},
     Command{"pubkey", 0, 0, "", "private key on stdin -> its public key"},
 };
 
-std::optional<long> positive(const std::string& text) {
+std::optional<long> whole(const std::string& text, long least) {
     long number = 0;
     const char* const end = text.data() + text.size();
     const auto result = std::from_chars(text.data(), end, number);
-    if (result.ec != std::errc{} || result.ptr != end || number < 1) {
+    if (result.ec != std::errc{} || result.ptr != end || number < least) {
         return std::nullopt;
     }
     return number;
@@ -72,12 +75,9 @@ private:
         } else if (name == "--host") {
             options_.args["host"] = value(word, equals);
         } else if (name == "--limit") {
-            const std::string text = value(word, equals);
-            if (const auto limit = positive(text)) {
-                options_.args["limit"] = *limit;
-            } else if (error_.empty()) {
-                error_ = "--limit takes a whole number from 1, not \"" + text + "\"";
-            }
+            number("limit", 1, value(word, equals));
+        } else if (name == "--after") {
+            number("after", 0, value(word, equals));
         } else if (equals != std::string::npos) {
             error_ = "option " + name + " is unknown or takes no value";
         } else if (name == "-j" || name == "--json") {
@@ -88,8 +88,19 @@ private:
             options_.version = true;
         } else if (name == "--all") {
             options_.all = true;
+        } else if (name == "-f" || name == "--follow") {
+            options_.follow = true;
         } else {
             error_ = "unknown option " + name;
+        }
+    }
+
+    void number(const std::string& key, long least, const std::string& text) {
+        if (const auto found = whole(text, least)) {
+            options_.args[key] = static_cast<unsigned long>(*found);
+        } else if (error_.empty()) {
+            error_ = "--" + key + " takes a whole number from " + std::to_string(least) +
+                     ", not \"" + text + "\"";
         }
     }
 
@@ -122,15 +133,27 @@ private:
         } else if (is_key_command(options_.command) &&
                    (options_.json || !options_.socket.empty())) {
             error_ = options_.command + " asks no gateway: -s and -j do not belong to it";
-        } else if (options_.command != "flows" && !options_.args.empty()) {
+        } else if (options_.command != "flows" &&
+                   (options_.args.contains("host") || options_.args.contains("limit"))) {
             error_ = "--host and --limit belong to flows";
+        } else if (options_.command != "events" &&
+                   (options_.args.contains("after") || options_.follow)) {
+            error_ = "--follow and --after belong to events";
         } else if (options_.command != "drops" && options_.all) {
             error_ = "--all belongs to drops";
         } else if (options_.command == "move") {
             options_.args = {{"old", plain_[0]}, {"new", plain_[1]}};
         } else if (options_.command == "moves" && !plain_.empty()) {
-            options_.id = positive(plain_[0]);
-            error_ = options_.id ? "" : "a move's id is a whole number, not \"" + plain_[0] + "\"";
+            options_.id = whole(plain_[0], 1);
+            if (options_.id) {
+                options_.args["id"] = *options_.id;
+            } else {
+                error_ = "a move's id is a whole number, not \"" + plain_[0] + "\"";
+            }
+        } else if (options_.command == "why") {
+            options_.args = {{"source", plain_[0]},
+                             {"destination", plain_[1]},
+                             {"proto", plain_.size() > 2 ? plain_[2] : "tcp"}};
         }
     }
 

@@ -18,6 +18,7 @@ struct Options {
     bool help{false};              ///< --help; nothing else counts
     bool version{false};           ///< --version; nothing else counts
     bool all{false};               ///< drops --all: zeros, too
+    bool follow{false};            ///< events --follow
     std::optional<long> id{};      ///< moves ID
     std::string command{"status"}; ///< as the gateway knows it
     /// As the gateway knows them. (Braces would make it an array that holds an object.)

@@ -2,45 +2,15 @@
 #include "app/sacipctl/render.hpp"
 
 #include "app/sacipctl/cell.hpp"
-#include "app/sacipctl/table.hpp"
-
-#include <initializer_list>
-#include <utility>
+#include "app/sacipctl/columns.hpp"
+#include "app/sacipctl/move_text.hpp"
+#include "app/sacipctl/peer_text.hpp"
 
 namespace sacip::ctl {
 
 using nlohmann::json;
 
 namespace {
-
-/// A column and the member that fills it.
-struct Column {
-    const char* heading;
-    const char* key;
-    Align align{Align::left};
-};
-
-using Columns = std::initializer_list<Column>;
-
-void add_row(Table& table, const Columns& columns, const json& row) {
-    std::vector<std::string> cells;
-    for (const Column& column : columns) {
-        cells.push_back(cell(row, column.key));
-    }
-    table.row(std::move(cells));
-}
-
-/// For replies whose rows print as they are.
-std::string plain_table(const Columns& columns, const std::vector<json>& all) {
-    Table table;
-    for (const Column& column : columns) {
-        table.column(column.heading, column.align);
-    }
-    for (const json& row : all) {
-        add_row(table, columns, row);
-    }
-    return table.text();
-}
 
 std::string status_text(const json& reply) {
     const json& balanced = member(reply, "balanced");
@@ -151,50 +121,9 @@ std::string bindings_text(const json& reply) {
                         {"PATHS", "paths", Align::right},
                         {"WAY", "way"},
                         {"PORT", "port"},
-                        {"PEER", "peer"}},
+                        {"PEER", "peer"},
+                        {"PROVEN", "proven"}},
                        all);
-}
-
-std::string one_move_text(const json& move) {
-    std::string text =
-        "move " + cell(move, "id") + "  " + cell(move, "old") + " -> " + cell(move, "new") + "\n";
-    const std::initializer_list<std::pair<const char*, const char*>> lines{
-        {"side", "side"},     {"trigger", "trigger"}, {"started", "started"}, {"state", "state"},
-        {"result", "result"}, {"paths", "paths"},     {"flows", "flows"}};
-    for (const auto& [label, key] : lines) {
-        std::string left = "  " + std::string{label};
-        left.resize(17, ' ');
-        text += left + cell(move, key) + "\n";
-    }
-    text += "  event to flip  " + cell(move, "event_to_flip_us") + " us\n";
-    text += "  notifications  " + cell(move, "notifications") + "\n";
-    return text;
-}
-
-std::string moves_text(const Options& options, const json& reply) {
-    const std::vector<json> moves = rows(reply, "moves");
-    if (options.id && moves.size() == 1) {
-        return one_move_text(moves.front());
-    }
-    return plain_table({{"ID", "id", Align::right},
-                        {"STARTED", "started"},
-                        {"SIDE", "side"},
-                        {"TRIGGER", "trigger"},
-                        {"OLD", "old"},
-                        {"NEW", "new"},
-                        {"STATE", "state"},
-                        {"RESULT", "result"},
-                        {"PATHS", "paths", Align::right},
-                        {"FLOWS", "flows", Align::right},
-                        {"FLIP-US", "event_to_flip_us", Align::right},
-                        {"SENT", "notifications", Align::right}},
-                       moves);
-}
-
-std::string move_text(const Options& options, const json& reply) {
-    return "move " + cell(reply, "move") + "  " + cell(options.args, "old") + " -> " +
-           cell(options.args, "new") + "  paths " + cell(reply, "paths") + "  event to flip " +
-           cell(reply, "event_to_flip_us") + " us\n";
 }
 
 std::string drops_text(const Options& options, const json& reply) {
@@ -232,6 +161,15 @@ std::string render(const Options& options, const json& reply) {
     }
     if (command == "move") {
         return move_text(options, reply);
+    }
+    if (command == "peers") {
+        return peers_text(reply);
+    }
+    if (command == "events") {
+        return events_text(reply);
+    }
+    if (command == "why") {
+        return why_text(reply);
     }
     if (command == "drops") {
         return drops_text(options, reply);

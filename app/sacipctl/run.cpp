@@ -69,6 +69,13 @@ int run(const std::vector<std::string>& words, const Surroundings& surroundings,
         err << "sacipctl: " << found.error << "\n";
         return no_gateway;
     }
+    if (options.follow) {
+        Following following;
+        following.patience = surroundings.patience;
+        following.stop = surroundings.catch_signals ? surroundings.catch_signals() : nullptr;
+        following.output_fd = surroundings.output_fd;
+        return follow(options, found.path, following, out, err);
+    }
     const json request{{"command", options.command}, {"args", options.args}};
     const Reply answer =
         ask(found.path, request.dump(-1, ' ', false, json::error_handler_t::replace),

@@ -3,6 +3,7 @@
 // Run: sacipctl from its arguments to its exit code, apart from the process around it.
 #pragma once
 
+#include "app/sacipctl/follow.hpp"
 #include "app/sacipctl/genkey.hpp"
 
 #include <chrono>
@@ -17,7 +18,11 @@ struct Surroundings {
     std::string socket_variable;                ///< value of $SACIP_SOCKET, empty if unset
     std::string socket_directory{"/run/sacip"}; ///< where sockets are looked for
     std::chrono::milliseconds patience{5000};   ///< for one question and its answer
-    KeyTool keys{};                             ///< for genkey and pubkey
+    /// Called before following: has signals set the flag instead of ending the process. May be
+    /// empty.
+    std::function<const std::atomic<bool>*()> catch_signals{};
+    int output_fd{-1}; ///< of standard output, to notice that its reader went away
+    KeyTool keys{};    ///< for genkey and pubkey
 };
 
 /// Exit codes.

@@ -9,10 +9,12 @@
 #include "app/sacipctl/render.hpp"
 #include "app/sacipctl/run.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -49,12 +51,33 @@ json canned(const std::string& command) {
   "remote_original":"10.9.0.10","remote_active":"10.9.0.10","flows":2,"checksum":"original",
   "state":"forward","port":"wan","next_hop_mac":"02:00:00:00:00:09"}]},
 "bindings": {"local":[{"host":"10.1.0.10","original":"10.0.1.2","active":"10.0.2.2","paths":1,"way":"uplink","port":"wan"}],
-  "remote":[{"original":"10.9.0.10","active":"10.9.0.10","paths":1,"peer":"basic"}]},
+  "remote":[{"original":"10.9.0.10","active":"10.9.0.10","paths":1,"peer":"basic","proven":false}]},
 "moves": {"moves":[
   {"id":1,"side":"remote","trigger":"notification","old":"10.9.0.10","new":"10.9.1.10","state":"settled",
-   "result":"done","paths":1,"flows":2,"event_to_flip_us":40,"notifications":0,"started":"2026-01-02T03:04:05Z"},
+   "result":"done","paths":1,"flows":2,"event_to_flip_us":40,"notifications":0,"tries":0,
+   "held":3,"dropped":0,"started":"2026-01-02T03:04:05Z"},
   {"id":2,"side":"local","trigger":"netlink","old":"10.0.1.2","new":"10.0.2.2","state":"hold",
-   "result":null,"paths":1,"flows":2,"event_to_flip_us":null,"notifications":1,"started":"2026-01-02T03:05:05Z"}]},
+   "result":null,"paths":1,"flows":2,"event_to_flip_us":21345.5,"notifications":1,"tries":2,
+   "held":null,"dropped":null,"started":"2026-01-02T03:05:05Z",
+   "trace":[{"event":"move_begun","after_us":0,"peer":null},{"event":"bind_sent","after_us":120.25,"peer":"hq"},
+    {"event":"acknowledged","after_us":21300,"peer":"hq"},{"event":"drained","after_us":30000123,"peer":null}],
+   "legs":[{"peer":"hq","switched":true,"applied":false}]}]},
+"peers": {"peers":[
+  {"kind":"secure","name":"hq","state":"up","epoch":1767323045,"carrier":"icmp","rtt_us":20100.5,"last_heard_s":1.25,
+   "at":"10.0.9.2","claims":[{"original":"10.9.0.0/24","active":"10.8.0.0/24","proven":true}],
+   "trials":[{"original":"10.9.1.1","active":"10.8.1.1","in_use":false}],
+   "told":true,"tries":1,"bindings":2,"flows":7},
+  {"kind":"secure","name":"new","state":"unknown","epoch":null,"carrier":"both","rtt_us":null,"last_heard_s":null,
+   "at":null,"claims":[],"trials":[],"told":true,"tries":0,"bindings":0,"flows":0},
+  {"kind":"basic","prefix":"10.8.0.0/24","roam_to":["10.0.0.0/8"]}]},
+"events": {"events":[
+  {"number":7,"event":"peer_up","move":null,"peer":"hq","text":"","time":"2026-01-02T03:04:05.006Z"},
+  {"number":8,"event":"switched","move":2,"peer":null,"text":"local 10.0.1.2 > 10.0.2.2","time":"2026-01-02T03:05:05.027Z"}],
+  "last":8},
+"why": {"verdict":"refuse","reason":"flow_conflict","text":"Refused: it is another's.","direction":"inbound",
+  "flow":{"proto":"tcp","host":"10.9.0.10:80","remote":"10.0.1.2:4000","path":3,"idle_s":0.25},
+  "path":{"id":3,"state":"forward","local_original":"10.9.0.10","local_active":"10.9.0.10",
+   "remote_original":"10.0.1.2","remote_active":"10.0.2.2"},"rewrites_to":"10.0.1.2:4000 > 10.9.0.10:80"},
 "move": {"move":18,"paths":3,"event_to_flip_us":412},
 "drops": {"drops":[{"reason":"ttl_expired","description":"TTL reached 0 here","packets":31},
   {"reason":"bad_checksum","description":"IPv4 header checksum is wrong","packets":0}],"total":31}
@@ -108,19 +131,50 @@ TEST(SacipctlText, Paths) {
 
 TEST(SacipctlText, Bindings) {
     EXPECT_EQ(text_of({"bindings"}),
-              "SIDE    HOST       ORIGINAL   ACTIVE     PATHS  WAY     PORT  PEER\n"
-              "local   10.1.0.10  10.0.1.2   10.0.2.2       1  uplink  wan   -\n"
-              "remote  -          10.9.0.10  10.9.0.10      1  -       -     basic\n");
+              "SIDE    HOST       ORIGINAL   ACTIVE     PATHS  WAY     PORT  PEER   PROVEN\n"
+              "local   10.1.0.10  10.0.1.2   10.0.2.2       1  uplink  wan   -      -\n"
+              "remote  -          10.9.0.10  10.9.0.10      1  -       -     basic  no\n");
 }
 
 TEST(SacipctlText, Moves) {
     EXPECT_EQ(text_of({"moves"}),
               "ID  STARTED               SIDE    TRIGGER       OLD        NEW        STATE    "
-              "RESULT  PATHS  FLOWS  FLIP-US  SENT\n"
+              "RESULT  PATHS  FLOWS  FLIP-US  SENT  TRIES  HELD  DROPPED\n"
               " 1  2026-01-02T03:04:05Z  remote  notification  10.9.0.10  10.9.1.10  settled  "
-              "done        1      2       40     0\n"
+              "done        1      2       40     0      0     3        0\n"
               " 2  2026-01-02T03:05:05Z  local   netlink       10.0.1.2   10.0.2.2   hold     "
-              "-           1      2        -     1\n");
+              "-           1      2  21345.5     1      2     -        -\n");
+}
+
+TEST(SacipctlText, Peers) {
+    EXPECT_EQ(text_of({"peers"}),
+              "NAME         KIND    STATE    AT        HEARD  RTT      CARRIER  TOLD  TRIES  "
+              "BINDINGS  FLOWS  CLAIMS\n"
+              "hq           secure  up       10.0.9.2  1.2s   20.1 ms  icmp     yes       1  "
+              "       2      7  10.9.0.0/24>10.8.0.0/24,10.9.1.1>10.8.1.1?\n"
+              "new          secure  unknown  -         -      -        both     yes       0  "
+              "       0      0  -\n"
+              "10.8.0.0/24  basic   -        -         -      -        -        -         -  "
+              "       -      -  -\n");
+    EXPECT_EQ(render(parse_options({"peers"}).options, {{"peers", json::array()}}),
+              "no peers: nobody is told of our moves\n");
+}
+
+TEST(SacipctlText, Events) {
+    EXPECT_EQ(text_of({"events"}),
+              "2026-01-02T03:04:05.006Z  #7      peer_up         -          hq        -\n"
+              "2026-01-02T03:05:05.027Z  #8      switched        move 2     -         local "
+              "10.0.1.2 > 10.0.2.2\n");
+}
+
+TEST(SacipctlText, Why) {
+    EXPECT_EQ(text_of({"why", "10.0.1.2:4000", "10.9.0.10:80"}),
+              "refuse (flow_conflict), inbound\n"
+              "  Refused: it is another's.\n"
+              "  leaves as  10.0.1.2:4000 > 10.9.0.10:80\n"
+              "  flow       tcp 10.9.0.10:80 - 10.0.1.2:4000, idle 0.2s\n"
+              "  path       3, forward: ours 10.9.0.10 at 10.9.0.10, theirs 10.0.1.2 at "
+              "10.0.2.2\n");
 }
 
 TEST(SacipctlText, Move) {
@@ -143,8 +197,8 @@ TEST(SacipctlText, MissingAndStrangeMembersAreDashes) {
         json::object(), json::parse(R"({"ports":1,"flows":{},"stages":[1,null],"drops":"x"})"),
         json::parse(R"({"ports":[[]],"flows":[3],"paths":[null],"local":[1],"remote":{},
             "moves":[""],"drops":[{"packets":[[1]]}],"balanced":3,"uptime_s":-1,"truncated":1})")};
-    for (const char* command :
-         {"status", "ports", "flows", "paths", "bindings", "moves", "move", "drops"}) {
+    for (const char* command : {"status", "ports", "flows", "paths", "bindings", "moves", "move",
+                                "drops", "peers", "events", "why"}) {
         for (const json& reply : strange) {
             Options options;
             options.command = command;
@@ -183,6 +237,13 @@ TEST(SacipctlOptions, GoodOnes) {
     const auto move = parse_options({"move", "10.2.0.0/24", "10.7.0.0/24"});
     EXPECT_EQ(move.options.args.dump(), R"({"new":"10.7.0.0/24","old":"10.2.0.0/24"})");
     EXPECT_EQ(parse_options({"moves", "7"}).options.id, 7);
+    EXPECT_EQ(parse_options({"moves", "7"}).options.args.dump(), R"({"id":7})");
+    EXPECT_EQ(parse_options({"why", "10.0.0.1:1", "10.0.0.2:2", "udp"}).options.args.dump(),
+              R"({"destination":"10.0.0.2:2","proto":"udp","source":"10.0.0.1:1"})");
+    const auto events = parse_options({"events", "--follow", "--after", "0"});
+    EXPECT_EQ(events.error, "");
+    EXPECT_TRUE(events.options.follow);
+    EXPECT_EQ(events.options.args.dump(), R"({"after":0})");
     EXPECT_TRUE(parse_options({"nonsense", "--help"}).options.help);
 }
 
@@ -201,6 +262,9 @@ TEST(SacipctlOptions, BadOnes) {
         {{"ports", "--limit", "5"}, "--host and --limit belong to flows"},
         {{"ports", "--all"}, "--all belongs to drops"},
         {{"move", "10.0.0.1"}, "usage: sacipctl move OLD NEW"},
+        {{"why", "10.0.0.1:1"}, "usage: sacipctl why SRC:PORT DST:PORT [PROTO]"},
+        {{"moves", "--follow"}, "--follow and --after belong to events"},
+        {{"events", "--after", "-1"}, "--after takes a whole number from 0, not \"-1\""},
         {{"moves", "x"}, "a move's id is a whole number, not \"x\""},
         {{""}, "unknown command \"\""},
     };
@@ -231,7 +295,10 @@ protected:
                 return canned(command);
             });
         ASSERT_TRUE(result.server) << result.error;
-        thread_ = std::thread{[this, server = std::move(result.server)] {
+        serve(std::move(result.server));
+    }
+    void serve(std::unique_ptr<control::Server> gateway) {
+        thread_ = std::thread{[this, server = std::move(gateway)] {
             while (!end_) {
                 server->poll(Nanos{});
                 std::this_thread::sleep_for(std::chrono::milliseconds{1});
@@ -281,18 +348,119 @@ TEST_F(SacipctlRun, DoneIsZero) {
     EXPECT_EQ(out_.str(), "{\n  \"event_to_flip_us\": 412,\n  \"move\": 18,\n  \"paths\": 3\n}\n");
     EXPECT_EQ(run({"moves", "2"}), 0);
     EXPECT_EQ(out_.str(), "move 2  10.0.1.2 -> 10.0.2.2\n"
-                          "  side           local\n"
-                          "  trigger        netlink\n"
-                          "  started        2026-01-02T03:05:05Z\n"
-                          "  state          hold\n"
-                          "  result         -\n"
-                          "  paths          1\n"
-                          "  flows          2\n"
-                          "  event to flip  - us\n"
-                          "  notifications  1\n");
+                          "  side             local\n"
+                          "  trigger          netlink\n"
+                          "  started          2026-01-02T03:05:05Z\n"
+                          "  state            hold\n"
+                          "  result           -\n"
+                          "  paths            1\n"
+                          "  flows            2\n"
+                          "  notifications    1\n"
+                          "  tries            2\n"
+                          "  packets held     -\n"
+                          "  packets dropped  -\n"
+                          "  event to flip    21.3 ms\n"
+                          "     AFTER  EVENT         PEER\n"
+                          "   0.00 ms  move_begun    -\n"
+                          "   0.12 ms  bind_sent     hq\n"
+                          "   21.3 ms  acknowledged  hq\n"
+                          "  30000 ms  drained       -\n"
+                          "  PEER  SWITCHED  APPLIED\n"
+                          "  hq    yes       no\n");
     EXPECT_EQ(err_.str(), "");
     EXPECT_EQ(run({"--help"}), 0);
     EXPECT_EQ(run({"--version"}), 0);
+}
+
+/// A log of events that grows with every question, and forgets.
+class SacipctlFollow : public SacipctlRun {
+protected:
+    /// One answer for each question; the last one for all further ones.
+    void start_log(std::vector<json> answers) {
+        auto result =
+            control::Server::open(directory_ + "/gw.sock",
+                                  [this, answers = std::move(answers)](const std::string& command,
+                                                                       const json& args) -> json {
+                                      EXPECT_EQ(command, "events");
+                                      asked_.push_back(args);
+                                      return answers[std::min(asked_.size(), answers.size()) - 1];
+                                  });
+        ASSERT_TRUE(result.server) << result.error;
+        serve(std::move(result.server));
+    }
+    /// Follows, and is told to stop after a time, as by a signal.
+    int follow(const std::vector<std::string>& words, std::chrono::milliseconds time) {
+        std::atomic<bool> stop{false};
+        surroundings_.catch_signals = [&stop]() -> const std::atomic<bool>* { return &stop; };
+        std::thread timer{[&] {
+            std::this_thread::sleep_for(time);
+            stop = true;
+        }};
+        const int code = run(words);
+        timer.join();
+        return code;
+    }
+    static json event(unsigned number) {
+        return {{"number", number}, {"event", "peer_up"}, {"peer", "hq"}};
+    }
+    std::vector<json> asked_; ///< read it after stop()
+};
+
+TEST_F(SacipctlFollow, PrintsWhatComesAndWhatWasMissed) {
+    start_log({{{"events", json::array()}, {"last", 5}},
+               {{"events", {event(6), event(7)}}, {"last", 7}},
+               {{"events", {event(10)}}, {"last", 10}},
+               {{"events", json::array()}, {"last", 10}}});
+    EXPECT_EQ(follow({"-j", "events", "--follow"}, std::chrono::milliseconds{900}), 0)
+        << err_.str();
+    EXPECT_EQ(out_.str(), event(6).dump() + "\n" + event(7).dump() + "\n{\"missed\":2}\n" +
+                              event(10).dump() + "\n");
+    stop();
+    ASSERT_GE(asked_.size(), 4U);
+    EXPECT_GT(asked_[0].at("after"), json(1U << 31)) << "only what comes next";
+    EXPECT_EQ(asked_[1].dump(), R"({"after":5})");
+    EXPECT_EQ(asked_[2].dump(), R"({"after":7})");
+}
+
+TEST_F(SacipctlFollow, FromTheBeginningAsText) {
+    start_log({{{"events", {event(2)}}, {"last", 2}}, {{"events", json::array()}, {"last", 2}}});
+    EXPECT_EQ(follow({"events", "--follow", "--after=0"}, std::chrono::milliseconds{300}), 0);
+    EXPECT_EQ(out_.str(),
+              "1 event was missed\n-                         #2      peer_up         -          "
+              "hq        -\n");
+}
+
+TEST_F(SacipctlFollow, AGatewayThatStartedAnewIsThree) {
+    start_log({{{"events", json::array()}, {"last", 5}}, {{"events", json::array()}, {"last", 1}}});
+    EXPECT_EQ(follow({"events", "--follow"}, std::chrono::milliseconds{900}), 3);
+    EXPECT_NE(err_.str().find("has started anew"), std::string::npos) << err_.str();
+}
+
+TEST_F(SacipctlFollow, AGatewayThatGoesAwayIsThree) {
+    start_log({{{"events", json::array()}, {"last", 5}}});
+    std::thread death{[this] {
+        std::this_thread::sleep_for(std::chrono::milliseconds{300});
+        stop();
+    }};
+    EXPECT_EQ(run({"events", "--follow"}), 3);
+    EXPECT_NE(err_.str().find("no gateway at"), std::string::npos) << err_.str();
+    death.join();
+}
+
+TEST_F(SacipctlFollow, AReaderThatGoesAwayIsTheEnd) {
+    start_log({{{"events", json::array()}, {"last", 5}}});
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    surroundings_.output_fd = ends[1];
+    ::close(ends[0]);
+    EXPECT_EQ(run({"events", "--follow"}), 0) << err_.str();
+    ::close(ends[1]);
+}
+
+TEST_F(SacipctlFollow, AnOldGatewayIsThree) {
+    start_log({{{"status", 1}}});
+    EXPECT_EQ(run({"events", "--follow"}), 3);
+    EXPECT_NE(err_.str().find("tells no events"), std::string::npos) << err_.str();
 }
 
 TEST_F(SacipctlRun, RefusedIsOne) {

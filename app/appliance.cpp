@@ -3,6 +3,7 @@
 
 #include "app/crypto/identity.hpp"
 #include "app/dpdk/clock.hpp"
+#include "app/dpdk/random.hpp"
 
 #include <poll.h>
 
@@ -98,6 +99,7 @@ Appliance::Error Appliance::open_ports() {
         const PortConfig& c = config_.ports[i];
         Port& port = *ports_[i];
         GatewayPort facts{c.name, c.role == PortRole::outside, port.mac(), {}, c.next_hop_mac, {}};
+        facts.mtu = port.mtu();
         auto& interface = host_interfaces_.emplace_back();
         if (c.host_interface.kind != HostInterfaceKind::none) {
             if (auto e = take(HostInterface::create({kind_of(c.host_interface.kind),
@@ -143,9 +145,13 @@ Appliance::Error Appliance::set_up_linux() {
     if (const auto refusal = monitor_.start(host_)) {
         return refusal->to_text();
     }
+    uint64_t secret = 0;
+    if (!fill_random(std::as_writable_bytes(std::span{&secret, 1}))) {
+        return "the kernel gave no random bytes";
+    }
     slow_path_ = std::make_unique<SlowPath>(
         SlowPath::World{config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_,
-                        *counters_.back(), identity_ ? &*identity_ : nullptr});
+                        *counters_.back(), identity_ ? &*identity_ : nullptr, secret});
     const Nanos now = Clock::now();
     slow_path_->on_host_changed(now);
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
@@ -290,12 +296,15 @@ bool Appliance::take_host_changes(Nanos now) {
     return true;
 }
 
-void Appliance::once_a_while(Nanos) {
+void Appliance::once_a_while(Nanos now) {
     gauges_.flows.set(flows_->size());
     gauges_.paths.set(paths_->size());
     gauges_.local_bindings.set(slow_path_->ledger().local_count());
     gauges_.remote_bindings.set(slow_path_->ledger().remote_count());
     gauges_.moves_in_progress.set(slow_path_->mover().in_progress());
+    if (const PeerOffice* office = slow_path_->office()) {
+        count_peers(office->peers(), now, gauges_);
+    }
     for (size_t i = 0; i < ports_.size(); i++) {
         const bool up = ports_[i]->link_up();
         if (host_interfaces_[i] && carrier_[i] != up) {

@@ -27,6 +27,7 @@ struct GatewayPort {
     IfIndex host_interface{};              ///< 0: none
     std::optional<MacAddr> next_hop_mac{}; ///< for a port without a Linux side
     Ipv4Addr fallback_gateway{};           ///< at fallback_mac; unspecified where there is none
+    uint16_t mtu{UINT16_MAX};              ///< bytes of an IP packet that the port can send
 };
 
 struct Adjacency {

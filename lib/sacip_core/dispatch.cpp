@@ -12,19 +12,25 @@ constexpr size_t max_asked = 10'000;
 
 } // namespace
 
-void Dispatch::by_path(Guest& guest, Direction direction, PathId path) {
+void Dispatch::by_path(Guest& guest, Direction direction, PathId path, WirePair left_with) {
     const PathEntry& entry = ledger_.at(path);
-    if (direction == Direction::outbound) {
-        if (goes_unproven(guest, entry)) {
-            DirectionRewrite out = entry.slot.outbound;
-            out.action = PathAction::forward;
-            forward(guest, out);
-            return;
-        }
-        send(guest, entry.slot.outbound, entry.out, path.value);
-    } else {
+    guest.decided = {FragmentRoute::Way::path, path, {}};
+    if (direction == Direction::inbound) {
         send(guest, entry.slot.inbound, entry.in, path.value);
+        return;
     }
+    DirectionRewrite out = entry.slot.outbound;
+    if (goes_unproven(guest, entry)) {
+        out.action = PathAction::forward;
+    }
+    if (left_with != WirePair{}) {
+        out.source = left_with.local;
+        out.destination = left_with.remote;
+    }
+    if (out.action == PathAction::forward) {
+        guest.decided->left_with = {out.destination, out.source};
+    }
+    send(guest, out, entry.out, path.value);
 }
 
 /// To an address that the peer has not proved yet, within what came from there.
@@ -38,6 +44,7 @@ bool Dispatch::goes_unproven(const Guest& guest, const PathEntry& entry) {
 void Dispatch::by_addresses(Guest& guest, Direction direction, uint32_t site,
                             const PathAddresses& addresses, L4ChecksumMode mode) {
     const PathKeeper::Composed composed = keeper_.compose(site, addresses, mode);
+    guest.decided = {FragmentRoute::Way::addresses};
     if (direction == Direction::outbound) {
         send(guest, composed.slot.outbound, composed.out, hold_key_no_path);
     } else {
@@ -62,7 +69,7 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
                        : doors_.hold(guest, hold_key, hold_for_neighbour);
         break;
     case PathAction::to_box:
-        rewrite_addresses(guest.frame(), guest.view, to);
+        translate(guest, to);
         guest.origin.port = to.port;
         doors_.to_linux(guest);
         break;
@@ -73,19 +80,41 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
 
 void Dispatch::forward(Guest& guest, const DirectionRewrite& to) {
     if (guest.origin.from_linux) { // a router's work on the TTL is done already, or not due
-        rewrite_addresses(guest.frame(), guest.view, to);
+        translate(guest, to);
         ether::set_destination(guest.frame().data, to.next_hop);
         ether::set_source(guest.frame().data, to.port_mac);
-    } else if (guest.view.ttl <= 1) {
-        ports_[guest.origin.port.value].outside ? doors_.drop(guest, DropReason::ttl_expired)
-                                                : doors_.to_linux(guest);
+    } else if (guest.view.ttl <= 1 || guest.view.ip_length() > to.mtu) {
+        end_here(guest, to);
         return;
     } else {
-        rewrite_addresses(guest.frame(), guest.view, to);
+        translate(guest, to);
         rewrite_next_hop(guest.frame(), guest.view, to);
     }
     counters_.rewritten.add(to.changes(guest.view.source, guest.view.destination) ? 1 : 0);
     doors_.transmit(guest, to.port);
+}
+
+/// Linux finds out what a router has to do, and tells the sender: time exceeded, fragmentation
+/// needed, or it cuts the packet up and forwards it. It knows our host by the host's own address.
+void Dispatch::end_here(Guest& guest, const DirectionRewrite& to) {
+    const GatewayPort& port = ports_[guest.origin.port.value];
+    if (port.host_interface.value == 0) {
+        doors_.drop(guest, guest.view.ttl <= 1 ? DropReason::ttl_expired : DropReason::too_big);
+        return;
+    }
+    if (port.outside) {
+        translate(guest, to);
+    }
+    doors_.to_linux(guest);
+}
+
+void Dispatch::translate(Guest& guest, const DirectionRewrite& to) {
+    if (!guest.quote) {
+        rewrite_addresses(guest.frame(), guest.view, to);
+        return;
+    }
+    const Ipv4Addr source = guest.speaker.value_or(translated_source(guest.view, *guest.quote, to));
+    rewrite_error(guest.frame(), guest.view, guest.quote->packet, to, source);
 }
 
 void Dispatch::resolve(NeighbourKey neighbour, Nanos now) {

@@ -28,7 +28,9 @@ public:
           counters_{counters} {}
 
     // Each takes the guest's packet.
-    void by_path(Guest& guest, Direction direction, PathId path);
+
+    /// `left_with`: addresses that an outbound fragment has to have; zeros: those in force.
+    void by_path(Guest& guest, Direction direction, PathId path, WirePair left_with = {});
     void by_addresses(Guest& guest, Direction direction, uint32_t site,
                       const PathAddresses& addresses, L4ChecksumMode mode);
     /// Forgets whom it asked for long ago. Now and then.
@@ -38,6 +40,8 @@ private:
     void send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop, uint64_t hold_key);
     bool goes_unproven(const Guest& guest, const PathEntry& entry);
     void forward(Guest& guest, const DirectionRewrite& to);
+    void end_here(Guest& guest, const DirectionRewrite& to);
+    static void translate(Guest& guest, const DirectionRewrite& to);
     void resolve(NeighbourKey neighbour, Nanos now);
 
     Ledger& ledger_;

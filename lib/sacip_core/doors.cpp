@@ -8,6 +8,7 @@
 namespace sacip {
 
 void Doors::transmit(Guest& guest, PortId port) {
+    mark(guest, FragmentRoute::Way::as_it_is);
     if (guest.origin.from_linux && guest.frame().length >= ether_header_bytes &&
         ether::destination(guest.frame().data) == fallback_mac) {
         drop(guest, DropReason::no_route);
@@ -19,6 +20,7 @@ void Doors::transmit(Guest& guest, PortId port) {
 }
 
 void Doors::to_linux(Guest& guest) {
+    mark(guest, FragmentRoute::Way::as_it_is);
     if (guest.origin.from_linux) { // where it came from: there is no other place for it
         drop(guest, DropReason::no_route);
     } else if (io_.to_linux(guest.origin.port, guest.packet)) {
@@ -29,6 +31,7 @@ void Doors::to_linux(Guest& guest) {
 }
 
 void Doors::drop(Guest& guest, DropReason why) {
+    mark(guest, FragmentRoute::Way::refused);
     io_.release(guest.packet);
     counters_.drop(why);
 }
@@ -62,8 +65,14 @@ void Doors::hold(Guest& guest, uint64_t key, Nanos at_most) {
     count_held();
 }
 
-std::deque<HeldPacket> Doors::take_held() {
+std::vector<HeldPacket> Doors::take_held() {
     auto out = queue_.take_all();
+    count_held();
+    return out;
+}
+
+std::vector<HeldPacket> Doors::take_held(uint64_t key) {
+    auto out = queue_.take_by_key(key);
     count_held();
     return out;
 }

@@ -7,7 +7,9 @@
 #pragma once
 
 #include "sacip_core/counters.hpp"
+#include "sacip_core/fragment_map.hpp"
 #include "sacip_core/hold_queue.hpp"
+#include "sacip_core/icmp_error.hpp"
 #include "sacip_core/packet.hpp"
 #include "sacip_core/token_bucket.hpp"
 
@@ -19,8 +21,13 @@ struct Guest {
     Origin origin;
     PacketView view;
     Nanos now;
-    Nanos deadline{};     ///< of a packet that was held before
-    bool last_try{false}; ///< its time is up: no more waiting
+    Nanos deadline{};                  ///< of a packet that was held before
+    bool last_try{false};              ///< its time is up: no more waiting
+    std::optional<Quote> quote{};      ///< of an ICMP error; translated with it
+    std::optional<Ipv4Addr> speaker{}; ///< the error's source, where translated_source() is wrong
+    /// What it was decided to be, for those that have to follow it; nothing while it waits to be
+    /// decided.
+    std::optional<FragmentRoute> decided{};
     const Frame& frame() const { return packet.frame; }
 };
 
@@ -41,13 +48,17 @@ public:
     void hold(Guest& guest, uint64_t key, Nanos at_most);
 
     /// Those that wait, oldest first; they are the caller's again.
-    std::deque<HeldPacket> take_held();
+    std::vector<HeldPacket> take_held();
+    std::vector<HeldPacket> take_held(uint64_t key);
     std::optional<HeldPacket> take_expired(Nanos now);
     size_t held() const { return queue_.size(); }
     /// Packets that ever had to wait.
     const Counter& held_total() const { return held_total_; }
 
 private:
+    static void mark(Guest& guest, FragmentRoute::Way way) {
+        guest.decided = guest.decided.value_or(FragmentRoute{way});
+    }
     void count_held() { counters_.held.set(queue_.size()); }
 
     PacketIo& io_;

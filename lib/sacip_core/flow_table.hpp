@@ -46,6 +46,9 @@ public:
     }
     int32_t find(const FlowKey& key) const { return index_->find(&key); }
     FlowRecord& record(int32_t position) { return records_[static_cast<uint32_t>(position)]; }
+    PathId path_at(int32_t position) const {
+        return {records_[static_cast<uint32_t>(position)].path.load(std::memory_order_relaxed)};
+    }
     /// Marks that a packet passed. Writes only what changes.
     template <Direction D>
     static void touch(FlowRecord& record, Tick now, bool tcp, uint8_t tcp_flags);

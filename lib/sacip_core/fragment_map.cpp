@@ -58,7 +58,7 @@ FragmentMap::FragmentMap(uint64_t secret)
 
 uint64_t FragmentMap::hash(const FragmentKey& key) const {
     const uint64_t ends = uint64_t{key.source.raw()} << 32 | key.destination.raw();
-    const uint64_t rest = uint64_t{key.id.raw()} << 8 | key.proto;
+    const uint64_t rest = uint64_t{key.id.raw()} << 16 | uint64_t{key.proto} << 8 | key.way_in;
     return mix(mix(ends ^ secret_) + rest + secret_);
 }
 

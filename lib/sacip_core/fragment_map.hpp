@@ -26,6 +26,7 @@
 #pragma once
 
 #include "sacip_core/packet.hpp"
+#include "sacip_core/path.hpp"
 
 #include <optional>
 #include <vector>
@@ -38,7 +39,7 @@ struct FragmentKey {
     Ipv4Addr destination;
     Be16 id;
     uint8_t proto{0};
-    uint8_t zero{0};
+    uint8_t way_in{0}; ///< the caller's: keeps those apart that come twice, by two ways
     bool operator==(const FragmentKey&) const = default;
 };
 static_assert(sizeof(FragmentKey) == 12 && std::has_unique_object_representations_v<FragmentKey>);
@@ -61,6 +62,9 @@ struct FragmentRoute {
     };
     Way way{Way::refused};
     PathId path{no_path}; ///< way `path` only; ids outlive their last flow by longer than a note
+    /// What the first one left with, where the caller wants the rest to have it too: a receiver
+    /// knows by the addresses what belongs together. Zeros: what the path has.
+    WirePair left_with{};
     bool operator==(const FragmentRoute&) const = default;
 };
 

@@ -57,11 +57,13 @@ public:
 
     /// The path, and the position of the flow, that take a packet from the wire, if any do.
     std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const;
+    /// The site that a new flow from the wire, come in on this port, is for.
+    std::optional<uint32_t> inbound_site(const PacketView& view, PortId port) const;
+    const Shield& shield() const { return r_.shield; }
     const NewFlowStatistics& statistics() const { return statistics_; }
 
 private:
     bool takes(PathId path, WirePair pair) const;
-    std::optional<uint32_t> inbound_site(const PacketView& view, PortId port) const;
     bool give_way(Guest& guest, int32_t position);
     bool admit(Guest& guest, const Admission& admission);
     void explained(Guest& guest, Direction direction, const FlowKey& key, uint32_t site,

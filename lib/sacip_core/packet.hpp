@@ -41,6 +41,8 @@ struct PacketView {
     bool fragment{false}; ///< more fragments follow, or the offset is not 0; ports are then 0
 
     bool is(IpProto p) const { return proto == static_cast<uint8_t>(p); }
+    /// Of the IP packet, header included.
+    uint32_t ip_length() const { return uint32_t{l4} - l3 + l4_length; }
 };
 
 /// What parse() needs to know of the port the frame came in on.

@@ -45,6 +45,7 @@ struct DirectionRewrite {
     MacAddr port_mac{};
     PortId port{no_port};
     PathAction action{PathAction::hold};
+    uint16_t mtu{UINT16_MAX}; ///< of `port`: bytes of an IP packet
     /// True if a packet with these addresses gets others.
     bool changes(Ipv4Addr from, Ipv4Addr to) const { return from != source || to != destination; }
     bool operator==(const DirectionRewrite&) const = default;

@@ -19,6 +19,7 @@ void point(DirectionRewrite& side, const Adjacency& adjacency,
     side.next_hop = adjacency.mac;
     if (adjacency.port != no_port) {
         side.port_mac = ports[adjacency.port.value].mac;
+        side.mtu = ports[adjacency.port.value].mtu;
     }
     switch (adjacency.state) {
     case Adjacency::State::ready:

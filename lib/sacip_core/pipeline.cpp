@@ -45,9 +45,11 @@ template <Direction D>
 Verdict carry_out(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     switch (to.action) {
     case PathAction::forward:
-        if (view.ttl <= 1) {
-            return D == Direction::outbound ? Verdict::punt(PuntReason::ttl)
-                                            : Verdict::drop(DropReason::ttl_expired);
+        if (view.ttl <= 1) [[unlikely]] {
+            return Verdict::punt(PuntReason::ttl);
+        }
+        if (view.ip_length() > to.mtu) [[unlikely]] {
+            return Verdict::punt(PuntReason::too_big);
         }
         rewrite_addresses(frame, view, to);
         rewrite_next_hop(frame, view, to);

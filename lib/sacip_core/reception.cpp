@@ -15,7 +15,12 @@ Reception::Reception(const Rooms& rooms)
       gatehouse_{rooms.ledger, rooms.mover, rooms.host}, shield_{rooms.config, rooms.ledger,
                                                                  rooms.flows, rooms.office},
       new_flows_{{rooms.config, rooms.ports, rooms.host, rooms.flows, rooms.paths, rooms.ledger,
-                  rooms.keeper, doors_, dispatch_, shield_, rooms.office}} {}
+                  rooms.keeper, doors_, dispatch_, shield_, rooms.office}},
+      addresses_{{rooms.ports, rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_}},
+      errors_{{rooms.config, rooms.host, rooms.flows, rooms.paths, rooms.ledger, new_flows_, doors_,
+               dispatch_, addresses_}},
+      fragments_{{rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_, addresses_},
+                 rooms.secret} {}
 
 namespace {
 
@@ -63,6 +68,7 @@ void Reception::tick(Nanos now) {
         statistics_.flows_expired.add();
     }
     dispatch_.tick();
+    fragments_.tick(now);
 }
 
 void Reception::release_all() {
@@ -112,8 +118,10 @@ void Reception::decide_punt(Guest& guest, PuntReason reason) {
         on_notification(guest);
         break;
     case PuntReason::icmp:
+        on_icmp(guest);
+        break;
     case PuntReason::fragment:
-        without_ports(guest);
+        on_fragment(guest);
         break;
     case PuntReason::link_group: // ARP requests are broadcast
         on_arp(guest);
@@ -126,15 +134,14 @@ void Reception::decide_punt(Guest& guest, PuntReason reason) {
 /// Linux's packets leave as they are, unless their source is one that we translate.
 void Reception::from_linux(Guest& guest, Verdict parsed) {
     const PortId port = guest.origin.port;
-    const bool ipv4_flow = parsed == Verdict::proceed();
-    const bool ipv4_other =
-        parsed == Verdict::punt(PuntReason::fragment) || parsed == Verdict::punt(PuntReason::icmp);
-    if (!r_.ports[port.value].outside || !(ipv4_flow || ipv4_other)) {
+    if (!r_.ports[port.value].outside) {
         doors_.transmit(guest, port);
-    } else if (ipv4_flow) {
+    } else if (parsed == Verdict::proceed()) {
         outbound(guest);
-    } else if (r_.ledger.any_path(guest.view.source, guest.view.destination)) {
-        without_ports(guest);
+    } else if (parsed == Verdict::punt(PuntReason::icmp)) {
+        on_icmp(guest);
+    } else if (parsed == Verdict::punt(PuntReason::fragment)) {
+        on_fragment(guest);
     } else {
         doors_.transmit(guest, port);
     }
@@ -167,68 +174,58 @@ void Reception::inbound(Guest& guest) {
     dispatch_.by_path(guest, Direction::inbound, *path);
 }
 
-/// Fragments and ICMP messages have no flow key; the addresses alone say how to translate them.
-void Reception::without_ports(Guest& guest) {
-    const PacketView& v = guest.view;
-    const bool in = r_.ports[guest.origin.port.value].outside && !guest.origin.from_linux;
-    if (!in) {
-        const auto site = r_.ledger.site_of_host(v.source);
-        const auto wire = site ? r_.ledger.wire_of(*site, v.source) : std::nullopt;
-        if (const auto path = r_.ledger.any_path(v.source, v.destination)) {
-            dispatch_.by_path(guest, Direction::outbound, *path);
-        } else if (site && wire && !r_.host.is_local(v.destination)) {
-            dispatch_.by_addresses(guest, Direction::outbound, *site,
-                                   {v.source, *wire, *wire, v.destination, v.destination},
-                                   L4ChecksumMode::wire);
-        } else {
-            doors_.to_linux(guest);
-        }
-        return;
-    }
-    // The first piece of a notification: they are never cut up, and never for anybody but us.
-    if (v.fragment && v.is(IpProto::icmp) && v.l4_length > 0 &&
-        !ipv4::has_fragment_offset(guest.frame().data + v.l3) &&
-        icmp::type(guest.frame().data + v.l4) == r_.config.protocol.icmp_type) {
+/// All ICMP but echo, and notifications.
+void Reception::on_icmp(Guest& guest) {
+    const uint8_t type = guest.view.icmp_type;
+    is_error(type) || type == icmp::type_redirect ? errors_.decide(guest)
+                                                  : addresses_.decide(guest);
+}
+
+void Reception::on_fragment(Guest& guest) {
+    if (is_cut_notification(guest)) {
         doors_.drop(guest, DropReason::notification_length);
-        return;
-    }
-    if (is_echo_of_notification(guest)) {
-        doors_.consume(guest);
-        return;
-    }
-    const int32_t wire = r_.paths.find(WirePair{v.source, v.destination});
-    if (wire >= 0) {
-        for (const WireView& seen : r_.paths.views(wire)) {
-            if (const auto path = r_.ledger.any_path(seen.host, seen.remote)) {
-                dispatch_.by_path(guest, Direction::inbound, *path);
-                return;
-            }
-        }
-    }
-    const auto site = r_.ledger.site_of_wire(v.destination);
-    if (site && !r_.host.is_local(v.destination)) {
-        const Ipv4Addr host = r_.ledger.host_of(*site, v.destination);
-        dispatch_.by_addresses(guest, Direction::inbound, *site,
-                               {host, v.destination, v.destination, v.source, v.source},
-                               L4ChecksumMode::wire);
+    } else if (!fragments_.concerns(guest)) {
+        addresses_.as_it_is(guest);
+    } else if (ipv4::has_fragment_offset(guest.frame().data + guest.view.l3)) {
+        fragments_.follow(guest);
     } else {
-        doors_.to_linux(guest);
+        const FragmentKey key = fragments_.key_of(guest);
+        first_fragment(guest);
+        for (const HeldPacket& h : fragments_.decided(guest, key)) {
+            decide(h.packet, h.origin, guest.now, {}, false); // may have to wait as long as it
+        }
     }
 }
 
-/// "Port unreachable" for a notification over UDP, from a far end without a gateway.
-bool Reception::is_echo_of_notification(const Guest& guest) const {
+/// As parse() sorts whole packets.
+void Reception::first_fragment(Guest& guest) {
     const PacketView& v = guest.view;
-    constexpr uint32_t least = icmp::header_bytes + ipv4::min_header_bytes + udp::header_bytes;
-    if (!v.is(IpProto::icmp) || v.fragment || v.icmp_type != icmp::type_unreachable ||
-        r_.office == nullptr || v.l4_length < least) {
+    if (!read_first_fragment(guest.frame(), guest.view)) {
+        doors_.drop(guest, DropReason::l4_truncated);
+    } else if (v.is(IpProto::udp) &&
+               (v.destination_port == udp::dhcp_server || v.destination_port == udp::dhcp_client)) {
+        addresses_.as_it_is(guest);
+    } else if (v.is(IpProto::icmp) && v.icmp_type != icmp::type_echo_request &&
+               v.icmp_type != icmp::type_echo_reply) {
+        on_icmp(guest);
+    } else {
+        addresses_.is_inbound(guest) ? inbound(guest) : outbound(guest);
+    }
+}
+
+/// The first piece of a notification: they are never cut up, and never for anybody but us. What
+/// follows it finds no first piece.
+bool Reception::is_cut_notification(const Guest& guest) const {
+    PacketView v = guest.view;
+    if (!addresses_.is_inbound(guest) || ipv4::has_fragment_offset(guest.frame().data + v.l3)) {
         return false;
     }
-    const std::byte* quoted = guest.frame().data + v.l4 + icmp::header_bytes;
-    const std::byte* l4 = quoted + ipv4::min_header_bytes; // ours has no options
-    const L4Port port = r_.config.notification_port();
-    return ipv4::proto(quoted) == static_cast<uint8_t>(IpProto::udp) &&
-           udp::source_port(l4) == port && udp::destination_port(l4) == port;
+    if (v.is(IpProto::icmp)) {
+        return v.l4_length > 0 &&
+               icmp::type(guest.frame().data + v.l4) == r_.config.protocol.icmp_type;
+    }
+    return v.is(IpProto::udp) && r_.office != nullptr && read_first_fragment(guest.frame(), v) &&
+           v.destination_port == r_.config.notification_port();
 }
 
 // ---- ARP and notifications
@@ -263,17 +260,15 @@ void Reception::on_arp(Guest& guest) {
 }
 
 void Reception::on_notification(Guest& guest) {
-    statistics_.notifications_received.add();
     const bool basic = guest.view.is(IpProto::icmp) &&
                        guest.view.icmp_code == static_cast<uint8_t>(NotificationCode::basic);
     if (r_.office != nullptr && !basic) {
         const auto outcome = r_.office->receive(guest.frame(), guest.view, guest.now);
         outcome.why == DropReason::none ? doors_.consume(guest) : doors_.drop(guest, outcome.why);
-        if (outcome.look_again) {
-            retry_held(guest.now);
-        }
+        look_again_ = look_again_ || outcome.look_again;
         return;
     }
+    statistics_.notifications_received.add();
     const GatehouseVerdict verdict = gatehouse_.receive(guest.frame(), guest.view);
     if (const auto* why = std::get_if<DropReason>(&verdict)) {
         doors_.drop(guest, *why);

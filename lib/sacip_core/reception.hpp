@@ -8,12 +8,14 @@
 //     notification? -> gatehouse           the box's own, or a mapped host's? -> new flow
 //     one of ours? -> new flow             else: on the wire as it is
 //     else: Linux's business
+//   both: ICMP error -> error desk, fragment -> fragment desk, other ICMP -> address desk
 //
 // A packet always looks the tables up again: between the worker's look and ours a notification may
 // have moved the peer, or an earlier packet of the same burst made the flow.
 #pragma once
 
-#include "sacip_core/dispatch.hpp"
+#include "sacip_core/error_desk.hpp"
+#include "sacip_core/fragment_desk.hpp"
 #include "sacip_core/gatehouse.hpp"
 #include "sacip_core/new_flows.hpp"
 
@@ -21,7 +23,7 @@ namespace sacip {
 
 struct ReceptionStatistics {
     Counter flows_expired;
-    Counter notifications_received;
+    Counter notifications_received; ///< basic ones; PeerStatistics has the others
 };
 
 /// Slow path only. References outlive it.
@@ -40,6 +42,7 @@ public:
         PacketIo& io;
         HostActions& actions;
         CoreCounters& counters;
+        uint64_t secret; ///< random, told to nobody
     };
     explicit Reception(const Rooms& rooms);
 
@@ -49,6 +52,9 @@ public:
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now);
     /// Looks at all held packets again: a path became usable, or a peer moved.
     void retry_held(Nanos now);
+    /// True once after a peer said something that held packets may have waited for: then they are
+    /// to be looked at before anything that came later. Once for many messages.
+    bool take_look_again() { return std::exchange(look_again_, false); }
     /// Ends what waited too long, and forgets silent flows a few positions at a time.
     void tick(Nanos now);
 
@@ -65,9 +71,11 @@ private:
     void from_linux(Guest& guest, Verdict parsed);
     void outbound(Guest& guest);
     void inbound(Guest& guest);
-    void without_ports(Guest& guest);
+    void on_icmp(Guest& guest);
+    void on_fragment(Guest& guest);
+    void first_fragment(Guest& guest);
+    bool is_cut_notification(const Guest& guest) const;
     void on_arp(Guest& guest);
-    bool is_echo_of_notification(const Guest& guest) const;
     bool answers_arp_for(Ipv4Addr target, PortId port) const;
     void on_notification(Guest& guest);
 
@@ -79,8 +87,12 @@ private:
     Gatehouse gatehouse_;
     Shield shield_;
     NewFlows new_flows_;
+    AddressDesk addresses_;
+    ErrorDesk errors_;
+    FragmentDesk fragments_;
     std::vector<FlowInfo> expired_;
     ReceptionStatistics statistics_;
+    bool look_again_{false};
 };
 
 } // namespace sacip

@@ -27,7 +27,7 @@ SlowPath::SlowPath(const World& world)
       announcer_{world.io, world.config.protocol.icmp_type}, mover_{world.config, ledger_, keeper_,
                                                                     announcer_, events_},
       reception_{{world.config, world.ports, world.host, world.flows, world.paths, ledger_, keeper_,
-                  mover_, open_office(), world.io, world.actions, world.counters}} {
+                  mover_, open_office(), world.io, world.actions, world.counters, world.secret}} {
     keeper_.on_outbound_usable = [this](PathId path, const DirectionRewrite& out) {
         announcer_.path_ready(path, {out.port, {out.next_hop, out.port_mac}});
         if (office_) {
@@ -222,9 +222,11 @@ std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix
     return mover_.move_local(from, to, Trigger::control, old_gone, now);
 }
 
-/// What was held for a path that is usable now goes before anything that came later.
+/// What was held for a path that is usable now, or for a peer's word, goes before anything that came
+/// later.
 void SlowPath::let_held_go(Nanos now) {
-    if (keeper_.take_usable()) {
+    const bool usable = keeper_.take_usable();
+    if (reception_.take_look_again() || usable) {
         held_went_ = true;
         reception_.retry_held(now);
     }

@@ -8,6 +8,7 @@
 // HostActions. One thread, no I/O, no clock of its own: the whole of it runs in a unit test.
 #pragma once
 
+#include "sacip_core/explanation.hpp"
 #include "sacip_core/reception.hpp"
 #include "sacip_core/uplink.hpp"
 
@@ -33,12 +34,15 @@ public:
         HostActions& actions;
         CoreCounters& counters;
         const Identity* identity{nullptr}; ///< present exactly when there are peers with keys
+        uint64_t secret{0};                ///< random, told to nobody; 0 will do for tests
     };
     explicit SlowPath(const World& world);
 
     void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
         time_ = now;
-        let_held_go(now);
+        if (reason != PuntReason::notification) {
+            let_held_go(now);
+        }
         reception_.on_punted(packet, port, reason, now);
     }
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now) {
@@ -69,6 +73,12 @@ public:
     const PeerOffice* office() const { return office_.get(); }
     const SecurePost* post() const { return post_.get(); }
     const Uplink* uplink(PortId port) const;
+    /// What would become of a packet with these addresses, ports and protocol.
+    Explanation explain(const PacketView& packet, Nanos now) const {
+        return Explainer{{w_.config, w_.ports, w_.host, w_.flows, ledger_, mover_,
+                          reception_.new_flows(), office_.get()}}
+            .explain(packet, now);
+    }
 
 private:
     struct PortUplink {

@@ -25,7 +25,15 @@ namespace sacip {
     X(ip_checksum, "IPv4 header checksum is wrong")                                                \
     X(ip_source, "IPv4 source is multicast, broadcast, loopback or unspecified")                   \
     X(l4_truncated, "TCP, UDP or ICMP header does not fit in the packet")                          \
-    X(ttl_expired, "time to live ran out on the way to a translated host")                         \
+    X(ttl_expired, "time to live ran out, and Linux has no interface there to say so")             \
+    X(too_big, "longer than the MTU of its way out, and Linux has no interface there to say so")   \
+    X(icmp_quote, "ICMP error that quotes no packet of its addressee's, or not enough of it")      \
+    X(icmp_no_flow, "ICMP error about a flow that is not known")                                   \
+    X(icmp_redirect, "ICMP redirect for or from a translated host")                                \
+    X(icmp_swallowed, "ICMP unreachable about a flow in the midst of a move")                      \
+    X(fragment_first, "fragment whose first one was refused")                                      \
+    X(fragment_waited, "fragment whose first one did not come in time")                            \
+    X(fragment_storm, "fragment without its first one, beyond those that may wait")                \
     X(no_route, "no route to the address on the wire")                                             \
     X(neighbour_failed, "the next hop does not answer ARP")                                        \
     X(tx_full, "the port's transmit queue was full")                                               \
@@ -64,6 +72,7 @@ namespace sacip {
     X(icmp, "ICMP other than echo")                                                                \
     X(fragment, "IPv4 fragment")                                                                   \
     X(ttl, "time to live ran out")                                                                 \
+    X(too_big, "longer than the MTU of the port that it leaves by")                                \
     X(first_packet, "flow not in the table")                                                       \
     X(neighbour, "next hop not resolved")                                                          \
     X(hold, "no usable path at the moment")                                                        \

@@ -286,11 +286,11 @@ gateway: {name: a, control_socket: $T/a.sock, metrics: "127.0.0.1:9812"}
 limits: {flows: ${flow_limit:-4096}}
 ports:
   - name: lan
-    device: net_af_packet0
+    device: ${port_driver:-net_af_packet}0
     role: inside
     host_interface: {name: lan0, addresses: [$lan]}
   - name: wan
-    device: net_af_packet1
+    device: ${port_driver:-net_af_packet}1
     role: outside
     host_interface: {name: wan0, addresses: $wan, routes: $routes}
 hosts:
@@ -303,11 +303,11 @@ gateway: {name: b, control_socket: $T/b.sock, metrics: "127.0.0.1:9812"}
 limits: {flows: ${flow_limit:-4096}}
 ports:
   - name: lan
-    device: net_af_packet0
+    device: ${port_driver:-net_af_packet}0
     role: inside
     host_interface: {name: lan0, addresses: [10.9.0.1/24]}
   - name: wan
-    device: net_af_packet1
+    device: ${port_driver:-net_af_packet}1
     role: outside
     host_interface: {name: wan0, addresses: [10.0.9.2/24], routes: [{to: default, via: 10.0.9.1}]}
 hosts:
@@ -322,13 +322,21 @@ YAML
 
 # ---------------------------------------------------------------- gateways
 
+# With port_driver=net_pcap (before `stage`) the gateways read the veths by libpcap: af_packet has the
+# kernel put fragments together, and shows the gateway none.
+device() { # NUMBER INTERFACE: for --vdev
+    case ${port_driver:-net_af_packet} in
+    net_pcap) say "net_pcap$1,rx_iface_in=$2,tx_iface=$2" ;;
+    *) say "net_af_packet$1,iface=$2${port_options:-}" ;;
+    esac
+}
+
 start_gateway() { # a|b
     local side=$1 pid lcores='0@(0-1)' worker
     : >>"$T/gw-$side.log"
     for worker in $(seq "${SACIP_WORKERS:-1}"); do lcores+=",$worker@(0-1)"; done
     ip netns exec "$P-g$side" "$SACIP_GW" --no-pci --no-telemetry --no-huge -m 256 --file-prefix "$P-$side" \
-        --lcores "$lcores" --vdev "net_af_packet0,iface=ethi${port_options:-}" \
-        --vdev "net_af_packet1,iface=etho${port_options:-}" \
+        --lcores "$lcores" --vdev "$(device 0 ethi)" --vdev "$(device 1 etho)" \
         -- --config "$T/$side.yaml" >>"$T/gw-$side.log" 2>&1 &
     pid=$!
     gateway_pid[$side]=$pid

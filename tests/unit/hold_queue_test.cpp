@@ -53,6 +53,27 @@ TEST(HoldQueue, FullTheOldestOfAllGoes) {
     EXPECT_EQ(queue.size(), HoldQueue::max_packets);
 }
 
+TEST(HoldQueue, TakesOneKeyAndLeavesTheOthersInOrder) {
+    HoldQueue queue;
+    for (uintptr_t i = 1; i <= 9; i++) {
+        queue.push(held(i, i % 3));
+    }
+    EXPECT_TRUE(queue.take_by_key(77).empty());
+    uintptr_t next = 1;
+    for (const HeldPacket& packet : queue.take_by_key(1)) {
+        EXPECT_EQ(number_of(packet), next);
+        next += 3;
+    }
+    EXPECT_EQ(next, 10U);
+    queue.push(held(10, 1)); // places are used again
+    std::vector<uintptr_t> left;
+    for (const HeldPacket& packet : queue.take_all()) {
+        left.push_back(number_of(packet));
+    }
+    EXPECT_EQ(left, (std::vector<uintptr_t>{2, 3, 5, 6, 8, 9, 10}));
+    EXPECT_FALSE(queue.pop_expired(from_s(9)));
+}
+
 TEST(HoldQueue, ExpiresByDeadlineNotByPlace) {
     HoldQueue queue;
     queue.push(held(1, 1, from_ms(30)));

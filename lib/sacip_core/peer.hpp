@@ -55,6 +55,8 @@ struct Peer {
     std::vector<Trial> trials;
     TokenBucket unproven_answers{100, 50};
 
+    bool has_flows{false}; ///< it answered our first HELLO with flows that it knows
+
     // Whether it is there.
     std::optional<SecureAddresses> heard; ///< of its last fresh message: source is the peer's
     Nanos last_heard{};

@@ -114,7 +114,7 @@ PeerOffice::Outcome PeerOffice::on_unproven(const Message& m, const SecureBody& 
         const auto challenge = peer.association.challenge_for(m.route.addresses.source, m.now);
         if (challenge && hello != nullptr) {
             learn_checksum(peer, hello->checksum);
-            answer(m, HelloAck{r_.identity.public_key, 0, own_checksum(), *challenge,
+            answer(m, HelloAck{r_.identity.public_key, capabilities(peer), own_checksum(), *challenge,
                                hello->challenge});
         } else if (challenge) {
             answer(m, BindAck{m.header.epoch, m.header.sequence, BindStatus::validate,
@@ -177,6 +177,16 @@ PeerOffice::Outcome PeerOffice::on_fresh(const Message& m, const SecureBody& bod
     return out;
 }
 
+/// Only flows that the peer's own start has not made: those since then it knows itself.
+uint32_t PeerOffice::capabilities(const Peer& peer) const {
+    const bool flows = std::ranges::any_of(
+        r_.ledger.remotes_of_peer(peer.index), [&](RemoteId id) {
+            return std::ranges::any_of(r_.ledger.at(id).paths,
+                                       [&](PathId p) { return r_.ledger.at(p).flows > 0; });
+        });
+    return flows && peer.association.epoch() ? capability_has_flows : 0;
+}
+
 WireChecksum PeerOffice::own_checksum() const {
     return r_.config.checksum.l4 == L4Checksum::original ? WireChecksum::original
                                                          : WireChecksum::wire;
@@ -200,13 +210,14 @@ void PeerOffice::on_hello(const Message& m, const Hello& hello) {
     const auto challenge = m.peer.association.is_proven(source)
                                ? std::optional{Challenge{}}
                                : m.peer.association.challenge_for(source, m.now);
-    answer(m, HelloAck{r_.identity.public_key, 0, own_checksum(), challenge.value_or(Challenge{}),
+    answer(m, HelloAck{r_.identity.public_key, capabilities(m.peer), own_checksum(), challenge.value_or(Challenge{}),
                        hello.challenge});
 }
 
 PeerOffice::Outcome PeerOffice::on_hello_ack(const Message& m, const HelloAck& ack) {
     Peer& peer = m.peer;
     learn_checksum(peer, ack.checksum);
+    peer.has_flows = (ack.capabilities & capability_has_flows) != 0;
     if (peer.greeting && peer.greeting->tries == 1) {
         peer.association.measured(m.now - peer.greeting->began);
     }
@@ -448,7 +459,8 @@ void PeerOffice::greet(Peer& peer, Nanos now) {
         if (!challenge) {
             continue;
         }
-        const Hello hello{r_.identity.public_key, 0, own_checksum(), *challenge, {}};
+        const Hello hello{r_.identity.public_key, capabilities(peer), own_checksum(), *challenge,
+                          {}};
         left = r_.post.send({peer.index, hello, peer.association.next_sequence(), 0},
                             {source, place}, std::nullopt) ||
                left;
@@ -498,15 +510,25 @@ std::optional<uint32_t> PeerOffice::peer_near(Ipv4Addr address) const {
     return roaming;
 }
 
+bool PeerOffice::may_know_more(uint32_t index, const SecureAddresses& between, Nanos now) {
+    Peer& peer = peers_[index];
+    if (!peer.association.epoch()) {
+        needed(index, between, now);
+        return true;
+    }
+    return peer.has_flows;
+}
+
 std::optional<FlowOrigin> PeerOffice::origin_of(uint32_t index, const WireTuple& tuple,
                                                 const SecureAddresses& between, Nanos now) {
     Peer& peer = peers_[index];
+    if (!peer.association.epoch()) {
+        needed(index, between, now); // asked once it is there
+        return std::nullopt;
+    }
     const FlowOrigin* origin = solicitor_.look_up(index, tuple, between, now);
     if (origin != nullptr && origin->state != FlowOrigin::State::asked) {
         return *origin;
-    }
-    if (!peer.association.epoch()) {
-        needed(index, between, now);
     }
     if (!peer.waiting_since && now - peer.last_heard > doubt_after) {
         probe(peer, now);

@@ -63,6 +63,8 @@ public:
     /// no answer yet.
     std::optional<FlowOrigin> origin_of(uint32_t peer, const WireTuple& tuple,
                                         const SecureAddresses& between, Nanos now);
+    /// True if the peer says that it has flows with us that we may not know, or has not said yet.
+    bool may_know_more(uint32_t peer, const SecureAddresses& between, Nanos now);
     /// The peer that may be at this address: its own, where it says it is, or, as long as it has
     /// said nothing, where it may roam.
     std::optional<uint32_t> peer_near(Ipv4Addr address) const;
@@ -103,6 +105,7 @@ private:
     std::optional<Sequence> send_everywhere(Peer& peer, const SecureBody& body, uint16_t flags,
                                             Ipv4Addr source, std::optional<Carrier> carrier,
                                             const SecureAddresses* also);
+    uint32_t capabilities(const Peer& peer) const;
     WireChecksum own_checksum() const;
     void learn_checksum(Peer& peer, WireChecksum checksum);
 

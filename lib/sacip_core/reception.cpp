@@ -269,9 +269,7 @@ void Reception::on_notification(Guest& guest) {
     if (r_.office != nullptr && !basic) {
         const auto outcome = r_.office->receive(guest.frame(), guest.view, guest.now);
         outcome.why == DropReason::none ? doors_.consume(guest) : doors_.drop(guest, outcome.why);
-        if (outcome.look_again) {
-            retry_held(guest.now);
-        }
+        look_again_ = look_again_ || outcome.look_again;
         return;
     }
     const GatehouseVerdict verdict = gatehouse_.receive(guest.frame(), guest.view);

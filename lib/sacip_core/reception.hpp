@@ -49,6 +49,9 @@ public:
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now);
     /// Looks at all held packets again: a path became usable, or a peer moved.
     void retry_held(Nanos now);
+    /// True once after a peer said something that held packets may have waited for: then they are
+    /// to be looked at before anything that came later. Once for many messages.
+    bool take_look_again() { return std::exchange(look_again_, false); }
     /// Ends what waited too long, and forgets silent flows a few positions at a time.
     void tick(Nanos now);
 
@@ -81,6 +84,7 @@ private:
     NewFlows new_flows_;
     std::vector<FlowInfo> expired_;
     ReceptionStatistics statistics_;
+    bool look_again_{false};
 };
 
 } // namespace sacip

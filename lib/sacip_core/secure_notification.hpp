@@ -131,12 +131,17 @@ struct PublicKey {
 /// How the sender leaves TCP and UDP checksums on the wire (DESIGN §5).
 enum class WireChecksum : uint8_t { wire = 0, original = 1 };
 
+/// Bits of a HELLO's capabilities; others are 0 on send and ignored on receipt.
+/// "I have flows with you": to a gateway that has just started, unknown packets may be the middle
+/// of a flow. PROTOCOL.md leaves the bits open; docs/protocol.md lists them.
+inline constexpr uint32_t capability_has_flows = 0x00000001;
+
 /// HELLO and HELLO_ACK. Starts or restarts an association.
 template <SecureKind K>
 struct HelloOf {
     static constexpr SecureKind kind = K;
     PublicKey public_key{};   ///< the sender's
-    uint32_t capabilities{0}; ///< no bit is defined yet
+    uint32_t capabilities{0}; ///< capability_*
     WireChecksum checksum{WireChecksum::wire};
     Challenge challenge{}; ///< to be echoed
     Challenge echo{};      ///< the other's challenge; zero when none is known

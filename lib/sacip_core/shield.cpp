@@ -10,11 +10,13 @@ constexpr Nanos forgetful_for = from_s(10);
 
 } // namespace
 
-bool Shield::may_be_middle(const Guest& guest) const {
+/// TCP says so itself; all else may be, shortly after our start, if the peer knew us before it.
+bool Shield::may_be_middle(const Guest& guest, uint32_t peer,
+                           const SecureAddresses& between) const {
     if (guest.view.is(IpProto::tcp)) {
         return (guest.view.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn;
     }
-    return began_ && guest.now - *began_ < forgetful_for;
+    return guest.now - *began_ < forgetful_for && office_->may_know_more(peer, between, guest.now);
 }
 
 /// Is there a live flow with these ports whose far end may have roamed here?
@@ -40,52 +42,53 @@ Admission Shield::inbound(const Guest& guest, Ipv4Addr host) {
     const PacketView& v = guest.view;
     const auto roamed = roamed_here(v, host);
     if (roamed && roamed->is_basic()) {
-        return {guest.last_try ? Admission::What::welcome : Admission::What::wait, {}, {}};
+        return {guest.last_try ? Admission::What::welcome : Admission::What::wait};
     }
-    if (office_ == nullptr || (!roamed && !may_be_middle(guest)) ||
-        flows_.size() >= flows_.capacity()) {
+    if (office_ == nullptr || flows_.size() >= flows_.capacity()) {
         return {};
     }
+    const SecureAddresses between{v.destination, v.source};
     const auto peer = roamed ? std::optional{roamed->index} : office_->peer_near(v.source);
-    if (!peer) {
+    if (!peer || (!roamed && !may_be_middle(guest, *peer, between))) {
         return {};
     }
     Admission out =
         ask(guest, *peer, {v.proto, v.source_port, v.destination_port, v.source, v.destination},
-            {v.destination, v.source});
+            between);
     // An explanation of our own live flow comes as a BIND, never as new originals.
     const bool ours = out.what == Admission::What::known && roamed;
-    return ours && !guest.last_try ? Admission{Admission::What::wait, {}, {}} : out;
+    return ours && !guest.last_try ? Admission{Admission::What::wait} : out;
 }
 
 Admission Shield::outbound(const Guest& guest, Ipv4Addr wire) {
     began_ = began_.value_or(guest.now);
     const PacketView& v = guest.view;
-    if (office_ == nullptr || !may_be_middle(guest) || flows_.size() >= flows_.capacity()) {
+    if (office_ == nullptr || flows_.size() >= flows_.capacity()) {
         return {};
     }
+    const SecureAddresses between{wire, v.destination};
     const auto peer = office_->peer_near(v.destination);
-    if (!peer) {
+    if (!peer || !may_be_middle(guest, *peer, between)) {
         return {};
     }
     return ask(guest, *peer, {v.proto, v.destination_port, v.source_port, v.destination, wire},
-               {wire, v.destination});
+               between);
 }
 
 Admission Shield::ask(const Guest& guest, uint32_t peer, const WireTuple& tuple,
                       const SecureAddresses& between) {
     const auto origin = office_->origin_of(peer, tuple, between, guest.now);
     if (origin && origin->state == FlowOrigin::State::known) {
-        return {Admission::What::known, origin->original_source, origin->original_destination};
+        return {Admission::What::known, peer, origin->original_source,
+                origin->original_destination};
     }
     if (origin || office_->is_silent(peer, guest.now)) {
         return {};
     }
     if (!guest.last_try) {
-        return {Admission::What::wait, {}, {}};
+        return {Admission::What::wait};
     }
-    return {
-        guest.view.is(IpProto::tcp) ? Admission::What::refuse : Admission::What::welcome, {}, {}};
+    return {guest.view.is(IpProto::tcp) ? Admission::What::refuse : Admission::What::welcome};
 }
 
 } // namespace sacip

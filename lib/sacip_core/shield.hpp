@@ -38,6 +38,8 @@ struct Admission {
         refuse, ///< its time is up
     };
     What what{What::welcome};
+    // Of a known flow:
+    uint32_t peer{0}; ///< who explained it
     Ipv4Addr remote_original{};
     Ipv4Addr local_original{};
 };
@@ -53,10 +55,12 @@ public:
     /// From a host, whose address on the wire is `wire`.
     Admission outbound(const Guest& guest, Ipv4Addr wire);
     Nanos time() const { return from_ms(config_.move.shield.count()); }
+    /// Who speaks for a live flow of this host that has the packet's ports, and whose far end may
+    /// have roamed to its source.
+    std::optional<Speaker> roamed_here(const PacketView& view, Ipv4Addr host) const;
 
 private:
-    bool may_be_middle(const Guest& guest) const;
-    std::optional<Speaker> roamed_here(const PacketView& view, Ipv4Addr host) const;
+    bool may_be_middle(const Guest& guest, uint32_t peer, const SecureAddresses& between) const;
     Admission ask(const Guest& guest, uint32_t peer, const WireTuple& tuple,
                   const SecureAddresses& between);
 

@@ -222,9 +222,11 @@ std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix
     return mover_.move_local(from, to, Trigger::control, old_gone, now);
 }
 
-/// What was held for a path that is usable now goes before anything that came later.
+/// What was held for a path that is usable now, or for a peer's word, goes before anything that came
+/// later.
 void SlowPath::let_held_go(Nanos now) {
-    if (keeper_.take_usable()) {
+    const bool usable = keeper_.take_usable();
+    if (reception_.take_look_again() || usable) {
         held_went_ = true;
         reception_.retry_held(now);
     }

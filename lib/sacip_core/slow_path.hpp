@@ -38,7 +38,9 @@ public:
 
     void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
         time_ = now;
-        let_held_go(now);
+        if (reason != PuntReason::notification) {
+            let_held_go(now);
+        }
         reception_.on_punted(packet, port, reason, now);
     }
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now) {

@@ -11,6 +11,10 @@ SACIP_PEERS=${SACIP_PEERS:-secure}
 . "$(dirname "$0")/moves.sh"
 . "$(dirname "$0")/secure.sh"
 moves=${1:-10}
+# Always a new address: connection tracking remembers the windows of a connection that was here
+# before and calls it invalid when it comes back (nf_conntrack_tcp_be_liberal forgives that).
+uplink_cycle=(10.0.1.2)
+for ((number = 1; number <= moves; ++number)); do uplink_cycle+=("10.0.$((1 + number % 2)).$((20 + number))"); done
 say "a firewall that drops ICMP type 20, $moves moves, $peers peers"
 stage uplink
 introduce_peers

@@ -99,21 +99,16 @@ void NewFlows::explained(Guest& guest, Direction direction, const FlowKey& key, 
         }
         return;
     }
-    Ipv4Addr remote_active = guest.view.source;
-    if (direction == Direction::outbound) {
-        const Speaker speaker =
-            r_.ledger.speaker_of(admission.remote_original, admission.remote_original);
-        const Claim* claim = speaker.is_secure()
-                                 ? r_.ledger.claim_for(speaker.index, admission.remote_original)
-                                 : nullptr;
-        remote_active = claim != nullptr ? claim->active_for(admission.remote_original)
-                                         : admission.remote_original;
-    }
+    // Where the peer says it is; as long as it has said nothing, where its packet came from.
+    const Claim* claim = r_.ledger.claim_for(admission.peer, admission.remote_original);
+    const Ipv4Addr seen =
+        direction == Direction::inbound ? guest.view.source : admission.remote_original;
+    const Ipv4Addr remote_active =
+        claim != nullptr ? claim->active_for(admission.remote_original) : seen;
     const LocalId local = r_.ledger.local(key.host, admission.local_original, wire, site);
     const RemoteId remote = r_.ledger.remote(admission.remote_original, remote_active);
-    const Speaker speaker = r_.ledger.at(remote).speaker;
-    if (speaker.is_secure() && admission.local_original != wire) {
-        r_.office->mention(speaker.index, guest.now); // an original that we had not named
+    if (admission.local_original != wire) {
+        r_.office->mention(admission.peer, guest.now); // an original that we had not named
     }
     make(guest, direction, key, local, remote);
 }

@@ -117,7 +117,15 @@ void PathKeeper::prepare(PathId id, Nanos drain_until) {
     if (std::erase_if(entry.draining, [&](const DrainingPair& d) { return d.pair == next; }) > 0) {
         table_.retire(id, next, view_of(entry));
     }
-    table_.prepare(id, next, view_of(entry));
+    if (next.remote != entry.pair.remote) {
+        table_.list(next, view_of(entry));
+        if (!entry.accepted) {
+            entry.accepted = entry.pair;
+            accepting_.push_back(id);
+        }
+    } else {
+        table_.prepare(id, next, view_of(entry));
+    }
     entry.pair = next;
     while (entry.draining.size() > max_draining) {
         table_.retire(id, entry.draining.front().pair, view_of(entry));
@@ -184,7 +192,7 @@ bool PathKeeper::publish(PathId id) {
         }
     } else {
         entry.flip_waits = false;
-        table_.publish(id, entry.slot, entry.pair);
+        table_.publish(id, entry.slot, entry.accepted.value_or(entry.pair));
     }
     return true;
 }
@@ -194,7 +202,16 @@ void PathKeeper::flip_waiting() {
         PathEntry& entry = ledger_.at(id);
         if (entry.flip_waits) { // not since a path of other bindings, nor unusable again
             entry.flip_waits = false;
-            table_.publish(id, entry.slot, entry.pair);
+            table_.publish(id, entry.slot, entry.accepted.value_or(entry.pair));
+        }
+    }
+}
+
+void PathKeeper::accept_waiting() {
+    for (const PathId id : std::exchange(accepting_, {})) {
+        PathEntry& entry = ledger_.at(id);
+        if (std::exchange(entry.accepted, std::nullopt)) { // not since a path of other bindings
+            table_.accept(id, entry.pair);
         }
     }
 }

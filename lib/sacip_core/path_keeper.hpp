@@ -53,6 +53,10 @@ public:
     /// be sent.
     void flip_waiting();
     bool flips_wait() const { return !waiting_.empty(); }
+    /// Lets workers take packets on pairs that a far end's move brought. Until then they come to the
+    /// slow path, behind those that came before the word of the move did. Same moment as above.
+    void accept_waiting();
+    bool accepts_wait() const { return !accepting_.empty(); }
 
     /// Looks every path's route up again. O(paths).
     void on_routes_changed();
@@ -85,6 +89,7 @@ private:
     const std::vector<GatewayPort>& ports_;
     std::unordered_map<NeighbourKey, std::unordered_set<uint32_t>> users_;
     std::vector<PathId> waiting_;
+    std::vector<PathId> accepting_;
     bool became_usable_{false};
     uint32_t cursor_{0};
 };

@@ -522,12 +522,13 @@ bool PeerOffice::may_know_more(uint32_t index, const SecureAddresses& between, N
 std::optional<FlowOrigin> PeerOffice::origin_of(uint32_t index, const WireTuple& tuple,
                                                 const SecureAddresses& between, Nanos now) {
     Peer& peer = peers_[index];
+    if (!peer.association.epoch()) {
+        needed(index, between, now); // asked once it is there
+        return std::nullopt;
+    }
     const FlowOrigin* origin = solicitor_.look_up(index, tuple, between, now);
     if (origin != nullptr && origin->state != FlowOrigin::State::asked) {
         return *origin;
-    }
-    if (!peer.association.epoch()) {
-        needed(index, between, now);
     }
     if (!peer.waiting_since && now - peer.last_heard > doubt_after) {
         probe(peer, now);

@@ -16,8 +16,7 @@ bool Shield::may_be_middle(const Guest& guest, uint32_t peer,
     if (guest.view.is(IpProto::tcp)) {
         return (guest.view.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn;
     }
-    return guest.now - *began_ < forgetful_for &&
-           office_->may_know_more(peer, between, guest.now);
+    return guest.now - *began_ < forgetful_for && office_->may_know_more(peer, between, guest.now);
 }
 
 /// Is there a live flow with these ports whose far end may have roamed here?
@@ -43,7 +42,7 @@ Admission Shield::inbound(const Guest& guest, Ipv4Addr host) {
     const PacketView& v = guest.view;
     const auto roamed = roamed_here(v, host);
     if (roamed && roamed->is_basic()) {
-        return {guest.last_try ? Admission::What::welcome : Admission::What::wait, {}, {}};
+        return {guest.last_try ? Admission::What::welcome : Admission::What::wait};
     }
     if (office_ == nullptr || flows_.size() >= flows_.capacity()) {
         return {};
@@ -58,7 +57,7 @@ Admission Shield::inbound(const Guest& guest, Ipv4Addr host) {
             between);
     // An explanation of our own live flow comes as a BIND, never as new originals.
     const bool ours = out.what == Admission::What::known && roamed;
-    return ours && !guest.last_try ? Admission{Admission::What::wait, {}, {}} : out;
+    return ours && !guest.last_try ? Admission{Admission::What::wait} : out;
 }
 
 Admission Shield::outbound(const Guest& guest, Ipv4Addr wire) {
@@ -80,16 +79,16 @@ Admission Shield::ask(const Guest& guest, uint32_t peer, const WireTuple& tuple,
                       const SecureAddresses& between) {
     const auto origin = office_->origin_of(peer, tuple, between, guest.now);
     if (origin && origin->state == FlowOrigin::State::known) {
-        return {Admission::What::known, origin->original_source, origin->original_destination};
+        return {Admission::What::known, peer, origin->original_source,
+                origin->original_destination};
     }
     if (origin || office_->is_silent(peer, guest.now)) {
         return {};
     }
     if (!guest.last_try) {
-        return {Admission::What::wait, {}, {}};
+        return {Admission::What::wait};
     }
-    return {
-        guest.view.is(IpProto::tcp) ? Admission::What::refuse : Admission::What::welcome, {}, {}};
+    return {guest.view.is(IpProto::tcp) ? Admission::What::refuse : Admission::What::welcome};
 }
 
 } // namespace sacip

@@ -38,6 +38,8 @@ struct Admission {
         refuse, ///< its time is up
     };
     What what{What::welcome};
+    // Of a known flow:
+    uint32_t peer{0}; ///< who explained it
     Ipv4Addr remote_original{};
     Ipv4Addr local_original{};
 };

@@ -7,7 +7,7 @@ namespace sacip {
 namespace {
 
 constexpr Nanos tick_every = from_ms(1);
-constexpr Nanos longest_wait_for_quiet = from_ms(20);
+constexpr uint32_t patience_in_punts = 8192;
 constexpr Nanos look_around_every = from_s(10);
 
 template <typename... F>
@@ -232,13 +232,25 @@ void SlowPath::let_held_go(Nanos now) {
     }
 }
 
-/// Paths that became usable are switched in a turn that found nothing else to do: what was held and
-/// what workers still punted has left then. A flood of punts can't put that off for long.
+/// True if all that workers decided to punt before has been received: a turn found nothing, and each
+/// worker has ended the burst it was in.
+bool SlowPath::workers_are_done(bool quiet) {
+    if (!quiet) {
+        quiet_since_.reset();
+        return false;
+    }
+    quiet_since_ = quiet_since_.value_or(w_.paths.start_grace());
+    return w_.paths.grace_passed(*quiet_since_);
+}
+
+/// Paths that became usable, or take another pair, are switched when what was held and what workers
+/// still punted has left. A flood of punts can't put that off for long.
 void SlowPath::switch_waiting(Nanos now, bool quiet) {
-    if (!keeper_.flips_wait()) {
-        flips_wait_since_ = now;
-    } else if (quiet || now - flips_wait_since_ > longest_wait_for_quiet) {
+    if (!keeper_.flips_wait() && !keeper_.accepts_wait()) {
+        punts_while_waiting_ = 0;
+    } else if (workers_are_done(quiet) || punts_while_waiting_ > patience_in_punts) {
         keeper_.flip_waiting();
+        keeper_.accept_waiting();
     }
     if (!keeper_.flips_wait()) {
         mover_.finish_turn(now);

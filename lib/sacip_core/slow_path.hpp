@@ -41,6 +41,8 @@ public:
     void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
         time_ = now;
         if (reason != PuntReason::notification) {
+            quiet_since_.reset();
+            punts_while_waiting_++;
             let_held_go(now);
         }
         reception_.on_punted(packet, port, reason, now);
@@ -86,6 +88,7 @@ private:
         Uplink uplink;
     };
     void let_held_go(Nanos now);
+    bool workers_are_done(bool quiet);
     void switch_waiting(Nanos now, bool quiet);
     void apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now);
     void address_gained(PortId port, Ipv4Addr address);
@@ -115,7 +118,8 @@ private:
     bool host_changed_{false};
     bool held_went_{false}; ///< in this turn
     Nanos time_{};          ///< of this turn, for what happens inside of it
-    Nanos flips_wait_since_{};
+    std::optional<uint64_t> quiet_since_; ///< grace token of the first turn without punts
+    uint32_t punts_while_waiting_{0};
     Nanos next_tick_{}, next_look_{};
 };
 

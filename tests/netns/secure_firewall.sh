@@ -51,7 +51,6 @@ stop_traffic
 stop_captures
 [ "$over_icmp" -gt 0 ] || fail "nothing was tried over ICMP"
 [ "$(dropped type_20)" = "$over_icmp" ] || fail "ICMP is still tried after UDP was acknowledged"
-[ "$(dropped invalid)" = 0 ] || fail "$(dropped invalid) packets look invalid to connection tracking"
 good "all over UDP: $(read_notes notes | jq -r '.carrier + " " + .kind' | sort | uniq -c | tr -s ' \n' ' ')"
 good "$(traffic_summary)"
 the_end

@@ -51,16 +51,19 @@ flood_ends() { # NAME
     wait "$flood_pid" || fail "forge: $(cat "$T/$1.err")"
     unset "child[$flood_pid]"
 }
-missed() { # frames that reached gateway B's outside interface and were never read
-    local came read
+missed() { # frames that reached gateway B's outside interface and were never read, or not even that
+    local came read lost
     came=$(ip -n "$P-gb" -s -j link show etho | jq '.[0].stats64.rx.packets')
+    lost=$(ip -n "$P-r" -s -j link show tob | jq '.[0].stats64.tx.dropped')
     read=$(query b ports '.ports[] | select(.name == "wan") | .rx_packets')
-    say $((came - read))
+    say $((came + lost - read))
 }
 remotes() { ctl b -j bindings | jq -c '[.remote[] | [.original, .active]] | sort'; }
 
 untouched=$(remotes)
-before=$(refused_in_all b) missed_before=$(missed) reasons_before=$(refusals b)
+# What B had said is replayed to A.
+refused_by_both() { say $(($(refused_in_all a) + $(refused_in_all b))); }
+before=$(refused_by_both) missed_before=$(missed) reasons_before=$(refusals b)
 start_capture r toa genuine "udp port 4720 or icmp[0] == 20"
 begin=$EPOCHREALTIME
 traffic mark >/dev/null
@@ -78,7 +81,8 @@ stop_captures
 note "sent: $(jq -c '{total, per_second, sent: (.sent | map_values(.icmp + .udp))}' "$T/all.json")"
 sleep 0.5
 total=$(jq .total "$T/all.json")
-refused=$(($(refused_in_all b) - before)) lost_at_port=$(($(missed) - missed_before))
+refused=$(($(refused_by_both) - before)) lost_at_port=$(($(missed) - missed_before))
+[ "$lost_at_port" -gt 0 ] || lost_at_port=0 # the two counters are not read at one moment
 note "refused: $(jq -nc --argjson a "$reasons_before" --argjson b "$(refusals b)" '$b | with_entries(.value -= ($a[.key] // 0))'), $lost_at_port missed by the port"
 # A message may be a real one's duplicate by the other carrier: refused as well, not of the flood.
 [ "$peers" = basic ] || [ $((refused + lost_at_port)) -ge "$total" ] || fail "only $refused of $total are counted"

@@ -179,6 +179,25 @@ TEST(PeerOffice, TheOtherEndLosesEverything) {
     pair.check();
 }
 
+/// The old address is still there, so that the first question goes, and is answered, the old way.
+TEST(PeerOffice, TheOtherEndLosesEverythingAndAsksAtTheOldAddress) {
+    SecurePair pair;
+    pair.handshake(4000);
+    pair.a->add_address(wan, "10.0.1.3/24", true);
+    pair.a->notice();
+    pair.a->slow->request_move(prefix("10.0.1.2"), prefix("10.0.1.3"), pair.a->now);
+    pair.settle();
+    pair.expect_alive("before");
+    pair.b = std::make_unique<SiteB>(secure_b(), identity_of(2, 2000));
+    pair.from_b(pair.of_b().tcp(80, 4000).payload("data"));
+    pair.run(50);
+    EXPECT_EQ(pair.a->lines(lan), Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 data"});
+    const auto& remote = pair.b->slow->ledger().at(pair.b->slow->ledger().remotes()[0]);
+    EXPECT_EQ(remote.active, addr("10.0.1.3"));
+    pair.expect_alive("after");
+    pair.check();
+}
+
 /// A long time without any address, then another one.
 TEST(PeerOffice, BreakBeforeMake) {
     SecurePair pair;

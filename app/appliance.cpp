@@ -200,7 +200,8 @@ Appliance::Error Appliance::start_workers() {
     }
     const auto shares = share_queues(ports, contexts, static_cast<unsigned>(lcores_.size()));
     for (uint8_t i = 0; i < lcores_.size(); i++) {
-        pipelines_.push_back(std::make_unique<Pipeline>(*flows_, *paths_, *counters_[i]));
+        pipelines_.push_back(
+            std::make_unique<Pipeline>(*flows_, *paths_, *counters_[i], punts_.get()));
         workers_.push_back(
             std::make_unique<Worker>(Worker::Params{{i},
                                                     lcores_[i],

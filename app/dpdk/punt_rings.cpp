@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 
 namespace sacip {
 namespace {
@@ -41,6 +42,7 @@ struct PuntRings::Impl {
     RingPointer control;
     RingPointer data;
     int label_offset{0};
+    alignas(64) std::atomic<bool> in_hand{false}; ///< packets of `data` are being dealt with
 
     Label& label(rte_mbuf* packet) const {
         return *RTE_MBUF_DYNFIELD(packet, label_offset, Label*);
@@ -88,15 +90,28 @@ bool PuntRings::punt(rte_mbuf* packet, PortId port, Verdict verdict) {
 unsigned PuntRings::receive(std::span<Punted> out) {
     std::array<void*, burst> packets;
     const auto room = static_cast<unsigned>(std::min<size_t>(out.size(), burst));
-    unsigned count = rte_ring_dequeue_burst(impl_->control.get(), packets.data(), room, nullptr);
-    count +=
-        rte_ring_dequeue_burst(impl_->data.get(), packets.data() + count, room - count, nullptr);
+    const auto take = [&](const RingPointer& from, unsigned at, unsigned most) {
+        return rte_ring_dequeue_burst(from.get(), packets.data() + at, most, nullptr);
+    };
+    // Before the ring shows empty: a worker must never see neither (any()).
+    impl_->in_hand.store(true, std::memory_order_release);
+    unsigned count = take(impl_->control, 0, room / 2);
+    const unsigned others = take(impl_->data, count, room - count);
+    impl_->in_hand.store(others > 0, std::memory_order_release);
+    count += others;
+    count += take(impl_->control, count, room - count);
     for (unsigned i = 0; i < count; i++) {
         auto* const packet = static_cast<rte_mbuf*>(packets[i]);
         const Label label = impl_->label(packet);
         out[i] = {owned_packet(packet), label.port, label.to, label.reason};
     }
     return count;
+}
+
+bool PuntRings::any() const {
+    const bool waiting = rte_ring_empty(impl_->data.get()) == 0;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return waiting || impl_->in_hand.load(std::memory_order_acquire);
 }
 
 } // namespace sacip

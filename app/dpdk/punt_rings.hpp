@@ -8,6 +8,7 @@
 #pragma once
 
 #include "sacip_core/packet_io.hpp"
+#include "sacip_core/pipeline.hpp"
 #include "sacip_core/verdict.hpp"
 
 #include <memory>
@@ -27,7 +28,7 @@ struct Punted {
     PuntReason reason{PuntReason::none};
 };
 
-class PuntRings {
+class PuntRings final : public PuntsUnderWay {
 public:
     struct Impl;
     /// Packets both rings hold together at most: their share of the pool.
@@ -36,15 +37,18 @@ public:
     static std::variant<std::unique_ptr<PuntRings>, std::string> create();
     explicit PuntRings(std::unique_ptr<Impl> impl);
     /// Frees what nobody received.
-    ~PuntRings();
+    ~PuntRings() override;
     PuntRings(const PuntRings&) = delete;
     PuntRings& operator=(const PuntRings&) = delete;
 
     /// Any worker. `port` is where the packet came in, the verdict a punt. False if the ring is
     /// full; the packet stays the caller's.
     bool punt(rte_mbuf* packet, PortId port, Verdict verdict);
-    /// Slow path. Fills `out` from the front, notifications first; returns how many.
+    /// Slow path. Fills `out` from the front, notifications first, but no more than half of it with
+    /// them as long as others wait; returns how many. All of the last call have been dealt with.
     unsigned receive(std::span<Punted> out);
+    /// Any worker: other packets than notifications are in the ring, or in the slow path's hands.
+    bool any() const override;
 
 private:
     std::unique_ptr<Impl> impl_;

@@ -74,6 +74,7 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
         doors_.to_linux(guest);
         break;
     case PathAction::forward:
+    case PathAction::forward_in_turn:
         forward(guest, to);
     }
 }

@@ -145,6 +145,7 @@ Explanation Explainer::of_known(const PacketView& v, Direction direction, int32_
                  " does not answer ARP yet.";
         return e;
     case PathAction::forward:
+    case PathAction::forward_in_turn:
     case PathAction::to_box:
         break;
     }

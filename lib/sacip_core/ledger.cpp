@@ -333,7 +333,7 @@ void Ledger::remove_path(PathId id) {
     unlist_path(at(entry.remote).paths, entry.in_remote, &PathEntry::in_remote);
     entry.in_use = false;
     entry.flip_waits = false;
-    entry.accepted.reset();
+    entry.in_turn = false;
     forget_if_unused(entry.local);
     forget_if_unused(entry.remote);
 }

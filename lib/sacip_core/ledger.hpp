@@ -107,8 +107,7 @@ struct PathEntry {
     uint32_t in_local{0}, in_remote{0}; ///< its places in the two bindings' lists
     bool in_use{false};
     bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathKeeper::flip_waiting)
-    /// Workers still take this pair for the one in force (PathKeeper::accept_waiting).
-    std::optional<WirePair> accepted;
+    bool in_turn{false};    ///< workers forward only behind what they punted before
     /// Outbound packets still leave from this address: the peer has not acknowledged the new one.
     std::optional<Ipv4Addr> speaks_as;
 };

@@ -26,7 +26,10 @@ enum class L4ChecksumMode : uint8_t {
 
 /// What to do with a packet of this path in this direction.
 enum class PathAction : uint8_t {
-    forward,    ///< rewrite and transmit on `port`
+    forward, ///< rewrite and transmit on `port`
+    /// The same, but behind what was punted before: as long as that is under way, punt. So for a
+    /// moment after a switch, or packets would overtake those that waited.
+    forward_in_turn,
     to_box,     ///< rewrite and give to Linux on the host interface of `port`
     hold,       ///< no usable path now: the slow path keeps it
     unresolved, ///< the next hop's Ethernet address is not known: the slow path keeps it

@@ -117,15 +117,10 @@ void PathKeeper::prepare(PathId id, Nanos drain_until) {
     if (std::erase_if(entry.draining, [&](const DrainingPair& d) { return d.pair == next; }) > 0) {
         table_.retire(id, next, view_of(entry));
     }
-    if (next.remote != entry.pair.remote) {
-        table_.list(next, view_of(entry));
-        if (!entry.accepted) {
-            entry.accepted = entry.pair;
-            accepting_.push_back(id);
-        }
-    } else {
-        table_.prepare(id, next, view_of(entry));
+    if (next.remote != entry.pair.remote) { // its packets came ahead of the word of its move
+        take_turns(id);
     }
+    table_.prepare(id, next, view_of(entry));
     entry.pair = next;
     while (entry.draining.size() > max_draining) {
         table_.retire(id, entry.draining.front().pair, view_of(entry));
@@ -192,7 +187,7 @@ bool PathKeeper::publish(PathId id) {
         }
     } else {
         entry.flip_waits = false;
-        table_.publish(id, entry.slot, entry.accepted.value_or(entry.pair));
+        give_to_workers(id);
     }
     return true;
 }
@@ -202,16 +197,34 @@ void PathKeeper::flip_waiting() {
         PathEntry& entry = ledger_.at(id);
         if (entry.flip_waits) { // not since a path of other bindings, nor unusable again
             entry.flip_waits = false;
-            table_.publish(id, entry.slot, entry.accepted.value_or(entry.pair));
+            take_turns(id);
+            give_to_workers(id);
         }
     }
 }
 
-void PathKeeper::accept_waiting() {
-    for (const PathId id : std::exchange(accepting_, {})) {
-        PathEntry& entry = ledger_.at(id);
-        if (std::exchange(entry.accepted, std::nullopt)) { // not since a path of other bindings
-            table_.accept(id, entry.pair);
+/// What workers see of the path.
+void PathKeeper::give_to_workers(PathId id) {
+    const PathEntry& entry = ledger_.at(id);
+    RewriteSlot slot = entry.slot;
+    for (DirectionRewrite* side : {&slot.outbound, &slot.inbound}) {
+        if (entry.in_turn && side->action == PathAction::forward) {
+            side->action = PathAction::forward_in_turn;
+        }
+    }
+    table_.publish(id, slot, entry.pair);
+}
+
+void PathKeeper::take_turns(PathId id) {
+    if (!std::exchange(ledger_.at(id).in_turn, true)) {
+        in_turn_.push_back(id);
+    }
+}
+
+void PathKeeper::end_turns() {
+    for (const PathId id : std::exchange(in_turn_, {})) {
+        if (std::exchange(ledger_.at(id).in_turn, false)) { // not since a path of other bindings
+            give_to_workers(id);
         }
     }
 }

@@ -46,17 +46,14 @@ public:
     /// A worker has sent a packet of this path since its last flip.
     bool was_used(PathId id) const { return table_.path(id).used.load(std::memory_order_relaxed); }
     /// Gives the workers what bindings and adjacencies say now. True if something changed. A path
-    /// that becomes usable is switched only by flip_waiting(): until then its packets go on coming
-    /// to the slow path, behind those that were held, so that all of them leave in order.
+    /// that becomes usable is switched only by flip_waiting(): first what was held leaves.
     bool publish(PathId id);
-    /// Switches the paths that became usable. Call when nothing that was held or punted is left to
-    /// be sent.
+    /// Switches the paths that became usable. Call when what was held has left. From then on, and
+    /// from a far end's move on, workers forward only behind what they have punted ...
     void flip_waiting();
-    bool flips_wait() const { return !waiting_.empty(); }
-    /// Lets workers take packets on pairs that a far end's move brought. Until then they come to the
-    /// slow path, behind those that came before the word of the move did. Same moment as above.
-    void accept_waiting();
-    bool accepts_wait() const { return !accepting_.empty(); }
+    /// ... until this is called, when all of that has been received.
+    void end_turns();
+    bool turns_last() const { return !in_turn_.empty(); }
 
     /// Looks every path's route up again. O(paths).
     void on_routes_changed();
@@ -81,6 +78,8 @@ private:
     void accept_crossing(PathId id, WirePair next);
     WireView view_of(const PathEntry& entry) const;
     WirePair pair_of(const PathEntry& entry) const;
+    void take_turns(PathId id);
+    void give_to_workers(PathId id);
     void watch(PathId id, const Adjacency& before, const Adjacency& after);
 
     Ledger& ledger_;
@@ -89,7 +88,7 @@ private:
     const std::vector<GatewayPort>& ports_;
     std::unordered_map<NeighbourKey, std::unordered_set<uint32_t>> users_;
     std::vector<PathId> waiting_;
-    std::vector<PathId> accepting_;
+    std::vector<PathId> in_turn_;
     bool became_usable_{false};
     uint32_t cursor_{0};
 };

@@ -52,14 +52,10 @@ std::optional<PathId> PathTable::add(const RewriteSlot& slot, WirePair pair, Wir
     return id;
 }
 
-void PathTable::accept(PathId id, WirePair pair) {
+void PathTable::prepare(PathId id, WirePair pair, WireView view) {
     Path& path = paths_[id.value];
     const uint32_t active = path.active.load(std::memory_order_relaxed);
     path.accept[1 - active].store(pair.packed(), std::memory_order_release);
-}
-
-void PathTable::prepare(PathId id, WirePair pair, WireView view) {
-    accept(id, pair);
     reference(pair, view);
 }
 

@@ -62,10 +62,6 @@ public:
     /// Takes inbound packets of the path on `pair` too, from now on. The previous other pair, if
     /// any, is no longer taken by workers.
     void prepare(PathId id, WirePair pair, WireView view);
-    /// The two halves of prepare(): the wire index leads from the pair to the path (the slow path
-    /// finds it), and workers take packets of it.
-    void list(WirePair pair, WireView view) { reference(pair, view); }
-    void accept(PathId id, WirePair pair);
     /// Fills the idle slot with the next addresses and makes it the active one. `pair` is what the
     /// path has on the wire from now on: the pair in force, or one that was prepared.
     void publish(PathId id, const RewriteSlot& next, WirePair pair);
@@ -75,7 +71,7 @@ public:
     void remove(PathId id);
     /// A token for the bursts that workers are in now, and whether all of them have ended.
     uint64_t start_grace() { return grace_.start(); }
-    bool grace_passed(uint64_t token) { return grace_.passed(token); }
+    bool grace_passed(uint64_t token) const { return grace_.passed(token); }
     /// Frees what no reader can hold any more. Call now and then.
     void reclaim();
 

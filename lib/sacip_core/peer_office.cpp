@@ -114,8 +114,8 @@ PeerOffice::Outcome PeerOffice::on_unproven(const Message& m, const SecureBody& 
         const auto challenge = peer.association.challenge_for(m.route.addresses.source, m.now);
         if (challenge && hello != nullptr) {
             learn_checksum(peer, hello->checksum);
-            answer(m, HelloAck{r_.identity.public_key, capabilities(peer), own_checksum(), *challenge,
-                               hello->challenge});
+            answer(m, HelloAck{r_.identity.public_key, capabilities(peer), own_checksum(),
+                               *challenge, hello->challenge});
         } else if (challenge) {
             answer(m, BindAck{m.header.epoch, m.header.sequence, BindStatus::validate,
                               BindReason::none, *challenge});
@@ -179,11 +179,10 @@ PeerOffice::Outcome PeerOffice::on_fresh(const Message& m, const SecureBody& bod
 
 /// Only flows that the peer's own start has not made: those since then it knows itself.
 uint32_t PeerOffice::capabilities(const Peer& peer) const {
-    const bool flows = std::ranges::any_of(
-        r_.ledger.remotes_of_peer(peer.index), [&](RemoteId id) {
-            return std::ranges::any_of(r_.ledger.at(id).paths,
-                                       [&](PathId p) { return r_.ledger.at(p).flows > 0; });
-        });
+    const bool flows = std::ranges::any_of(r_.ledger.remotes_of_peer(peer.index), [&](RemoteId id) {
+        return std::ranges::any_of(r_.ledger.at(id).paths,
+                                   [&](PathId p) { return r_.ledger.at(p).flows > 0; });
+    });
     return flows && peer.association.epoch() ? capability_has_flows : 0;
 }
 
@@ -210,8 +209,8 @@ void PeerOffice::on_hello(const Message& m, const Hello& hello) {
     const auto challenge = m.peer.association.is_proven(source)
                                ? std::optional{Challenge{}}
                                : m.peer.association.challenge_for(source, m.now);
-    answer(m, HelloAck{r_.identity.public_key, capabilities(m.peer), own_checksum(), challenge.value_or(Challenge{}),
-                       hello.challenge});
+    answer(m, HelloAck{r_.identity.public_key, capabilities(m.peer), own_checksum(),
+                       challenge.value_or(Challenge{}), hello.challenge});
 }
 
 PeerOffice::Outcome PeerOffice::on_hello_ack(const Message& m, const HelloAck& ack) {
@@ -459,8 +458,8 @@ void PeerOffice::greet(Peer& peer, Nanos now) {
         if (!challenge) {
             continue;
         }
-        const Hello hello{r_.identity.public_key, capabilities(peer), own_checksum(), *challenge,
-                          {}};
+        const Hello hello{
+            r_.identity.public_key, capabilities(peer), own_checksum(), *challenge, {}};
         left = r_.post.send({peer.index, hello, peer.association.next_sequence(), 0},
                             {source, place}, std::nullopt) ||
                left;

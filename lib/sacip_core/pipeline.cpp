@@ -45,6 +45,7 @@ template <Direction D>
 Verdict carry_out(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     switch (to.action) {
     case PathAction::forward:
+    case PathAction::forward_in_turn:
         if (view.ttl <= 1) [[unlikely]] {
             return Verdict::punt(PuntReason::ttl);
         }
@@ -121,6 +122,7 @@ void Pipeline::process_directed(std::span<const Frame> frames, const ParseContex
     }
 
     unsigned rewritten = 0;
+    bool punted = false; // of this burst, and not yet in the ring
     for (unsigned i = 0; i < count; i++) {
         const Item& item = items[i];
         Verdict& verdict = verdicts[item.frame];
@@ -142,6 +144,11 @@ void Pipeline::process_directed(std::span<const Frame> frames, const ParseContex
                 if constexpr (!inbound) {
                     paths_.mark_used(id);
                 }
+                if (to.action == PathAction::forward_in_turn &&
+                    (punted || (punts_ != nullptr && punts_->any()))) [[unlikely]] {
+                    verdict = Verdict::punt(PuntReason::in_turn);
+                    break;
+                }
                 verdict = carry_out<D>(frames[item.frame], item.view, to);
                 rewritten += verdict.action == Action::forward &&
                              to.changes(item.view.source, item.view.destination);
@@ -156,6 +163,7 @@ void Pipeline::process_directed(std::span<const Frame> frames, const ParseContex
             }
             positions[i] = flows_.find(key_inbound(item.view, views[view]));
         }
+        punted = punted || verdict.action == Action::punt;
     }
     counters_.rewritten.add(rewritten);
 }

@@ -18,13 +18,22 @@
 
 namespace sacip {
 
+/// Whether packets that workers punted are still on their way through the slow path. Any worker; a
+/// worker's own punts of earlier bursts count at the latest when its next burst begins.
+class PuntsUnderWay {
+public:
+    virtual ~PuntsUnderWay() = default;
+    virtual bool any() const = 0;
+};
+
 class Pipeline {
 public:
     static constexpr unsigned max_burst = HashIndex::max_burst;
 
     /// All references outlive the pipeline. `counters` belong to the worker that calls process().
-    Pipeline(FlowTable& flows, PathTable& paths, CoreCounters& counters)
-        : flows_{flows}, paths_{paths}, counters_{counters} {}
+    Pipeline(FlowTable& flows, PathTable& paths, CoreCounters& counters,
+             const PuntsUnderWay* punts = nullptr)
+        : flows_{flows}, paths_{paths}, counters_{counters}, punts_{punts} {}
 
     /// One verdict per frame, never `proceed`. A frame judged `forward` has been rewritten, its
     /// Ethernet header included; one judged `punt` with reason to_box has its addresses rewritten
@@ -41,6 +50,7 @@ private:
     FlowTable& flows_;
     PathTable& paths_;
     CoreCounters& counters_;
+    const PuntsUnderWay* punts_; ///< nullptr: the slow path is as fast as we are
 };
 
 } // namespace sacip

@@ -222,39 +222,27 @@ std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix
     return mover_.move_local(from, to, Trigger::control, old_gone, now);
 }
 
-/// What was held for a path that is usable now, or for a peer's word, goes before anything that came
-/// later.
+/// What was held for a path that is usable now, or for a peer's word, goes before anything that
+/// came later.
 void SlowPath::let_held_go(Nanos now) {
     const bool usable = keeper_.take_usable();
     if (reception_.take_look_again() || usable) {
         held_went_ = true;
         reception_.retry_held(now);
     }
+    keeper_.flip_waiting();
 }
 
-/// True if all that workers decided to punt before has been received: a turn found nothing, and each
-/// worker has ended the burst it was in.
-bool SlowPath::workers_are_done(bool quiet) {
-    if (!quiet) {
+/// True if all that workers decided to punt before has been received: a turn found nothing, and
+/// each worker has ended the burst it was in. A flood of punts can't put that off for ever: rings
+/// that were full at the time have been emptied by then.
+bool SlowPath::workers_are_done(bool all_received) {
+    if (!all_received) {
         quiet_since_.reset();
-        return false;
+        return punts_in_turn_ > patience_in_punts;
     }
     quiet_since_ = quiet_since_.value_or(w_.paths.start_grace());
     return w_.paths.grace_passed(*quiet_since_);
-}
-
-/// Paths that became usable, or take another pair, are switched when what was held and what workers
-/// still punted has left. A flood of punts can't put that off for long.
-void SlowPath::switch_waiting(Nanos now, bool quiet) {
-    if (!keeper_.flips_wait() && !keeper_.accepts_wait()) {
-        punts_while_waiting_ = 0;
-    } else if (workers_are_done(quiet) || punts_while_waiting_ > patience_in_punts) {
-        keeper_.flip_waiting();
-        keeper_.accept_waiting();
-    }
-    if (!keeper_.flips_wait()) {
-        mover_.finish_turn(now);
-    }
 }
 
 void SlowPath::finish_turn(Nanos now, bool all_received) {
@@ -264,7 +252,13 @@ void SlowPath::finish_turn(Nanos now, bool all_received) {
     if (std::exchange(host_changed_, false) && !held_went_) {
         reception_.retry_held(now);
     }
-    switch_waiting(now, all_received && !std::exchange(held_went_, false));
+    held_went_ = false;
+    mover_.finish_turn(now);
+    if (!keeper_.turns_last()) {
+        punts_in_turn_ = 0;
+    } else if (workers_are_done(all_received)) {
+        keeper_.end_turns();
+    }
     if (now < next_tick_) {
         return;
     }

@@ -42,7 +42,7 @@ public:
         time_ = now;
         if (reason != PuntReason::notification) {
             quiet_since_.reset();
-            punts_while_waiting_++;
+            punts_in_turn_++;
             let_held_go(now);
         }
         reception_.on_punted(packet, port, reason, now);
@@ -88,8 +88,7 @@ private:
         Uplink uplink;
     };
     void let_held_go(Nanos now);
-    bool workers_are_done(bool quiet);
-    void switch_waiting(Nanos now, bool quiet);
+    bool workers_are_done(bool all_received);
     void apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now);
     void address_gained(PortId port, Ipv4Addr address);
     void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
@@ -116,10 +115,10 @@ private:
     Counter moves_refused_;
     uint64_t seen_addresses_{0}, seen_routes_{0}, seen_links_{0};
     bool host_changed_{false};
-    bool held_went_{false}; ///< in this turn
-    Nanos time_{};          ///< of this turn, for what happens inside of it
+    bool held_went_{false};               ///< in this turn
+    Nanos time_{};                        ///< of this turn, for what happens inside of it
     std::optional<uint64_t> quiet_since_; ///< grace token of the first turn without punts
-    uint32_t punts_while_waiting_{0};
+    uint32_t punts_in_turn_{0};           ///< since workers forward only in turn
     Nanos next_tick_{}, next_look_{};
 };
 

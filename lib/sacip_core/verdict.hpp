@@ -77,6 +77,7 @@ namespace sacip {
     X(neighbour, "next hop not resolved")                                                          \
     X(hold, "no usable path at the moment")                                                        \
     X(draining, "TCP SYN or RST on addresses that a move has left")                                \
+    X(in_turn, "behind packets that wait in the slow path, just after a switch")                   \
     X(to_box, "for the gateway's own sockets")
 
 // clang-format on

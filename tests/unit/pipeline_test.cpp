@@ -158,6 +158,33 @@ TEST_F(PipelineTest, WhatThePathSays) {
     EXPECT_EQ(counters_.rewritten.get(), 0U);
 }
 
+/// Just after a switch nothing overtakes what was punted before it, by any worker or in this burst.
+TEST_F(PipelineTest, ForwardsInTurn) {
+    struct : PuntsUnderWay {
+        bool any() const override { return some; }
+        bool some{true};
+    } punts;
+    Pipeline pipeline{*flows_, *paths_, counters_, &punts};
+    add_flow(add_path(moved_, PathAction::forward_in_turn, PathAction::forward_in_turn), 4000);
+    const auto verdicts = [&](std::vector<Bytes> burst) {
+        std::vector<Frame> in;
+        for (Bytes& bytes : burst) {
+            in.push_back(frame_of(bytes));
+        }
+        std::vector<Verdict> out(in.size());
+        pipeline.process(in, {inside_mac, 20, false}, {5}, out);
+        return out;
+    };
+    EXPECT_EQ(verdicts({from_host().build()})[0], Verdict::punt(PuntReason::in_turn));
+    punts.some = false;
+    EXPECT_EQ(verdicts({from_host().build()})[0], Verdict::forward(outside));
+    const auto mixed =
+        verdicts({from_host().build(), from_host(4001).build(), from_host().build()});
+    EXPECT_EQ(mixed[0], Verdict::forward(outside));
+    EXPECT_EQ(mixed[1], Verdict::punt(PuntReason::first_packet));
+    EXPECT_EQ(mixed[2], Verdict::punt(PuntReason::in_turn));
+}
+
 TEST_F(PipelineTest, ToTheBoxKeepsEthernetAndTtl) {
     add_flow(add_path(moved_, PathAction::forward, PathAction::to_box), 4000);
     Bytes in = from_wire().ttl(1).build();

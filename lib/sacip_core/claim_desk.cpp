@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace sacip {
 namespace {
@@ -58,8 +59,12 @@ bool ClaimDesk::is_ours(const Ipv4Prefix& active) const {
     }
     return std::ranges::any_of(r_.ports, [&](const GatewayPort& port) {
         return std::ranges::any_of(
-            r_.host.addresses(port.host_interface),
-            [&](const AddressInfo& a) { return active.contains(a.address); });
+            r_.host.addresses(port.host_interface), [&](const AddressInfo& a) {
+                const Ipv4Prefix net{a.address, a.prefix_length};
+                const Ipv4Addr broadcast = net.with_host_part_of({255, 255, 255, 255});
+                return active.contains(a.address) ||
+                       (net.length() < 31 && active == Ipv4Prefix::host(broadcast));
+            });
     });
 }
 
@@ -88,11 +93,26 @@ ClaimDesk::Decision ClaimDesk::receive(Peer& peer, const Bind& bind, bool old_ad
         }
     }
     auto& known = r_.ledger.claims(peer.index);
-    if (known.size() + peer.trials.size() + claims.size() > max_claims) {
+    std::set<Ipv4Prefix> originals;
+    for (const Claim& c : known) {
+        originals.insert(c.original);
+    }
+    for (const Trial& t : peer.trials) {
+        originals.insert(t.claim.original);
+    }
+    for (const Claim& c : claims) {
+        originals.insert(c.original);
+    }
+    if (originals.size() > max_claims) {
         return {BindStatus::refused, BindReason::capacity, {}};
     }
     for (const Claim& claim : claims) {
         if (claim.expires == now) { // lifetime 0: withdrawn
+            for (const Trial& t : std::vector<Trial>{peer.trials}) {
+                if (t.in_use && t.claim.original == claim.original) {
+                    go_back(peer, t, now);
+                }
+            }
             std::erase_if(known, [&](const Claim& c) { return c.original == claim.original; });
             std::erase_if(peer.trials,
                           [&](const Trial& t) { return t.claim.original == claim.original; });
@@ -121,6 +141,7 @@ void ClaimDesk::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source
     const bool unchanged = same_prefix && known->active == claim.active && !tried;
     if (unchanged || claim.original == claim.active || peer.association.proven_in(claim.active)) {
         if (trial != peer.trials.end()) {
+            r_.ledger.forget_allowance(trial->asked);
             peer.trials.erase(trial);
         }
         book(peer, claim);
@@ -132,12 +153,14 @@ void ClaimDesk::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source
     std::optional<Ipv4Prefix> before = same_prefix ? std::optional{known->active} : std::nullopt;
     if (trial != peer.trials.end()) {
         before = trial->before;
+        r_.ledger.forget_allowance(trial->asked);
         peer.trials.erase(trial);
     }
     const Nanos time =
         std::max(validation_min_time, Nanos{validation_rto_factor * peer.association.rto().value});
     peer.trials.push_back({claim, before, place_in(claim.active, source), lost, now + time});
     if (lost) {
+        follow(peer, true, false, now); // what is proved does not wait with this one
         book(peer, claim);
         follow(peer, false, true, now);
     } else {
@@ -240,6 +263,15 @@ void ClaimDesk::heard_from(Peer& peer, Ipv4Addr address, size_t bytes) {
     }
 }
 
+/// To the last proved address.
+void ClaimDesk::go_back(Peer& peer, const Trial& t, Nanos now) {
+    Claim back = t.claim;
+    back.active = t.before.value_or(t.claim.original);
+    book(peer, back);
+    follow(peer, true, false, now);
+    r_.ledger.forget_allowance(t.asked);
+}
+
 bool ClaimDesk::tick(Peer& peer, Nanos now) {
     std::vector<Trial> failed;
     std::erase_if(peer.trials, [&](const Trial& t) {
@@ -253,11 +285,7 @@ bool ClaimDesk::tick(Peer& peer, Nanos now) {
         r_.events.note(EventKind::reverted, now, {}, peer.config.name,
                        t.claim.original.to_text() + " not proved at " + t.claim.active.to_text());
         if (t.in_use) {
-            Claim back = t.claim;
-            back.active = t.before.value_or(t.claim.original);
-            book(peer, back);
-            follow(peer, true, false, now);
-            r_.ledger.forget_allowance(t.asked);
+            go_back(peer, t, now);
         }
     }
     auto& claims = r_.ledger.claims(peer.index);

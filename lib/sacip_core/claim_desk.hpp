@@ -57,6 +57,7 @@ private:
     bool may_be_at(const Peer& peer, const Ipv4Prefix& active) const;
     bool is_ours(const Ipv4Prefix& active) const;
     void enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now);
+    void go_back(Peer& peer, const Trial& trial, Nanos now);
     void book(Peer& peer, const Claim& claim);
     void follow(Peer& peer, bool proven, bool lost, Nanos now);
     void accept_inbound(Peer& peer, const Claim& claim, Nanos now);

@@ -2,7 +2,6 @@
 #include "sacip_core/explanation.hpp"
 
 #include <algorithm>
-#include <ranges>
 
 namespace sacip {
 namespace {
@@ -99,9 +98,10 @@ std::string Explainer::far_end(const Speaker& speaker) const {
 
 /// " (move 7)", the last one that left this address; empty if it is not remembered any more.
 std::string Explainer::move_of(Side side, Ipv4Addr left) const {
-    for (const MoveRecord& m : std::views::reverse(r_.mover.records())) {
-        if (m.side == side && m.from.contains(left)) {
-            return " (move " + std::to_string(m.id.value) + ')';
+    const auto& records = r_.mover.records();
+    for (auto m = records.rbegin(); m != records.rend(); ++m) {
+        if (m->side == side && m->from.contains(left)) {
+            return " (move " + std::to_string(m->id.value) + ')';
         }
     }
     return {};

@@ -93,10 +93,13 @@ bool NewFlows::admit(Guest& guest, const Admission& admission) {
 void NewFlows::explained(Guest& guest, Direction direction, const FlowKey& key, uint32_t site,
                          Ipv4Addr wire, const Admission& admission) {
     const auto owner = r_.ledger.site_of_wire(admission.local_original);
-    if (owner.value_or(site) != site || !give_way(guest, r_.flows.find(key))) {
-        if (owner.value_or(site) != site) {
-            r_.doors.drop(guest, DropReason::flow_conflict);
-        }
+    const bool of_box = r_.ledger.sites()[site].way == Way::box;
+    if (owner.value_or(site) != site ||
+        (of_box && !r_.host.is_local(admission.local_original))) { // it is not ours to answer for
+        r_.doors.drop(guest, DropReason::flow_conflict);
+        return;
+    }
+    if (!give_way(guest, r_.flows.find(key))) {
         return;
     }
     // Where the peer says it is; as long as it has said nothing, where its packet came from.
@@ -107,6 +110,10 @@ void NewFlows::explained(Guest& guest, Direction direction, const FlowKey& key, 
         claim != nullptr ? claim->active_for(admission.remote_original) : seen;
     const LocalId local = r_.ledger.local(key.host, admission.local_original, wire, site);
     const RemoteId remote = r_.ledger.remote(admission.remote_original, remote_active);
+    if (r_.ledger.at(remote).paths.empty() &&
+        r_.office->is_on_trial(admission.peer, remote_active)) {
+        r_.ledger.at(remote).proven = false;
+    }
     if (admission.local_original != wire) {
         r_.office->mention(admission.peer, guest.now); // an original that we had not named
     }

@@ -51,6 +51,12 @@ struct Peer {
     Nanos said{};                    ///< when the last statement was complete
 
     // What it says.
+    /// In a HELLO whose epoch was not proved yet; counts once that very epoch is.
+    struct Announced {
+        Epoch epoch;
+        WireChecksum checksum;
+    };
+    std::optional<Announced> announced{};
     Sequence last_bind{}; ///< of its epoch
     std::vector<Trial> trials;
     TokenBucket unproven_answers{100, 50};

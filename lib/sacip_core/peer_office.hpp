@@ -2,11 +2,8 @@
 //
 // PeerOffice: speaks the secure notification with all peers that have keys (PROTOCOL §3).
 //
-//   a flow needs a peer   -> HELLO until HELLO_ACK proves the peer's epoch
-//   we moved              -> BIND from the new address, until every part of it is applied
-//   it moved              -> its BIND goes to the ClaimDesk, BIND_ACK says what came of it
-//   an unknown flow       -> SOLICIT through the Solicitor
-//   quiet                 -> PROBE now and then
+// It hears; what is to be said goes through the PeerVoice. A peer's BIND goes to the ClaimDesk and
+// BIND_ACK says what came of it; an unknown flow is asked for through the Solicitor.
 //
 // Checks are made in the protocol's order, each failure under its own drop reason: envelope ->
 // known sender -> rate -> tag -> epoch and sequence -> body -> authorisation. Nothing is sent in
@@ -15,7 +12,7 @@
 #pragma once
 
 #include "sacip_core/claim_desk.hpp"
-#include "sacip_core/secure_post.hpp"
+#include "sacip_core/peer_voice.hpp"
 #include "sacip_core/solicitor.hpp"
 
 namespace sacip {
@@ -48,17 +45,23 @@ public:
     Outcome receive(const Frame& frame, const PacketView& view, Nanos now);
 
     /// Our addresses have changed for this peer.
-    void announce(uint32_t peer, bool old_address_lost, Nanos now);
+    void announce(uint32_t peer, bool old_address_lost, Nanos now) {
+        voice_.announce(peers_[peer], old_address_lost, now);
+    }
     /// A flow with this peer begins, between these addresses of ours (source) and the peer's.
     void flow_begins(uint32_t peer, const SecureAddresses& between, Nanos now) {
         if (!peers_[peer].association.epoch()) [[unlikely]] {
-            needed(peer, between, now);
+            voice_.needed(peers_[peer], between, now);
         }
     }
     /// The peer is to be told our state, soon: what is learnt of many flows goes into one message.
-    void mention(uint32_t peer, Nanos now);
+    void mention(uint32_t peer, Nanos now) { voice_.mention(peers_[peer], now); }
     /// What could not leave may do so now.
-    void way_out(Nanos now);
+    void way_out(Nanos now) {
+        for (Peer& peer : peers_) {
+            voice_.way_out(peer, now);
+        }
+    }
     /// What the peer says of a flow whose middle came (WireTuple); asks it where need be. Nothing:
     /// no answer yet.
     std::optional<FlowOrigin> origin_of(uint32_t peer, const WireTuple& tuple,
@@ -69,6 +72,8 @@ public:
     /// said nothing, where it may roam.
     std::optional<uint32_t> peer_near(Ipv4Addr address) const;
     bool is_silent(uint32_t peer, Nanos now) const { return peers_[peer].is_silent(now); }
+    /// The peer is spoken to at this address without having proved it.
+    bool is_on_trial(uint32_t peer, Ipv4Addr address) const;
 
     /// True if packets that wait should be looked at again.
     bool tick(Nanos now);
@@ -83,7 +88,6 @@ private:
         SecureHeader header;
         Nanos now;
     };
-    void needed(uint32_t peer, const SecureAddresses& between, Nanos now);
     Outcome on_unproven(const Message& m, const SecureBody& body);
     Outcome on_fresh(const Message& m, const SecureBody& body, size_t bytes);
     void on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now);
@@ -94,23 +98,12 @@ private:
     Outcome on_solicit_ack(const Message& m, const SolicitAck& ack);
 
     Outcome answer_bind(const Message& m, const ClaimDesk::Decision& decision);
-    bool answer(const Message& m, const SecureBody& body);
-    void say(Peer& peer, bool old_address_lost, Nanos now);
-    void try_statement(Peer& peer, Nanos now);
-    void greet(Peer& peer, Nanos now);
-    void probe(Peer& peer, Nanos now);
     void note(const Peer& peer, EventKind kind, Nanos now, std::string text = {});
-    std::optional<Ipv4Addr> speaking_address(const Peer& peer) const;
-    std::vector<Ipv4Addr> places_of(const Peer& peer, const SecureAddresses* also) const;
-    std::optional<Sequence> send_everywhere(Peer& peer, const SecureBody& body, uint16_t flags,
-                                            Ipv4Addr source, std::optional<Carrier> carrier,
-                                            const SecureAddresses* also);
-    uint32_t capabilities(const Peer& peer) const;
-    WireChecksum own_checksum() const;
     void learn_checksum(Peer& peer, WireChecksum checksum);
 
     Rooms r_;
     std::vector<Peer> peers_;
+    PeerVoice voice_;
     Solicitor solicitor_;
     PeerStatistics statistics_;
     Nanos next_slow_tick_{};

@@ -45,6 +45,22 @@ TEST(PeerOffice, ManyMoves) {
     pair.check();
 }
 
+/// In terms of the originals if either end says so, whoever spoke first.
+TEST(PeerOffice, TheChecksumModeIsAgreedOn) {
+    for (const bool of_a : {true, false}) {
+        Config a = secure_a(), b = secure_b();
+        (of_a ? a : b).checksum.l4 = L4Checksum::original;
+        SecurePair pair{std::move(a), std::move(b)};
+        pair.handshake();
+        const auto mode = [](const GatewayRig& rig) {
+            return rig.slow->ledger().checksum_mode(rig.slow->ledger().remotes()[0]);
+        };
+        EXPECT_EQ(mode(*pair.a), L4ChecksumMode::original);
+        EXPECT_EQ(mode(*pair.b), L4ChecksumMode::original);
+        pair.check();
+    }
+}
+
 /// Make before break: the old address serves until the peer has acknowledged.
 TEST(PeerOffice, SwitchesOnAcknowledgement) {
     SecurePair pair;

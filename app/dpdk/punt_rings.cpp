@@ -95,7 +95,7 @@ unsigned PuntRings::receive(std::span<Punted> out) {
     };
     // Before the ring shows empty: a worker must never see neither (any()).
     impl_->in_hand.store(true, std::memory_order_release);
-    unsigned count = take(impl_->control, 0, room / 2);
+    unsigned count = take(impl_->control, 0, (room + 1) / 2);
     const unsigned others = take(impl_->data, count, room - count);
     impl_->in_hand.store(others > 0, std::memory_order_release);
     count += others;

@@ -239,10 +239,15 @@ void SlowPath::let_held_go(Nanos now) {
 bool SlowPath::workers_are_done(bool all_received) {
     if (!all_received) {
         quiet_since_.reset();
+        bursts_ended_ = false;
         return punts_in_turn_ > patience_in_punts;
     }
+    if (bursts_ended_) { // and the turn after that found nothing, either
+        return true;
+    }
     quiet_since_ = quiet_since_.value_or(w_.paths.start_grace());
-    return w_.paths.grace_passed(*quiet_since_);
+    bursts_ended_ = w_.paths.grace_passed(*quiet_since_);
+    return false;
 }
 
 void SlowPath::finish_turn(Nanos now, bool all_received) {
@@ -256,6 +261,8 @@ void SlowPath::finish_turn(Nanos now, bool all_received) {
     mover_.finish_turn(now);
     if (!keeper_.turns_last()) {
         punts_in_turn_ = 0;
+        quiet_since_.reset();
+        bursts_ended_ = false;
     } else if (workers_are_done(all_received)) {
         keeper_.end_turns();
     }

@@ -42,6 +42,7 @@ public:
         time_ = now;
         if (reason != PuntReason::notification) {
             quiet_since_.reset();
+            bursts_ended_ = false;
             punts_in_turn_++;
             let_held_go(now);
         }
@@ -118,6 +119,7 @@ private:
     bool held_went_{false};               ///< in this turn
     Nanos time_{};                        ///< of this turn, for what happens inside of it
     std::optional<uint64_t> quiet_since_; ///< grace token of the first turn without punts
+    bool bursts_ended_{false};            ///< those that workers were in then
     uint32_t punts_in_turn_{0};           ///< since workers forward only in turn
     Nanos next_tick_{}, next_look_{};
 };

@@ -9,8 +9,12 @@ namespace sacip {
 namespace {
 
 constexpr size_t max_claims = 256;
-/// Packets that were under way when their sender lost its address.
-constexpr Nanos drain_of_lost = from_ms(500);
+/// Packets that were under way when their sender lost its address: four round trips and a moment.
+Nanos drain_of_lost(const Peer& peer) {
+    const auto rtt = peer.association.smoothed_rtt();
+    return rtt ? Nanos{4 * rtt->value} + from_ms(50) : from_ms(500);
+}
+
 /// A claim that no flow needs is kept this long: a gateway that restarted learns its flows later.
 constexpr Nanos keep_unneeded = from_s(60);
 
@@ -200,7 +204,7 @@ void ClaimDesk::follow(Peer& peer, bool proven, bool lost, Nanos now) {
     }
     for (const RemoteId id : r_.ledger.remotes_of_peer(peer.index)) {
         for (const PathId path : r_.ledger.at(id).paths) {
-            r_.keeper.hasten_drain(path, now + drain_of_lost);
+            r_.keeper.hasten_drain(path, now + drain_of_lost(peer));
         }
     }
 }

@@ -15,6 +15,12 @@ constexpr unsigned probes_to_silence = 3;
 /// Claims are said again before their lifetime is over.
 constexpr Nanos say_again = from_s(claim_lifetime_s / 2);
 
+/// A peer needs time for an answer, however near it is.
+std::optional<Nanos> pace_of(const Peer& peer) {
+    const auto rtt = peer.association.smoothed_rtt();
+    return rtt ? std::optional{std::max(*rtt, from_ms(10))} : std::nullopt;
+}
+
 } // namespace
 
 /// Only flows that the peer's own start has not made: those since then it knows itself.
@@ -125,7 +131,7 @@ void PeerVoice::try_statement(Peer& peer, Nanos now) {
     if (!peer.waiting_since) {
         peer.waiting_since = now;
     }
-    peer.statement.try_now(now, peer.association.smoothed_rtt(), [&](Bind& bind) {
+    peer.statement.try_now(now, pace_of(peer), [&](Bind& bind) {
         bind.echo = peer.to_echo ? peer.to_echo->challenge : Challenge{};
         const auto sequence = send_everywhere(peer, bind, flags, *source, carrier, nullptr);
         if (sequence) {
@@ -180,7 +186,7 @@ void PeerVoice::greet(Peer& peer, Nanos now) {
     greeting.tries += left ? 1 : 0;
     const bool eager = now - greeting.began < retry_eager_time;
     greeting.next = now + (!left   ? from_ms(10)
-                           : eager ? retry_delay(greeting.tries, peer.association.smoothed_rtt())
+                           : eager ? retry_delay(greeting.tries, pace_of(peer))
                                    : retry_patient_delay);
 }
 

@@ -45,7 +45,8 @@ public:
     /// full; the packet stays the caller's.
     bool punt(rte_mbuf* packet, PortId port, Verdict verdict);
     /// Slow path. Fills `out` from the front, notifications first, but no more than half of it with
-    /// them as long as others wait; returns how many. All of the last call have been dealt with.
+    /// them as long as others wait; returns how many. Call when all of the last call are dealt
+    /// with: any() goes by that.
     unsigned receive(std::span<Punted> out);
     /// Any worker: other packets than notifications are in the ring, or in the slow path's hands.
     bool any() const override;

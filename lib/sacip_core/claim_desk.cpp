@@ -247,12 +247,12 @@ bool ClaimDesk::proven(Peer& peer, Ipv4Addr address, Nanos now) {
     for (const Trial& t : passed) {
         if (t.in_use) {
             const auto bindings = unproven_in(peer, t.claim.active);
-            r_.mover.prove_remote(bindings, peer.index, now);
+            r_.mover.prove_remote(bindings, t.claim.active, peer.index, now);
             r_.ledger.forget_allowance(t.asked);
         } else {
             book(peer, t.claim);
             follow(peer, true, false, now);
-            r_.mover.prove_remote({}, peer.index, now);
+            r_.mover.prove_remote({}, t.claim.active, peer.index, now);
         }
     }
     return !passed.empty();

@@ -32,7 +32,7 @@ MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optio
     move.from = from;
     move.to = to;
     move.event = now;
-    move.hold = hold_counts ? hold_counts() : HoldCounts{};
+    move.hold_before = hold_counts ? hold_counts() : HoldCounts{};
     statistics_.moves[static_cast<size_t>(trigger)].add();
     note(move, EventKind::move_begun, now);
     return move;
@@ -286,15 +286,19 @@ MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from
     return move.id;
 }
 
-void Mover::prove_remote(const std::vector<RemoteId>& bindings, uint32_t peer, Nanos now) {
+void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, uint32_t peer,
+                         Nanos now) {
     for (const RemoteId id : bindings) {
         ledger_.at(id).proven = true;
         for (const PathId path : ledger_.at(id).paths) {
             keeper_.publish(path);
         }
     }
-    if (!records_.empty() && records_.back().side == Side::remote) {
-        note(records_.back(), EventKind::validated, now, peer);
+    const auto move = std::find_if(records_.rbegin(), records_.rend(), [&](const MoveRecord& m) {
+        return m.side == Side::remote && m.to == at && !is_over(m);
+    });
+    if (move != records_.rend()) {
+        note(*move, EventKind::validated, now, peer);
     }
 }
 
@@ -313,7 +317,8 @@ void Mover::finish_turn(Nanos now) {
         move->flipped = now;
         note(*move, EventKind::switched, now);
         const HoldCounts counts = hold_counts ? hold_counts() : HoldCounts{};
-        move->hold = {counts.held - move->hold.held, counts.dropped - move->hold.dropped};
+        move->hold = {counts.held - move->hold_before.held,
+                      counts.dropped - move->hold_before.dropped};
         const int64_t us = (now - move->event).value / 1000;
         statistics_.flips.add();
         statistics_.flip_us_total.add(static_cast<uint64_t>(us));

@@ -65,7 +65,8 @@ struct MoveRecord {
     uint64_t flows{0};
     uint32_t notifications{0}; ///< told for the first time: one for each peer
     uint32_t tries{0};         ///< BINDs sent, retries included
-    HoldCounts hold;           ///< from event to switch; packets of other moves at that time, too
+    HoldCounts hold_before;    ///< of the gateway, when the move began
+    HoldCounts hold;           ///< from then to the switch; packets of other moves as well
     bool old_gone{false};      ///< nothing can be sent from, or received at, the old address
     std::vector<MoveLeg> legs{};
     std::vector<PathId> sample{}; ///< whose first packet is waited for
@@ -118,8 +119,9 @@ public:
     /// These bindings of a far end are at `to` from now on. `proven`: nobody need doubt it.
     MoveId move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
                        bool proven, Nanos now);
-    /// What was unproven at this address is proven.
-    void prove_remote(const std::vector<RemoteId>& bindings, uint32_t peer, Nanos now);
+    /// A peer has proved that it is at `at`: packets of these bindings go there from now on.
+    void prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, uint32_t peer,
+                      Nanos now);
     /// True if a peer has left this address not long ago: what still comes from there about it is
     /// said again.
     bool has_just_left(Ipv4Addr from) const;

@@ -108,7 +108,9 @@ PeerOffice::Outcome PeerOffice::on_unproven(const Message& m, const SecureBody& 
     if ((hello != nullptr || bind) && peer.unproven_answers.take(m.now)) {
         const auto challenge = peer.association.challenge_for(m.route.addresses.source, m.now);
         if (challenge && hello != nullptr) {
-            peer.announced = {m.header.epoch, hello->checksum};
+            if (!peer.announced || m.header.epoch >= peer.announced->epoch) { // no replay
+                peer.announced = {m.header.epoch, hello->checksum};
+            }
             voice_.answer(m.peer, m.route,
                           HelloAck{r_.identity.public_key, voice_.capabilities(peer),
                                    voice_.own_checksum(), *challenge, hello->challenge});

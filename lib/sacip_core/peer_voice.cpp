@@ -2,6 +2,7 @@
 #include "sacip_core/peer_voice.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sacip {
 namespace {
@@ -62,7 +63,7 @@ std::optional<Ipv4Addr> PeerVoice::speaking_address(const Peer& peer) const {
 /// leads to the same gateway.
 std::vector<Ipv4Addr> PeerVoice::places_of(const Peer& peer, const SecureAddresses* also) const {
     std::vector<Ipv4Addr> out;
-    std::vector<const Claim*> reached;
+    bool unclaimed = false; // one address without a claim stands for all of them
     const auto add = [&](Ipv4Addr place) {
         if (out.size() < max_places && std::ranges::find(out, place) == out.end()) {
             out.push_back(place);
@@ -74,6 +75,9 @@ std::vector<Ipv4Addr> PeerVoice::places_of(const Peer& peer, const SecureAddress
     if (also != nullptr) {
         add(also->destination);
     }
+    if (peer.config.rendezvous) {
+        add(*peer.config.rendezvous);
+    }
     const auto is_reached = [&](const Claim& claim) {
         return std::ranges::any_of(out, [&](Ipv4Addr a) { return claim.active.contains(a); });
     };
@@ -83,17 +87,24 @@ std::vector<Ipv4Addr> PeerVoice::places_of(const Peer& peer, const SecureAddress
         if (out.size() >= max_places) {
             break;
         }
-        if (claim == nullptr ? std::ranges::find(reached, nullptr) == reached.end()
-                             : !is_reached(*claim)) {
-            reached.push_back(claim);
+        if (claim == nullptr) {
+            if (!std::exchange(unclaimed, true)) {
+                add(b.active);
+            }
+            continue;
+        }
+        if (!is_reached(*claim)) {
             add(b.active);
+        }
+        for (const Ipv4Prefix& fallback : claim->fallbacks) {
+            add(fallback.with_host_part_of(b.original));
         }
     }
     for (const Trial& trial : peer.trials) {
         add(trial.asked);
-    }
-    if (peer.config.rendezvous) {
-        add(*peer.config.rendezvous);
+        if (trial.before) { // the last one that was proved
+            add(trial.before->with_host_part_of(trial.asked));
+        }
     }
     return out;
 }

@@ -61,6 +61,21 @@ TEST(PeerOffice, TheChecksumModeIsAgreedOn) {
     }
 }
 
+/// It may be the only place left where the peer is reached.
+TEST(PeerOffice, TheRendezvousIsToldOfEveryMove) {
+    Config a = secure_a();
+    a.peers[0].rendezvous = addr("10.0.9.2"); // B's gateway itself, which never moves
+    SecurePair pair{std::move(a)};
+    pair.handshake();
+    pair.a->take(wan);
+    pair.a->change_address("10.0.1.2/24", "10.0.1.3/24");
+    const auto told = pair.a->take(wan);
+    const bool to_rendezvous = std::ranges::any_of(told, [](const Bytes& bytes) {
+        return is_notification(bytes) && ipv4::destination(bytes.data() + 14) == addr("10.0.9.2");
+    });
+    EXPECT_TRUE(to_rendezvous);
+}
+
 /// Make before break: the old address serves until the peer has acknowledged.
 TEST(PeerOffice, SwitchesOnAcknowledgement) {
     SecurePair pair;

@@ -27,7 +27,8 @@
 # a sixth namespace, where impair can spoil it:   router ──┤router [relay] gateway├── etho
 #
 # Environment: SACIP_GW, SACIPCTL, FLOWCHECK (programs; default: those in SACIP_BUILD, ../../build),
-# IMPAIR, FORGE likewise, SACIP_WORKERS (default 1), SACIP_KEEP=1 keeps captures and reports of a story that passed, too.
+# IMPAIR, FORGE likewise, SACIP_WORKERS (default 1), SACIP_PATIENCE (default 1), SACIP_KEEP=1 keeps captures
+# and reports of a story that passed, too.
 
 set -u -o pipefail
 
@@ -143,8 +144,9 @@ end_child() { # PID [SIGNAL]; returns its exit status
 }
 
 # Runs COMMAND until it succeeds, at most SECONDS long.
+# SACIP_PATIENCE is how many times as long a slow build may take.
 eventually() { # SECONDS COMMAND...
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local deadline=$((${EPOCHREALTIME/./} + $1 * ${SACIP_PATIENCE:-1} * 1000000))
     shift
     until "$@"; do
         [ "${EPOCHREALTIME/./}" -lt $deadline ] || return 1

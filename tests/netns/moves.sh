@@ -11,7 +11,7 @@
 uplink_cycle=(10.0.1.2 10.0.2.2 10.0.2.3 10.0.1.3)
 prefix_cycle=(10.2.0 10.7.0)
 position=0
-pause=${SACIP_PAUSE:-0.3} # between moves
+pause=${SACIP_PAUSE:-0.$((3 * ${SACIP_PATIENCE:-1}))} # between moves; what is under way arrives meanwhile
 
 router_of() { # ADDRESS: the router's address in its /24
     say "${1%.*}.1"

@@ -29,6 +29,9 @@ start_capture hb eth0 far "udp and src host $original"
 start_capture ha eth0 near "udp and src host $remote_host"
 start_client --tcp 4 --udp 4 --udp-rate 200
 assert_flows_run 4 4
+sleep 1
+# A flow's first packets go round by the slow path, and later ones of a burst may overtake them.
+at_start=$(traffic status | jq .datagrams_twice_or_out_of_order)
 there=()
 for gap in "${gaps[@]}"; do
     sleep 1
@@ -48,6 +51,7 @@ tcp_carries_bytes() {
 }
 eventually 60 tcp_carries_bytes || fail "not all TCP connections carry bytes again: $(traffic status)"
 sleep 1
+disorder=$(($(traffic status | jq .datagrams_twice_or_out_of_order) - at_start))
 stop_traffic
 stop_captures
 good "flows live on: $(traffic_summary)"
@@ -68,7 +72,6 @@ for i in "${!gaps[@]}"; do
     [ "$(jq -n "[$out, $back] | max <= $limit")" = true ] || fail "more than $limit ms"
 done
 good "first packet within $limit ms of the new address"
-disorder=$(jq '[.flows[] | select(.kind == "udp") | .duplicated + .reordered + .peer_duplicated + .peer_reordered] | add' "$T/client.json")
 [ "$disorder" = 0 ] || fail "$disorder datagrams came twice or out of order"
 good "nothing came twice or out of order"
 the_end

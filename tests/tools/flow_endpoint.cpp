@@ -36,13 +36,16 @@ Descriptor datagram_socket(DatagramKind kind) {
     Descriptor made(socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_RAW) | SOCK_NONBLOCK | SOCK_CLOEXEC,
                            is_udp ? 0 : raw_protocol));
     if (made.is_open()) {
-        enable(made.get(), SOL_SOCKET, SO_REUSEADDR);
         enable(made.get(), SOL_SOCKET, SO_TIMESTAMPNS);
         setsockopt(made.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer_bytes,
                    sizeof(receive_buffer_bytes));
     }
     return made;
 }
+
+// For the server's sockets, which are one port's. A client's must not: two of them could be given
+// the same port, and one would get what is for both.
+void share_port(int fd) { enable(fd, SOL_SOCKET, SO_REUSEADDR); }
 
 bool complain(const char* what) {
     std::cerr << "flowcheck: " << what << ": " << error_name(errno) << "\n";
@@ -127,6 +130,7 @@ bool Endpoint::listen() {
         return complain("listen on TCP");
     }
     listen_udp_ = datagram_socket(DatagramKind::udp);
+    share_port(listen_udp_.get());
     if (bind(listen_udp_.get(), generic(at), sizeof(at)) != 0) {
         return complain("bind UDP");
     }
@@ -394,6 +398,7 @@ DatagramFlow* Endpoint::adopt(DatagramKind kind, const sockaddr_in& from,
         flow = std::make_unique<DatagramFlow>(raw_.get(), from, settings, now_ns());
     } else {
         Descriptor made = datagram_socket(kind);
+        share_port(made.get());
         const auto& at = options_.address;
         if (bind(made.get(), generic(at), sizeof(at)) != 0 ||
             connect(made.get(), generic(from), sizeof(from)) != 0) {

@@ -16,7 +16,8 @@ What must hold, for packets between the roaming host's wire addresses and the fa
            (peers of the basic protocol), taken from the far host's own report of its sockets
            wire: they are in terms of the addresses in the packet, on the wire and at both hosts
   far      with a capture at the far host: what one host sent is what the other got, and the
-           checksums that the sender wrote are there again, bit for bit, or, where the two hosts
+           checksums that the sender wrote are there again, bit for bit (but that TCP's two zeros,
+           0000 and ffff, are one and the same number), or, where the two hosts
            do not see the same addresses, differ by exactly those addresses
 
 usage: wirecheck.py --router R.pcap --host H.pcap --timeline FILE --peer ADDRESS... [--far F.pcap]
@@ -74,6 +75,11 @@ class Packet:
     def l4_checksum(self):
         at = {6: 16, 17: 6}.get(self.protocol)
         return int.from_bytes(self.body[at:at + 2], "big") if at is not None else 0
+
+    def same_zero_sum(self):
+        """TCP has two zeros: Linux writes ffff for a sum that is 0, and no change of addresses can
+        keep apart what one's complement calls equal. UDP's 0 is another matter: it means none."""
+        return 0 if self.protocol == 6 and self.l4_checksum() == 0xFFFF else self.l4_checksum()
 
     def is_fragment(self):
         return self.fragment & 0x3FFF != 0
@@ -238,7 +244,7 @@ def check_far(host, far, peers, own_sockets, faults):
             continue
         if any((twin.source, twin.target) == (packet.source, packet.target) for twin in twins):
             same += 1
-            if all(twin.l4_checksum() != packet.l4_checksum() for twin in twins):
+            if all(twin.same_zero_sum() != packet.same_zero_sum() for twin in twins):
                 faults.add("checksum is not the sender's own",
                            f"{packet.l4_checksum():04x} at the far host, {twins[0].l4_checksum():04x} at the host")
         else:

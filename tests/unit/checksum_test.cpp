@@ -107,6 +107,13 @@ TEST(Checksum, InverseGivesEveryChecksumBack) {
     }
 }
 
+/// Linux writes it in software; one's complement can't tell it from 0x0000, and a receiver does not.
+TEST(Checksum, TcpsOtherZeroComesBackAsZero) {
+    const uint16_t delta = 0x1234;
+    EXPECT_EQ(mend_checksum(0xFFFF, delta), mend_checksum(0x0000, delta));
+    EXPECT_EQ(mend_checksum(mend_checksum(0xFFFF, delta), inverse_delta(delta)), 0x0000);
+}
+
 TEST(Checksum, UdpZeroRule) {
     EXPECT_EQ(mend_udp_checksum(0, 0x1234), 0);
     // ~HC + delta = 0xFFFF computes 0, which means "none" and must not appear.

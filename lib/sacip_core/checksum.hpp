@@ -6,11 +6,11 @@
 // is the same in either byte order (RFC 1071 §2(B)), so nothing is ever swapped.
 //
 // One's complement has two zeros, 0x0000 and 0xFFFF. A sum of anything that is not all zeros is
-// never 0x0000, so a computed IPv4 or TCP checksum (its complement) is never 0xFFFF; UDP puts 0xFFFF
-// for a computed 0, because 0 means "none" there (RFC 768). Deltas are kept in the range 0 to
-// 0xFFFE: then adding a delta of "no change" changes no bit, and adding a delta and its inverse gives
-// back every computed checksum. Linux, when it computes a TCP checksum in software, writes 0xFFFF for
-// 0 as with UDP: after a change and its inverse that is 0x0000, the same number to every receiver.
+// never 0x0000, so a computed IPv4 or TCP checksum (its complement) is never 0xFFFF; UDP puts
+// 0xFFFF for a computed 0, because 0 means "none" there (RFC 768). Deltas are kept in the range 0
+// to 0xFFFE: then adding a delta of "no change" changes no bit, and adding a delta and its inverse
+// gives back every computed checksum. Linux writes 0xFFFF for 0 in TCP, too, where it computes in
+// software: after a change and its inverse that is 0x0000, the same number to every receiver.
 #pragma once
 
 #include "sacip_core/units.hpp"

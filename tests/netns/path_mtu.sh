@@ -54,6 +54,8 @@ too_big='icmp[0] = 3 and icmp[1] = 4'
 start_capture ha eth0 host "$too_big"
 start_capture hb eth0 far "$too_big"
 
+# curl takes its time, the kernel would not: with a large buffer all could arrive before the first move.
+in_ns ha sysctl -qw net.ipv4.tcp_rmem='4096 131072 1048576'
 rate=$((megabytes * 1000 / 6))k # a transfer takes six seconds
 transfer=(curl -sS --max-time 120 --limit-rate "$rate" "http://$remote_host:7000/")
 spawn ha download "${transfer[@]}" -o "$T/download" 2>"$T/download.err"

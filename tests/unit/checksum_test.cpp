@@ -107,7 +107,8 @@ TEST(Checksum, InverseGivesEveryChecksumBack) {
     }
 }
 
-/// Linux writes it in software; one's complement can't tell it from 0x0000, and a receiver does not.
+/// Linux writes it in software; one's complement can't tell it from 0x0000, and a receiver does
+/// not.
 TEST(Checksum, TcpsOtherZeroComesBackAsZero) {
     const uint16_t delta = 0x1234;
     EXPECT_EQ(mend_checksum(0xFFFF, delta), mend_checksum(0x0000, delta));

@@ -81,7 +81,9 @@ Appliance::Error Appliance::open_ports() {
     uint32_t linux_packets = 1;
     for (uint8_t i = 0; i < config_.ports.size(); i++) {
         const PortConfig& c = config_.ports[i];
-        if (auto e = take(Port::open({{i}, c.name, c.device, workers, 0}), ports_.emplace_back())) {
+        const bool offload = config_.checksum.offload == OffloadPolicy::automatic;
+        if (auto e = take(Port::open({{i}, c.name, c.device, workers, 0, offload}),
+                          ports_.emplace_back())) {
             return e;
         }
         packets += ports_.back()->packets_needed();
@@ -100,6 +102,7 @@ Appliance::Error Appliance::open_ports() {
         Port& port = *ports_[i];
         GatewayPort facts{c.name, c.role == PortRole::outside, port.mac(), {}, c.next_hop_mac, {}};
         facts.mtu = port.mtu();
+        facts.fills = port.fills();
         auto& interface = host_interfaces_.emplace_back();
         if (c.host_interface.kind != HostInterfaceKind::none) {
             if (auto e = take(HostInterface::create({kind_of(c.host_interface.kind),
@@ -320,6 +323,20 @@ void Appliance::rest(unsigned empty_turns) {
     const timespec length{0, empty_turns > 216 ? 1'000'000 : 20'000};
     next_poll_ = {};
     ppoll(watched, std::size(watched), &length, nullptr);
+}
+
+std::vector<std::string> Appliance::ports_text() const {
+    const auto which = [](bool ipv4, bool l4) -> std::string {
+        return ipv4 ? (l4 ? "IPv4, TCP and UDP" : "IPv4") : (l4 ? "TCP and UDP" : "none");
+    };
+    std::vector<std::string> out;
+    for (const auto& port : ports_) {
+        const PortOffloads::Set& set = port->offloads().in_use;
+        out.push_back("port " + port->name() + " (" + port->driver() +
+                      "): checksums in hardware: checked " + which(set.rx_ipv4, set.rx_l4) +
+                      ", filled in " + which(set.tx_ipv4, set.tx_l4));
+    }
+    return out;
 }
 
 } // namespace sacip

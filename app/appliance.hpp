@@ -35,6 +35,8 @@ public:
     void run(const std::atomic<bool>& stop);
     /// What an operator should know after start(), a line each.
     const std::vector<std::string>& warnings() const { return warnings_; }
+    /// A line for each port: what it does in hardware.
+    std::vector<std::string> ports_text() const;
 
 private:
     using Error = std::optional<std::string>;

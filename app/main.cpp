@@ -89,6 +89,9 @@ int run_gateway(const sacip::Config& config, std::vector<unsigned> lcores) {
     for (const auto& warning : appliance.warnings()) {
         std::fprintf(stderr, "sacip-gw: warning: %s\n", warning.c_str());
     }
+    for (const auto& port : appliance.ports_text()) {
+        std::printf("sacip-gw: %s\n", port.c_str());
+    }
     std::printf("sacip-gw: %s ready\n", config.gateway.name.c_str());
     std::fflush(stdout);
     appliance.run(stop);

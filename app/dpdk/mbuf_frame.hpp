@@ -7,6 +7,8 @@
 // dropped where not.
 #pragma once
 
+#include "sacip_core/headers.hpp"
+#include "sacip_core/packet.hpp"
 #include "sacip_core/packet_io.hpp"
 #include "sacip_core/verdict.hpp"
 
@@ -17,8 +19,8 @@ namespace sacip {
 /// The reason under which a frame that does not fit one buffer is dropped.
 inline constexpr DropReason does_not_fit = DropReason::frame_too_long;
 
-/// What the receiving device said of the checksums. L4 "none" is DPDK's word for: the field holds
-/// the pseudo-header sum, the data are good.
+/// What the receiving device said of the checksums. L4 "none" is DPDK's word for: the field is not
+/// filled in, the data are good.
 inline RxFacts rx_facts(const rte_mbuf& mbuf) {
     RxFacts out = RxFacts::none;
     if ((mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
@@ -32,6 +34,17 @@ inline RxFacts rx_facts(const rte_mbuf& mbuf) {
     default:
         return out;
     }
+}
+
+/// Tells the sending device what the pipeline left to it.
+inline void ask_for_checksums(rte_mbuf& mbuf, const Frame& frame) {
+    constexpr uint64_t said_by_receiver = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
+    mbuf.ol_flags = (mbuf.ol_flags & ~said_by_receiver) | RTE_MBUF_F_TX_IPV4;
+    mbuf.ol_flags |= has(frame.unfinished, TxChecksums::ipv4) ? RTE_MBUF_F_TX_IP_CKSUM : 0;
+    mbuf.ol_flags |= has(frame.unfinished, TxChecksums::tcp) ? RTE_MBUF_F_TX_TCP_CKSUM : 0;
+    mbuf.ol_flags |= has(frame.unfinished, TxChecksums::udp) ? RTE_MBUF_F_TX_UDP_CKSUM : 0;
+    mbuf.l2_len = ether_header_bytes;
+    mbuf.l3_len = ipv4::header_length(frame.data + ether_header_bytes) & 0x3CU; // at most 60
 }
 
 /// True if the packet is, or has been made, one piece.

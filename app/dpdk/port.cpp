@@ -25,15 +25,8 @@ struct alignas(64) TxLock {
     rte_spinlock_t lock RTE_SPINLOCK_INITIALIZER;
 };
 
-struct OffloadChoice {
-    uint64_t rx{0};
-    uint64_t tx{0};
-};
-
-/// The seam for hardware checksums (DESIGN §5): what of the offered offloads is switched on.
-/// Nothing yet: the pipeline mends every checksum in software, and a device that is not asked to
-/// check delivers finished ones.
-OffloadChoice choose_offloads(const rte_eth_dev_info&) { return {}; }
+constexpr uint64_t rx_checksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | rx_l4;
+constexpr uint64_t tx_checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | tx_l4;
 
 PortOffloads::Set offload_set(uint64_t rx, uint64_t tx) {
     return {(rx & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0, (rx & rx_l4) == rx_l4,
@@ -66,6 +59,7 @@ struct Port::Impl {
     uint16_t device{0};
     rte_eth_dev_info info{};
     PortOffloads offloads;
+    uint64_t tx{0}; ///< offloads asked for
     MacAddr mac;
     uint16_t rx_queues{0};
     uint16_t tx_queues{0};
@@ -107,20 +101,24 @@ std::optional<std::string> Port::Impl::configure() {
                     ? info.max_rx_queues
                     : static_cast<uint16_t>(std::min<unsigned>(wanted_rx, info.max_rx_queues));
     tx_queues = static_cast<uint16_t>(std::min<unsigned>(params.workers + 1, info.max_tx_queues));
+    if (info.driver_name == std::string_view{"net_tap"}) {
+        tx_queues = rx_queues; // it can do no other
+    }
     if (rx_queues == 0 || tx_queues == 0) {
         return refusal("the device has no queues", ENOTSUP);
     }
     shared = tx_queues < params.workers + 1;
     locks = std::vector<TxLock>(tx_queues);
 
-    const OffloadChoice choice = choose_offloads(info);
+    const uint64_t rx = params.offload ? info.rx_offload_capa & rx_checksums : 0;
+    tx = params.offload ? info.tx_offload_capa & tx_checksums : 0;
     offloads.offered = offload_set(info.rx_offload_capa, info.tx_offload_capa);
-    offloads.in_use = offload_set(choice.rx, choice.tx);
+    offloads.in_use = offload_set(rx, tx);
 
     rte_eth_conf conf{};
     conf.rxmode.mtu = params.mtu;
-    conf.rxmode.offloads = choice.rx;
-    conf.txmode.offloads = choice.tx;
+    conf.rxmode.offloads = rx;
+    conf.txmode.offloads = tx;
     const uint64_t rss =
         info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
     if (rx_queues > 1 && rss != 0) {
@@ -213,6 +211,15 @@ unsigned Port::tx_queues() const { return impl_->tx_queues; }
 bool Port::tx_shared() const { return impl_->shared; }
 
 const PortOffloads& Port::offloads() const { return impl_->offloads; }
+
+TxChecksums Port::fills() const {
+    const auto by = [this](uint64_t offload, TxChecksums what) {
+        return (impl_->tx & offload) != 0 ? what : TxChecksums::none;
+    };
+    return by(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, TxChecksums::ipv4) |
+           by(RTE_ETH_TX_OFFLOAD_TCP_CKSUM, TxChecksums::tcp) |
+           by(RTE_ETH_TX_OFFLOAD_UDP_CKSUM, TxChecksums::udp);
+}
 
 bool Port::link_up() const {
     rte_eth_link link{};

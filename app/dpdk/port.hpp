@@ -11,14 +11,15 @@
 //
 // No promiscuous mode: the gateway is a router. Multicast is let in for Linux (OSPF, VRRP). Scatter
 // stays off: a frame that does not fit one buffer (2048 bytes) is refused by the device or dropped.
-// Checksum offload stays off until the pipeline makes use of it; choose_offloads() in port.cpp is
-// the one place that decides. With it off, virtio devices deliver finished checksums.
+// Checksums: with `offload` the device checks what it receives and fills in what it sends, as far
+// as it can; with it off nothing is asked of it, and virtio devices deliver finished checksums.
 //
 // Life: open, then (when the size of the pool is known) start, stop, destroy (before the pools).
 // Slow path only, but for receive and transmit.
 #pragma once
 
 #include "app/dpdk/packet_pool.hpp"
+#include "sacip_core/frame.hpp"
 #include "sacip_core/units.hpp"
 
 #include <optional>
@@ -34,7 +35,8 @@ struct PortParams {
     std::string name;   ///< the operator's, for messages
     std::string device; ///< DPDK's: "0000:03:00.0", "net_af_packet0"
     unsigned workers{1};
-    uint16_t mtu{0}; ///< bytes of an IP packet; 0 leaves the device's own
+    uint16_t mtu{0};    ///< bytes of an IP packet; 0 leaves the device's own
+    bool offload{true}; ///< checksums by the device where it can
 };
 
 /// What the device could do and what we let it do.
@@ -75,6 +77,8 @@ public:
     /// True: senders share transmit queues, since the device has too few.
     bool tx_shared() const;
     const PortOffloads& offloads() const;
+    /// The checksums that the device fills in when asked to, per packet.
+    TxChecksums fills() const;
     bool link_up() const;
     /// Packets the device dropped for want of room in its receive queues.
     uint64_t missed() const;

@@ -81,6 +81,8 @@ void Worker::Impl::carry_out(Verdict verdict, rte_mbuf* packet, PortId from) {
         return;
     }
     if (verdict.action == Action::punt) {
+        // If it was not filled in, the pipeline has done so.
+        packet->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
         if (params.punts->punt(packet, from, verdict)) {
             counters.punt(verdict.punt_reason());
             return;
@@ -124,6 +126,9 @@ unsigned Worker::Impl::serve(const ServedQueue& queue, Tick now) {
     params.pipeline->process(std::span{frames.data(), count}, queue.context, now,
                              std::span{verdicts.data(), count});
     for (unsigned i = 0; i < count; i++) {
+        if (frames[i].unfinished != TxChecksums::none) {
+            ask_for_checksums(*packets[i], frames[i]);
+        }
         carry_out(verdicts[i], packets[i], from);
     }
     return received;

@@ -7,6 +7,7 @@
 // the paths ask again.
 #pragma once
 
+#include "sacip_core/frame.hpp"
 #include "sacip_core/host_state.hpp"
 
 #include <optional>
@@ -28,6 +29,7 @@ struct GatewayPort {
     std::optional<MacAddr> next_hop_mac{}; ///< for a port without a Linux side
     Ipv4Addr fallback_gateway{};           ///< at fallback_mac; unspecified where there is none
     uint16_t mtu{UINT16_MAX};              ///< bytes of an IP packet that the port can send
+    TxChecksums fills{TxChecksums::none};  ///< checksums that the device fills in
 };
 
 struct Adjacency {

@@ -16,12 +16,30 @@ enum class RxFacts : uint8_t {
     none = 0,
     ip_checksum_good = 1,
     l4_checksum_good = 2,
-    l4_checksum_partial = 4, ///< holds the pseudo-header sum only (virtio, tap)
+    l4_checksum_partial = 4, ///< not filled in yet, the data are good (virtio, tap)
 };
 constexpr RxFacts operator|(RxFacts a, RxFacts b) {
     return static_cast<RxFacts>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
 }
+constexpr RxFacts without(RxFacts set, RxFacts bit) {
+    return static_cast<RxFacts>(static_cast<uint8_t>(set) & ~static_cast<uint8_t>(bit));
+}
 constexpr bool has(RxFacts set, RxFacts bit) {
+    return (static_cast<uint8_t>(set) & static_cast<uint8_t>(bit)) != 0;
+}
+
+/// Checksums that a sending device fills in; bits. Of a port which it can, of a frame which it
+/// must.
+enum class TxChecksums : uint8_t {
+    none = 0,
+    ipv4 = 1,
+    tcp = 2, ///< the field holds the pseudo-header sum; so for UDP
+    udp = 4,
+};
+constexpr TxChecksums operator|(TxChecksums a, TxChecksums b) {
+    return static_cast<TxChecksums>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
+}
+constexpr bool has(TxChecksums set, TxChecksums bit) {
     return (static_cast<uint8_t>(set) & static_cast<uint8_t>(bit)) != 0;
 }
 
@@ -30,6 +48,7 @@ struct Frame {
     std::byte* data{nullptr};
     uint32_t length{0};
     RxFacts facts{RxFacts::none};
+    TxChecksums unfinished{TxChecksums::none}; ///< only in a frame judged `forward`
 };
 
 } // namespace sacip

@@ -10,6 +10,7 @@
 // slot is filled again only after a grace period, when no worker can still be reading it.
 #pragma once
 
+#include "sacip_core/frame.hpp"
 #include "sacip_core/units.hpp"
 
 #include <atomic>
@@ -48,7 +49,8 @@ struct DirectionRewrite {
     MacAddr port_mac{};
     PortId port{no_port};
     PathAction action{PathAction::hold};
-    uint16_t mtu{UINT16_MAX}; ///< of `port`: bytes of an IP packet
+    TxChecksums device{TxChecksums::none}; ///< what `port` fills in by itself
+    uint16_t mtu{UINT16_MAX};              ///< of `port`: bytes of an IP packet
     /// True if a packet with these addresses gets others.
     bool changes(Ipv4Addr from, Ipv4Addr to) const { return from != source || to != destination; }
     bool operator==(const DirectionRewrite&) const = default;

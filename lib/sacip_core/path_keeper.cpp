@@ -20,6 +20,7 @@ void point(DirectionRewrite& side, const Adjacency& adjacency,
     if (adjacency.port != no_port) {
         side.port_mac = ports[adjacency.port.value].mac;
         side.mtu = ports[adjacency.port.value].mtu;
+        side.device = ports[adjacency.port.value].fills;
     }
     switch (adjacency.state) {
     case Adjacency::State::ready:

@@ -42,7 +42,7 @@ inline bool is_suspect(const PacketView& view, const RewriteSlot& slot) {
 
 /// Carries out what the path says. The frame is untouched where the verdict is not final here.
 template <Direction D>
-Verdict carry_out(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+Verdict carry_out(Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     switch (to.action) {
     case PathAction::forward:
     case PathAction::forward_in_turn:
@@ -52,10 +52,15 @@ Verdict carry_out(const Frame& frame, const PacketView& view, const DirectionRew
         if (view.ip_length() > to.mtu) [[unlikely]] {
             return Verdict::punt(PuntReason::too_big);
         }
-        rewrite_addresses(frame, view, to);
-        rewrite_next_hop(frame, view, to);
+        if (to.device != TxChecksums::none || has(frame.facts, RxFacts::l4_checksum_partial)) {
+            rewrite_for_device(frame, view, to);
+        } else {
+            rewrite_addresses(frame, view, to);
+            rewrite_next_hop(frame, view, to);
+        }
         return Verdict::forward(to.port);
     case PathAction::to_box: {
+        finish_l4_checksum(frame, view);
         rewrite_addresses(frame, view, to);
         Verdict verdict = Verdict::punt(PuntReason::to_box);
         verdict.port = to.port;
@@ -72,7 +77,7 @@ Verdict carry_out(const Frame& frame, const PacketView& view, const DirectionRew
 } // namespace
 
 template <Direction D>
-void Pipeline::process_directed(std::span<const Frame> frames, const ParseContext& port, Tick now,
+void Pipeline::process_directed(std::span<Frame> frames, const ParseContext& port, Tick now,
                                 std::span<Verdict> verdicts) {
     constexpr bool inbound = D == Direction::inbound;
     Item items[max_burst];
@@ -84,6 +89,9 @@ void Pipeline::process_directed(std::span<const Frame> frames, const ParseContex
         Item& item = items[count];
         verdicts[i] = parse(frames[i], port, item.view);
         if (verdicts[i].decided()) {
+            if (verdicts[i].action == Action::punt) {
+                finish_l4_checksum(frames[i], item.view);
+            }
             continue;
         }
         item.frame = i;
@@ -163,12 +171,15 @@ void Pipeline::process_directed(std::span<const Frame> frames, const ParseContex
             }
             positions[i] = flows_.find(key_inbound(item.view, views[view]));
         }
-        punted = punted || verdict.action == Action::punt;
+        if (verdict.action == Action::punt) {
+            punted = true;
+            finish_l4_checksum(frames[item.frame], item.view);
+        }
     }
     counters_.rewritten.add(rewritten);
 }
 
-void Pipeline::process(std::span<const Frame> frames, const ParseContext& port, Tick now,
+void Pipeline::process(std::span<Frame> frames, const ParseContext& port, Tick now,
                        std::span<Verdict> verdicts) {
     if (port.outside) {
         process_directed<Direction::inbound>(frames, port, now, verdicts);

@@ -37,14 +37,15 @@ public:
 
     /// One verdict per frame, never `proceed`. A frame judged `forward` has been rewritten, its
     /// Ethernet header included; one judged `punt` with reason to_box has its addresses rewritten
-    /// and waits to be given to Linux; all others are untouched. At most max_burst frames.
+    /// and waits to be given to Linux; all others are untouched, but that the slow path gets no
+    /// checksum that its device has not filled in. At most max_burst frames.
     /// The calling worker is online in the grace period, and quiescent only between bursts.
-    void process(std::span<const Frame> frames, const ParseContext& port, Tick now,
+    void process(std::span<Frame> frames, const ParseContext& port, Tick now,
                  std::span<Verdict> verdicts);
 
 private:
     template <Direction D>
-    void process_directed(std::span<const Frame> frames, const ParseContext& port, Tick now,
+    void process_directed(std::span<Frame> frames, const ParseContext& port, Tick now,
                           std::span<Verdict> verdicts);
 
     FlowTable& flows_;

@@ -3,8 +3,8 @@
 // The delta of the addresses comes from the packet as it is and the addresses it gets: around a
 // move packets of the old pair and of the new one meet the same slot, and each needs its own.
 //
-// A checksum that is only partial (RxFacts::l4_checksum_partial) must have been finished before:
-// its field holds a sum, not a complement, and mending would take it the wrong way.
+// A checksum that is not filled in yet (RxFacts::l4_checksum_partial) can't be mended: its field
+// holds a sum, not a complement. It is finished first, or left to the sending device.
 #include "sacip_core/rewrite.hpp"
 
 #include "sacip_core/checksum.hpp"
@@ -28,6 +28,31 @@ inline void mend_l4_checksum(std::byte* l4, const PacketView& view, uint16_t del
     }
 }
 
+inline void write_addresses(std::byte* ip, const DirectionRewrite& to) {
+    ipv4::set_source(ip, to.source);
+    ipv4::set_destination(ip, to.destination);
+}
+
+/// Which L4 checksum, if any, the sending device may fill in.
+TxChecksums l4_left_to_device(const Frame& frame, const PacketView& view,
+                              const DirectionRewrite& to) {
+    const bool unfilled = has(frame.facts, RxFacts::l4_checksum_partial);
+    if ((!unfilled && !has(frame.facts, RxFacts::l4_checksum_good)) ||
+        to.l4_mode != L4ChecksumMode::wire || view.fragment ||
+        frame.length != view.l3 + view.ip_length()) {
+        return TxChecksums::none;
+    }
+    const std::byte* l4 = frame.data + view.l4;
+    if (view.is(IpProto::tcp) && has(to.device, TxChecksums::tcp)) {
+        return TxChecksums::tcp;
+    }
+    if (view.is(IpProto::udp) && has(to.device, TxChecksums::udp) && udp::checksum(l4) != 0 &&
+        udp::length(l4).value() == view.l4_length) {
+        return TxChecksums::udp;
+    }
+    return TxChecksums::none;
+}
+
 } // namespace
 
 void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot) {
@@ -48,14 +73,60 @@ void rewrite_addresses(const Frame& frame, const PacketView& view, const Directi
     std::byte* ip = frame.data + view.l3;
     const uint16_t delta =
         addresses_delta(view.source, view.destination, to.source, to.destination);
-    ipv4::set_source(ip, to.source);
-    ipv4::set_destination(ip, to.destination);
+    write_addresses(ip, to);
     ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), delta));
     if (view.fragment && ipv4::has_fragment_offset(ip)) [[unlikely]] {
         return;
     }
     mend_l4_checksum(frame.data + view.l4, view,
                      to.l4_mode == L4ChecksumMode::wire ? delta : to.l4_delta);
+}
+
+void finish_l4_checksum(Frame& frame, const PacketView& view) {
+    if (!has(frame.facts, RxFacts::l4_checksum_partial)) [[likely]] {
+        return;
+    }
+    frame.facts = without(frame.facts, RxFacts::l4_checksum_partial);
+    std::byte* l4 = frame.data + view.l4;
+    if (view.l4 == 0 || view.fragment) {
+        return;
+    }
+    if (view.is(IpProto::tcp) && view.l4_length >= tcp::min_header_bytes) {
+        tcp::set_checksum(l4, 0);
+        tcp::set_checksum(
+            l4, l4_checksum(view.source, view.destination, view.proto, {l4, view.l4_length}));
+    } else if (view.is(IpProto::udp) && view.l4_length >= udp::header_bytes &&
+               udp::checksum(l4) != 0) {
+        const uint16_t told = udp::length(l4).value();
+        const size_t length =
+            told >= udp::header_bytes && told <= view.l4_length ? told : view.l4_length;
+        udp::set_checksum(l4, 0);
+        udp::set_checksum(l4, udp_checksum_on_wire(l4_checksum(view.source, view.destination,
+                                                               view.proto, {l4, length})));
+    }
+}
+
+void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+    std::byte* ip = frame.data + view.l3;
+    std::byte* l4 = frame.data + view.l4;
+    frame.unfinished = l4_left_to_device(frame, view, to);
+    if (frame.unfinished == TxChecksums::none) {
+        finish_l4_checksum(frame, view);
+        rewrite_addresses(frame, view, to);
+    } else {
+        const uint16_t seed =
+            sum_of_pseudo_header(to.source, to.destination, view.proto, view.l4_length);
+        view.is(IpProto::tcp) ? tcp::set_checksum(l4, seed) : udp::set_checksum(l4, seed);
+        ipv4::set_checksum(
+            ip, mend_checksum(ipv4::checksum(ip), addresses_delta(view.source, view.destination,
+                                                                  to.source, to.destination)));
+        write_addresses(ip, to);
+    }
+    rewrite_next_hop(frame, view, to);
+    if (has(to.device, TxChecksums::ipv4)) {
+        ipv4::set_checksum(ip, 0); // as some devices want it
+        frame.unfinished = frame.unfinished | TxChecksums::ipv4;
+    }
 }
 
 void rewrite_error(const Frame& frame, const PacketView& error, const PacketView& quoted,

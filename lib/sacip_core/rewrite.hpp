@@ -34,12 +34,25 @@ void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, Rewrit
 /// fragment (then only a first fragment's L4 checksum is mended, if it fits).
 void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
 
-/// The same for an ICMP error and for the packet it quotes (icmp_error.hpp has the story). `to` is
-/// the rewrite of a packet that travels as the error does and answers `quoted`: the error gets its
-/// destination and `source`, the quote both addresses crosswise. The quoted IPv4 checksum is
-/// mended, the quoted TCP or UDP one if it is among what is quoted, and the ICMP checksum by what
-/// these changes come to: whichever was wrong stays wrong by as much.
-/// `frame` and `error` are of a packet that parse() punted as `icmp`, `quoted` is Quote::packet.
+/// Fills in the TCP or UDP checksum that the receiving device says is not filled in yet
+/// (RxFacts::l4_checksum_partial), for the addresses now in the packet; then it is no fact any
+/// more. Reads the whole packet. Nothing for other packets, a fragment, or UDP that has none (0).
+/// `view` is of a parse() that did not drop the packet.
+void finish_l4_checksum(Frame& frame, const PacketView& view);
+
+/// rewrite_addresses() and rewrite_next_hop() in one, for a packet that leaves by a device which
+/// fills checksums in (`to.device`); what is left to it stands in `frame.unfinished` then. That is
+/// the IPv4 one, which parse() has checked, and the L4 one only where a whole recomputation blesses
+/// nothing: its device called it good, or nobody has filled it in. And only where the device's idea
+/// of the sum must be ours: mode `wire`, no bytes behind the packet, a UDP length that is true.
+void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRewrite& to);
+
+/// rewrite_addresses() for an ICMP error and for the packet it quotes (icmp_error.hpp has the
+/// story). `to` is the rewrite of a packet that travels as the error does and answers `quoted`: the
+/// error gets its destination and `source`, the quote both addresses crosswise. The quoted IPv4
+/// checksum is mended, the quoted TCP or UDP one if it is among what is quoted, and the ICMP
+/// checksum by what these changes come to: whichever was wrong stays wrong by as much. `frame` and
+/// `error` are of a packet that parse() punted as `icmp`, `quoted` is Quote::packet.
 void rewrite_error(const Frame& frame, const PacketView& error, const PacketView& quoted,
                    const DirectionRewrite& to, Ipv4Addr source);
 

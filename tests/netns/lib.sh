@@ -27,7 +27,7 @@
 # a sixth namespace, where impair can spoil it:   router ──┤router [relay] gateway├── etho
 #
 # Environment: SACIP_GW, SACIPCTL, FLOWCHECK (programs; default: those in SACIP_BUILD, ../../build),
-# IMPAIR, FORGE likewise, SACIP_WORKERS (default 1), SACIP_PATIENCE (default 1), SACIP_KEEP=1 keeps captures
+# SACIP_PORT_DRIVER (default net_af_packet), IMPAIR, FORGE likewise, SACIP_WORKERS (default 1), SACIP_PATIENCE (default 1), SACIP_KEEP=1 keeps captures
 # and reports of a story that passed, too.
 
 set -u -o pipefail
@@ -48,6 +48,7 @@ declare -A gateway_pid=()     # side -> pid
 declare -A child=()           # pid -> name, everything else we started
 remote_host=10.9.0.10
 remote_port=7000
+port_driver=${SACIP_PORT_DRIVER:-net_af_packet}
 story_failed=0
 
 say() { printf '%s\n' "$*"; }
@@ -288,11 +289,11 @@ gateway: {name: a, control_socket: $T/a.sock, metrics: "127.0.0.1:9812"}
 limits: {flows: ${flow_limit:-4096}}
 ports:
   - name: lan
-    device: ${port_driver:-net_af_packet}0
+    device: ${port_driver}0
     role: inside
     host_interface: {name: lan0, addresses: [$lan]}
   - name: wan
-    device: ${port_driver:-net_af_packet}1
+    device: ${port_driver}1
     role: outside
     host_interface: {name: wan0, addresses: $wan, routes: $routes}
 hosts:
@@ -305,11 +306,11 @@ gateway: {name: b, control_socket: $T/b.sock, metrics: "127.0.0.1:9812"}
 limits: {flows: ${flow_limit:-4096}}
 ports:
   - name: lan
-    device: ${port_driver:-net_af_packet}0
+    device: ${port_driver}0
     role: inside
     host_interface: {name: lan0, addresses: [10.9.0.1/24]}
   - name: wan
-    device: ${port_driver:-net_af_packet}1
+    device: ${port_driver}1
     role: outside
     host_interface: {name: wan0, addresses: [10.0.9.2/24], routes: [{to: default, via: 10.0.9.1}]}
 hosts:
@@ -325,10 +326,12 @@ YAML
 # ---------------------------------------------------------------- gateways
 
 # With port_driver=net_pcap (before `stage`) the gateways read the veths by libpcap: af_packet has the
-# kernel put fragments together, and shows the gateway none.
+# kernel put fragments together, and shows the gateway none. With net_tap a device that checks and
+# fills in checksums stands between, and a line to the veth behind it.
 device() { # NUMBER INTERFACE: for --vdev
-    case ${port_driver:-net_af_packet} in
+    case $port_driver in
     net_pcap) say "net_pcap$1,rx_iface_in=$2,tx_iface=$2" ;;
+    net_tap) say "net_tap$1,iface=tap-$2" ;;
     *) say "net_af_packet$1,iface=$2${port_options:-}" ;;
     esac
 }
@@ -343,6 +346,20 @@ start_gateway() { # a|b
     pid=$!
     gateway_pid[$side]=$pid
     eventually 20 gateway_answers "$side" "$pid" || fail "gateway $side did not become ready"
+    [ "$port_driver" != net_tap ] || join_taps "$side"
+}
+
+join_taps() { # SIDE: each of its taps with the veth of its name
+    local interface
+    in_ns "g$1" nft -f - <<'NFT' || fail "nft"
+table netdev taps {
+    chain inside { type filter hook ingress device "tap-ethi" priority 0; policy drop; }
+    chain outside { type filter hook ingress device "tap-etho" priority 0; policy drop; }
+}
+NFT
+    for interface in ethi etho; do
+        spawn "g$1" "line of $interface" "$IMPAIR" "tap-$interface" $interface </dev/null >/dev/null 2>"$T/line.err"
+    done
 }
 
 # Ready or dead; the caller of start_gateway sees which. Only this start's line counts.

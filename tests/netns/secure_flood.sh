@@ -51,12 +51,15 @@ flood_ends() { # NAME
     wait "$flood_pid" || fail "forge: $(cat "$T/$1.err")"
     unset "child[$flood_pid]"
 }
-missed() { # frames that reached gateway B's outside interface and were never read, or not even that
-    local came read lost
-    came=$(ip -n "$P-gb" -s -j link show etho | jq '.[0].stats64.rx.packets')
-    lost=$(ip -n "$P-r" -s -j link show tob | jq '.[0].stats64.tx.dropped')
-    read=$(query b ports '.ports[] | select(.name == "wan") | .rx_packets')
-    say $((came + lost - read))
+missed() { # frames that reached a gateway's outside interface and were never read, or not even that
+    local side came read lost sum=0
+    for side in a b; do
+        came=$(ip -n "$P-g$side" -s -j link show etho | jq '.[0].stats64.rx.packets')
+        lost=$(ip -n "$P-r" -s -j link show to$side | jq '.[0].stats64.tx.dropped')
+        read=$(query $side ports '.ports[] | select(.name == "wan") | .rx_packets')
+        sum=$((sum + came + lost - read))
+    done
+    say $sum
 }
 remotes() { ctl b -j bindings | jq -c '[.remote[] | [.original, .active]] | sort'; }
 

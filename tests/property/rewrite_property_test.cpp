@@ -3,9 +3,9 @@
 // What must hold of every rewritten packet.
 //
 // One exception, by nature: one's complement has two zeros, so a TCP checksum field of 0xFFFF comes
-// back as 0x0000. No sender can produce it (the sum it is the complement of would be 0, and a
-// pseudo header that names TCP is never 0), so the cases below leave exactly that value out. For
-// UDP 0xFFFF is legal and is kept.
+// back as 0x0000, which is the same number. No computation gives it (the sum it is the complement of
+// would be 0, and a pseudo header that names TCP is never 0), though Linux writes it in software, so
+// the cases below leave exactly that value out. For UDP 0xFFFF is legal and is kept.
 #include "sacip_core/rewrite.hpp"
 
 #include "tests/property/random_packet.hpp"

@@ -27,7 +27,7 @@ constexpr std::byte forward_frame{'f'};
 constexpr std::byte punt_frame{'p'};
 constexpr std::byte drop_frame{'d'};
 
-void Pipeline::process(std::span<const Frame> frames, const ParseContext&, Tick,
+void Pipeline::process(std::span<Frame> frames, const ParseContext&, Tick,
                        std::span<Verdict> verdicts) {
     for (size_t i = 0; i < frames.size(); i++) {
         std::byte* const data = frames[i].data;

@@ -54,7 +54,7 @@ void send_packets(Tables& tables, std::atomic<bool>& stop, std::atomic<uint64_t>
     tables.grace->online(worker);
     while (!stop.load(std::memory_order_relaxed)) {
         Bytes bytes = packet;
-        const Frame frame = test::frame_of(bytes);
+        Frame frame = test::frame_of(bytes);
         Verdict verdict;
         pipeline.process({&frame, 1}, port, {1}, {&verdict, 1});
         ASSERT_EQ(verdict.action, Action::forward);

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# init.sh KERNEL STORY BUILD: the first process of the virtual machine that run.sh starts, once it has the
+# files of the machine around it. Ends with the machine.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SACIP_BUILD=$3
+for place in /tmp /run /dev/shm; do
+    mkdir -p $place
+    mount -t tmpfs memory $place
+done
+mkdir -p /dev/pts /dev/hugepages /run/netns /run/lock
+mount -t devpts devpts /dev/pts
+mount -t hugetlbfs none /dev/hugepages
+mount -t tmpfs memory /mnt
+mkdir -p /lib/modules
+mount --bind "$1/lib/modules" /lib/modules
+for module in vhost_net tun virtio_net uio_pci_generic veth af_packet nf_tables nft_chain_filter; do
+    modprobe $module 2>/dev/null
+done
+echo 384 >/proc/sys/vm/nr_hugepages
+ip link set lo up
+bash "$2"
+echo "VM STORY: $?"
+echo o >/proc/sysrq-trigger
+sleep 10

@@ -62,8 +62,11 @@ good "all $((2 * half)) frames came in, in $seconds s"
 eventually 60 all_buffers_back || fail "$(buffers) buffers are in use, at the start it was $at_start"
 good "packet buffers in use: $at_start, as at the start"
 late=$(resident)
-# Buffers and maps are touched for the first time for some seconds; then nothing grows.
-[ "$late" -le $((early + 16384)) ] || fail "resident memory grew from $early to $late KiB"
+# Buffers and maps are touched for the first time for some seconds; then nothing grows. The address
+# sanitizer keeps what was freed for a while: with it the figure says nothing.
+room=16384
+! ldd "$SACIP_GW" | grep -q libasan || room=1000000
+[ "$late" -le $((early + room)) ] || fail "resident memory grew from $early to $late KiB"
 good "resident memory: $early KiB after half of them, $late KiB at the end"
 assert_balanced a
 [ "$(received)" = $((2 * half)) ] || fail "$(received) frames counted"

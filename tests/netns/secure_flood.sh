@@ -64,7 +64,11 @@ missed() { # frames that reached a gateway's outside interface and were never re
 remotes() { ctl b -j bindings | jq -c '[.remote[] | [.original, .active]] | sort'; }
 
 untouched=$(remotes)
-# What B had said is replayed to A.
+# What B had said is replayed to A, at addresses that A has left, too: the router must not lose them
+# because nobody answers its ARP any more.
+for address in "${uplink_cycle[@]}"; do
+    ip -n "$P-r" neigh replace "$address" dev toa lladdr "$(query a ports '.ports[1].mac')" nud permanent
+done
 refused_by_both() { say $(($(refused_in_all a) + $(refused_in_all b))); }
 before=$(refused_by_both) missed_before=$(missed) reasons_before=$(refusals b)
 start_capture r toa genuine "udp port 4720 or icmp[0] == 20"

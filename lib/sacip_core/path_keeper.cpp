@@ -120,6 +120,7 @@ void PathKeeper::prepare(PathId id, Nanos drain_until) {
     }
     if (next.remote != entry.pair.remote) { // its packets came ahead of the word of its move
         take_turns(id);
+        give_to_workers(id); // before they know the pair, or they would forward past what waits
     }
     table_.prepare(id, next, view_of(entry));
     entry.pair = next;

@@ -42,7 +42,7 @@ struct PuntRings::Impl {
     RingPointer control;
     RingPointer data;
     int label_offset{0};
-    alignas(64) std::atomic<bool> in_hand{false}; ///< packets of `data` are being dealt with
+    alignas(64) std::atomic<bool> in_hand{false}; ///< what was received is being dealt with
 
     Label& label(rte_mbuf* packet) const {
         return *RTE_MBUF_DYNFIELD(packet, label_offset, Label*);
@@ -97,9 +97,10 @@ unsigned PuntRings::receive(std::span<Punted> out) {
     impl_->in_hand.store(true, std::memory_order_release);
     unsigned count = take(impl_->control, 0, (room + 1) / 2);
     const unsigned others = take(impl_->data, count, room - count);
-    impl_->in_hand.store(others > 0, std::memory_order_release);
     count += others;
     count += take(impl_->control, count, room - count);
+    // A notification counts: what waited for its word is about to leave.
+    impl_->in_hand.store(count > 0, std::memory_order_release);
     for (unsigned i = 0; i < count; i++) {
         auto* const packet = static_cast<rte_mbuf*>(packets[i]);
         const Label label = impl_->label(packet);

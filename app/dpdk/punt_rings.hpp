@@ -48,7 +48,8 @@ public:
     /// them as long as others wait; returns how many. Call when all of the last call are dealt
     /// with: any() goes by that.
     unsigned receive(std::span<Punted> out);
-    /// Any worker: other packets than notifications are in the ring, or in the slow path's hands.
+    /// Any worker: other packets than notifications are in the ring, or anything is in the slow
+    /// path's hands: at the end of its turn it lets go of what waited for a notification.
     bool any() const override;
 
 private:

@@ -7,6 +7,9 @@
 //   Linux's     -> from_linux(wan) ------------------^      ^
 //   ip addr, ip route, ip neigh -> HostState -> notice() ---+        time -> advance()
 //
+// What a worker punts while the slow path is at work (RecordingIo::once_sent) waits in a ring, as
+// in the product.
+//
 // It does with verdicts what app/dpdk/worker and app/appliance do, and counts as they do, so that
 // check() can hold every story to the packet identity. The worker is offline between bursts, like
 // one that sleeps: a single thread could not wait for it.
@@ -19,6 +22,7 @@
 #include "tests/support/frame_text.hpp"
 #include "tests/support/recording_io.hpp"
 
+#include <deque>
 #include <gtest/gtest.h>
 
 namespace sacip::test {
@@ -56,15 +60,31 @@ inline BasicPeerConfig peer(std::string_view from, std::vector<Ipv4Prefix> roam_
     return {prefix(from), std::move(roam_to)};
 }
 
+/// What workers have punted and the slow path has not yet taken.
+struct RigRing final : PuntsUnderWay {
+    struct Entry {
+        OwnedPacket packet;
+        PortId port;
+        PuntReason why;
+    };
+    std::deque<Entry> entries;
+    bool in_hand{false}; ///< the slow path is at work
+    bool any() const override {
+        return in_hand || std::ranges::any_of(entries, [](const Entry& e) {
+                   return e.why != PuntReason::notification;
+               });
+    }
+};
+
 class GatewayRig {
 public:
     explicit GatewayRig(Config c, uint8_t number = 1, std::optional<Identity> keys = {})
         : config{std::move(c)}, identity{std::move(keys)}, grace{std::get<0>(
                                                                GracePeriod::create(1))},
           flows{std::get<0>(FlowTable::create(config.limits.flows, *grace))},
-          paths{std::get<0>(PathTable::create(config.limits.paths, *grace))}, pipeline{*flows,
-                                                                                       *paths,
-                                                                                       worker} {
+          paths{std::get<0>(PathTable::create(config.limits.paths, *grace))}, pipeline{
+                                                                                  *flows, *paths,
+                                                                                  worker, &ring} {
         for (uint8_t i = 0; i < config.ports.size(); i++) {
             const bool fixed = config.ports[i].next_hop_mac.has_value();
             ports.push_back({config.ports[i].name,
@@ -195,7 +215,10 @@ public:
 
     void turn() {
         now = now + from_us(1);
+        at_work_ = ring.in_hand = true;
         slow->finish_turn(now);
+        at_work_ = ring.in_hand = false;
+        serve();
     }
     /// Milliseconds up to a second, then in steps of 50 ms.
     void advance(Nanos time) {
@@ -257,16 +280,30 @@ public:
     std::unique_ptr<FlowTable> flows;
     std::unique_ptr<PathTable> paths;
     std::vector<GatewayPort> ports;
+    RigRing ring;
     Pipeline pipeline;
     std::unique_ptr<SlowPath> slow;
     Nanos now{from_s(1000)};
 
 private:
+    bool at_work_{false};
     IfIndex interface(PortId port) const { return ports[port.value].host_interface; }
     static std::pair<Ipv4Addr, uint8_t> split(std::string_view cidr) {
         const auto slash = cidr.find('/');
         return {addr(cidr.substr(0, slash)),
                 static_cast<uint8_t>(std::stoi(std::string{cidr.substr(slash + 1)}))};
+    }
+    /// The slow path takes what was punted, if it is not in the middle of something.
+    void serve() {
+        while (!at_work_ && !ring.entries.empty()) {
+            const RigRing::Entry e = ring.entries.front();
+            ring.entries.pop_front();
+            at_work_ = true;
+            ring.in_hand = true;
+            slow->on_punted(e.packet, e.port, e.why, now);
+            ring.in_hand = false;
+            at_work_ = false;
+        }
     }
     void carry_out(Verdict verdict, OwnedPacket packet, PortId port) {
         switch (verdict.action) {
@@ -281,7 +318,8 @@ private:
         case Action::punt: {
             const PuntReason why = verdict.punt_reason();
             worker.punt(why);
-            slow->on_punted(packet, why == PuntReason::to_box ? verdict.port : port, why, now);
+            ring.entries.push_back({packet, why == PuntReason::to_box ? verdict.port : port, why});
+            serve();
             return;
         }
         case Action::proceed:

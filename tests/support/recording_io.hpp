@@ -11,9 +11,11 @@
 #include "sacip_core/packet_io.hpp"
 #include "tests/support/packet_builder.hpp"
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sacip::test {
@@ -45,6 +47,9 @@ public:
             return false;
         }
         departures.push_back({port, false, std::move(bytes)});
+        if (const auto meanwhile = std::exchange(once_sent, nullptr)) {
+            meanwhile();
+        }
         return true;
     }
     bool to_linux(PortId port, OwnedPacket packet) override {
@@ -64,6 +69,7 @@ public:
     size_t live() const { return blocks_.size(); }
 
     std::vector<Departure> departures;
+    std::function<void()> once_sent; ///< called after the next packet has left by a port
     bool tx_full{false}, linux_full{false}, no_memory{false};
 
 private:

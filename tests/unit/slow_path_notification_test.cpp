@@ -196,6 +196,23 @@ TEST(SlowPathNotification, TheShieldHoldsTheOrderWithinOneTurn) {
     a.check();
 }
 
+TEST(SlowPathNotification, WorkersLearnTheNewPairWhenWhatTheShieldHeldHasLeft) {
+    SiteA a;
+    open_flow(a);
+    a.receive(wan, data(a, "10.19.0.10", "1"));
+    a.receive(wan, data(a, "10.19.0.10", "2"));
+    // A worker's burst while the slow path lets go of what it held.
+    a.io.once_sent = [&] { a.work(wan, {data(a, "10.19.0.10", "3").build()}); };
+    hear(a, "10.9.0.10", "10.19.0.10");
+    EXPECT_EQ(a.lines(lan),
+              (Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 1", "tcp 10.9.0.10:80 > 10.1.0.10:4000 2",
+                     "tcp 10.9.0.10:80 > 10.1.0.10:4000 3"}));
+    const uint64_t before = a.worker.forwarded.get();
+    a.receive(wan, data(a, "10.19.0.10", "4"));
+    EXPECT_EQ(a.worker.forwarded.get(), before + 1) << "now they know the pair";
+    a.check();
+}
+
 TEST(SlowPathNotification, NobodyClaimsItItIsPassed) {
     SiteA a;
     open_flow(a);

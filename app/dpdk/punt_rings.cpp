@@ -96,8 +96,7 @@ unsigned PuntRings::receive(std::span<Punted> out) {
     // Before the ring shows empty: a worker must never see neither (any()).
     impl_->in_hand.store(true, std::memory_order_release);
     unsigned count = take(impl_->control, 0, (room + 1) / 2);
-    const unsigned others = take(impl_->data, count, room - count);
-    count += others;
+    count += take(impl_->data, count, room - count);
     count += take(impl_->control, count, room - count);
     // A notification counts: what waited for its word is about to leave.
     impl_->in_hand.store(count > 0, std::memory_order_release);

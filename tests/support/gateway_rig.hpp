@@ -22,6 +22,7 @@
 #include "tests/support/frame_text.hpp"
 #include "tests/support/recording_io.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <gtest/gtest.h>
 
@@ -68,7 +69,7 @@ struct RigRing final : PuntsUnderWay {
         PuntReason why;
     };
     std::deque<Entry> entries;
-    bool in_hand{false}; ///< the slow path is at work
+    bool in_hand{false}; ///< the slow path is at work, as PuntRings::any() has it
     bool any() const override {
         return in_hand || std::ranges::any_of(entries, [](const Entry& e) {
                    return e.why != PuntReason::notification;
@@ -215,10 +216,7 @@ public:
 
     void turn() {
         now = now + from_us(1);
-        at_work_ = ring.in_hand = true;
-        slow->finish_turn(now);
-        at_work_ = ring.in_hand = false;
-        serve();
+        finish_turn();
     }
     /// Milliseconds up to a second, then in steps of 50 ms.
     void advance(Nanos time) {
@@ -226,7 +224,7 @@ public:
         const Nanos end = now + time;
         while (now < end) {
             now = std::min(now + step, end);
-            slow->finish_turn(now);
+            finish_turn();
         }
     }
 
@@ -286,23 +284,26 @@ public:
     Nanos now{from_s(1000)};
 
 private:
-    bool at_work_{false};
     IfIndex interface(PortId port) const { return ports[port.value].host_interface; }
     static std::pair<Ipv4Addr, uint8_t> split(std::string_view cidr) {
         const auto slash = cidr.find('/');
         return {addr(cidr.substr(0, slash)),
                 static_cast<uint8_t>(std::stoi(std::string{cidr.substr(slash + 1)}))};
     }
+    void finish_turn() {
+        ring.in_hand = true;
+        slow->finish_turn(now);
+        ring.in_hand = false;
+        serve();
+    }
     /// The slow path takes what was punted, if it is not in the middle of something.
     void serve() {
-        while (!at_work_ && !ring.entries.empty()) {
+        while (!ring.in_hand && !ring.entries.empty()) {
             const RigRing::Entry e = ring.entries.front();
             ring.entries.pop_front();
-            at_work_ = true;
             ring.in_hand = true;
             slow->on_punted(e.packet, e.port, e.why, now);
             ring.in_hand = false;
-            at_work_ = false;
         }
     }
     void carry_out(Verdict verdict, OwnedPacket packet, PortId port) {

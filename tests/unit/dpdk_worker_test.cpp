@@ -198,6 +198,23 @@ TEST_F(WorkerTest, PuntedFramesCarryTheirPortsAndReason) {
     EXPECT_EQ(punts_->receive(got), 0U);
 }
 
+/// What workers go by when they forward only behind what they have punted.
+TEST_F(WorkerTest, PuntsAreUnderWayUntilWhatWasReceivedIsDealtWith) {
+    begin(false);
+    EXPECT_FALSE(punts_->any());
+    std::array<Punted, 8> got;
+    for (const auto why : {PuntReason::first_packet, PuntReason::notification}) {
+        send(punt_frame, static_cast<uint8_t>(why));
+        wait_for(why == PuntReason::first_packet ? 1 : 2);
+        EXPECT_EQ(punts_->any(), why == PuntReason::first_packet) << "a notification may wait";
+        ASSERT_EQ(punts_->receive(got), 1U);
+        EXPECT_TRUE(punts_->any()) << "in the slow path's hands";
+        io_->release(got[0].packet);
+        EXPECT_EQ(punts_->receive(got), 0U);
+        EXPECT_FALSE(punts_->any());
+    }
+}
+
 TEST_F(WorkerTest, FloodOfPuntsIsDroppedByNameAndSparesNotifications) {
     begin(false);
     constexpr unsigned count = 3000;

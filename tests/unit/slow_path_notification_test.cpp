@@ -196,7 +196,7 @@ TEST(SlowPathNotification, TheShieldHoldsTheOrderWithinOneTurn) {
     a.check();
 }
 
-TEST(SlowPathNotification, WorkersLearnTheNewPairWhenWhatTheShieldHeldHasLeft) {
+TEST(SlowPathNotification, WorkersForwardNothingPastWhatTheShieldHeld) {
     SiteA a;
     open_flow(a);
     a.receive(wan, data(a, "10.19.0.10", "1"));
@@ -209,7 +209,7 @@ TEST(SlowPathNotification, WorkersLearnTheNewPairWhenWhatTheShieldHeldHasLeft) {
                      "tcp 10.9.0.10:80 > 10.1.0.10:4000 3"}));
     const uint64_t before = a.worker.forwarded.get();
     a.receive(wan, data(a, "10.19.0.10", "4"));
-    EXPECT_EQ(a.worker.forwarded.get(), before + 1) << "now they know the pair";
+    EXPECT_EQ(a.worker.forwarded.get(), before + 1) << "theirs again";
     a.check();
 }
 

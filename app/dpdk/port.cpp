@@ -43,6 +43,12 @@ bool spreads_by_itself(std::string_view driver) {
     return std::find(drivers.begin(), drivers.end(), driver) != drivers.end();
 }
 
+/// True if the device drops the frames of VLANs that it was not told of, filter or no filter.
+bool filters_vlans(const rte_eth_dev_info& info) {
+    return info.driver_name == std::string_view{"net_virtio"} &&
+           (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0;
+}
+
 std::string device_list() {
     std::string out;
     for (uint16_t device = 0; device < RTE_MAX_ETHPORTS; device++) {
@@ -85,6 +91,7 @@ struct Port::Impl {
         }
     }
     std::optional<std::string> configure();
+    std::optional<std::string> let_vlans_in();
     void stop() {
         if (started) {
             rte_eth_dev_stop(device);
@@ -142,8 +149,9 @@ std::optional<std::string> Port::Impl::configure() {
     offloads.in_use = offload_set(rx, tx);
 
     rte_eth_conf conf{};
+    const bool filter = params.trunk && filters_vlans(info);
     conf.rxmode.mtu = params.mtu;
-    conf.rxmode.offloads = rx;
+    conf.rxmode.offloads = rx | (filter ? RTE_ETH_RX_OFFLOAD_VLAN_FILTER : 0);
     conf.txmode.offloads = tx;
     const uint64_t rss =
         info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
@@ -205,6 +213,17 @@ std::optional<std::string> Port::start(PacketPool& pool) {
     impl_->started = true;
     // Not every device can choose; those that can't let everything in.
     rte_eth_allmulticast_enable(impl_->device);
+    return impl_->let_vlans_in();
+}
+
+/// All of them, those of no port too: they are Linux's, or counted.
+std::optional<std::string> Port::Impl::let_vlans_in() {
+    constexpr uint16_t last_vlan = 4094;
+    for (uint16_t vlan = 1; params.trunk && filters_vlans(info) && vlan <= last_vlan; vlan++) {
+        if (const int error = rte_eth_dev_vlan_filter(device, vlan, 1)) {
+            return refusal("letting VLAN " + std::to_string(vlan) + " in", error);
+        }
+    }
     return std::nullopt;
 }
 

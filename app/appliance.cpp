@@ -82,11 +82,21 @@ Appliance::Error Appliance::open_ports() {
     for (uint8_t i = 0; i < config_.ports.size(); i++) {
         const PortConfig& c = config_.ports[i];
         const bool offload = config_.checksum.offload == OffloadPolicy::automatic;
-        if (auto e = take(Port::open({{i}, c.name, c.device, workers, 0, offload}),
+        const auto earlier = std::ranges::find(ports_, c.device, &Port::device);
+        const Port* const sibling = earlier == ports_.end() ? nullptr : earlier->get();
+        if (auto e = take(Port::open({{i},
+                                      c.name,
+                                      c.device,
+                                      workers,
+                                      0,
+                                      offload,
+                                      c.vlan,
+                                      config_.has_vlans(c.device)},
+                                     sibling),
                           ports_.emplace_back())) {
             return e;
         }
-        packets += ports_.back()->packets_needed();
+        packets += sibling == nullptr ? ports_.back()->packets_needed() : 0;
         linux_packets +=
             c.host_interface.kind == HostInterfaceKind::none ? 0 : HostInterface::packets_needed;
     }
@@ -330,11 +340,18 @@ std::vector<std::string> Appliance::ports_text() const {
         return ipv4 ? (l4 ? "IPv4, TCP and UDP" : "IPv4") : (l4 ? "TCP and UDP" : "none");
     };
     std::vector<std::string> out;
+    const auto by = [](bool hardware) { return hardware ? "hardware" : "software"; };
     for (const auto& port : ports_) {
         const PortOffloads::Set& set = port->offloads().in_use;
-        out.push_back("port " + port->name() + " (" + port->driver() +
-                      "): checksums in hardware: checked " + which(set.rx_ipv4, set.rx_l4) +
-                      ", filled in " + which(set.tx_ipv4, set.tx_l4));
+        std::string& line = out.emplace_back();
+        line = "port " + port->name() + " (" + port->driver() +
+               (port->vlan() == 0 ? "" : ", VLAN " + std::to_string(port->vlan())) +
+               "): checksums in hardware: checked " + which(set.rx_ipv4, set.rx_l4) +
+               ", filled in " + which(set.tx_ipv4, set.tx_l4);
+        if (port->vlans() != nullptr) {
+            line += std::string{"; VLAN tags: taken off in "} + by(set.rx_vlan) + ", put on in " +
+                    by(set.tx_vlan);
+        }
     }
     return out;
 }

@@ -129,6 +129,7 @@ json GatewayView::port_list() const {
         out.push_back(
             {{"name", c.name},
              {"device", c.device},
+             {"vlan", c.vlan == 0 ? json(nullptr) : json(c.vlan)},
              {"role", c.role == PortRole::inside ? "inside" : "outside"},
              {"mac", p.mac().to_text()},
              {"link", p.link_up()},

@@ -3,31 +3,14 @@
 
 #include "app/dpdk/mbuf_frame.hpp"
 
-#include <cstring>
-
 namespace sacip {
-namespace {
-
-constexpr uint32_t min_frame_bytes = 60; // without the frame check sequence
-
-void pad(rte_mbuf* mbuf) {
-    if (mbuf->pkt_len >= min_frame_bytes) {
-        return;
-    }
-    const auto missing = static_cast<uint16_t>(min_frame_bytes - mbuf->pkt_len);
-    if (char* const tail = rte_pktmbuf_append(mbuf, missing)) {
-        std::memset(tail, 0, missing);
-    }
-}
-
-} // namespace
 
 bool DevicePacketIo::transmit(PortId port, OwnedPacket packet) {
     rte_mbuf* mbuf = mbuf_of(packet);
     if (mbuf == nullptr) {
         return false;
     }
-    pad(mbuf);
+    pad(*mbuf);
     const uint32_t bytes = mbuf->pkt_len;
     if (port.value >= params_.ports.size() ||
         params_.ports[port.value]->transmit(params_.sender, &mbuf, 1) != 1) {

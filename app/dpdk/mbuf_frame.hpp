@@ -12,9 +12,12 @@
 #include "sacip_core/packet_io.hpp"
 #include "sacip_core/verdict.hpp"
 
+#include <cstring>
 #include <rte_mbuf.h>
 
 namespace sacip {
+
+inline constexpr uint32_t min_frame_bytes = 60; // without the frame check sequence
 
 /// The reason under which a frame that does not fit one buffer is dropped.
 inline constexpr DropReason does_not_fit = DropReason::frame_too_long;
@@ -50,6 +53,17 @@ inline void ask_for_checksums(rte_mbuf& mbuf, const Frame& frame) {
 /// True if the packet is, or has been made, one piece.
 inline bool make_contiguous(rte_mbuf& mbuf) {
     return rte_pktmbuf_is_contiguous(&mbuf) != 0 || rte_pktmbuf_linearize(&mbuf) == 0;
+}
+
+/// Makes it as long as Ethernet asks, with zeros.
+inline void pad(rte_mbuf& mbuf) {
+    if (mbuf.pkt_len >= min_frame_bytes) {
+        return;
+    }
+    const auto missing = static_cast<uint16_t>(min_frame_bytes - mbuf.pkt_len);
+    if (char* const tail = rte_pktmbuf_append(&mbuf, missing)) {
+        std::memset(tail, 0, missing);
+    }
 }
 
 inline Frame frame_of(rte_mbuf& mbuf) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/dpdk/port.hpp"
 
+#include "app/dpdk/mbuf_frame.hpp"
+
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_pause.h>
@@ -30,7 +32,8 @@ constexpr uint64_t tx_checksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | tx_l4;
 
 PortOffloads::Set offload_set(uint64_t rx, uint64_t tx) {
     return {(rx & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0, (rx & rx_l4) == rx_l4,
-            (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0, (tx & tx_l4) == tx_l4};
+            (tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0, (tx & tx_l4) == tx_l4,
+            (rx & RTE_ETH_RX_OFFLOAD_VLAN_STRIP) != 0, (tx & RTE_ETH_TX_OFFLOAD_VLAN_INSERT) != 0};
 }
 
 /// True if the device fills all its queues whether they are polled or not.
@@ -38,6 +41,12 @@ bool spreads_by_itself(std::string_view driver) {
     constexpr std::array<std::string_view, 5> drivers{"net_af_packet", "net_af_xdp", "net_vhost",
                                                       "net_ring", "net_pcap"};
     return std::find(drivers.begin(), drivers.end(), driver) != drivers.end();
+}
+
+/// True if the device drops the frames of VLANs that it was not told of, filter or no filter.
+bool filters_vlans(const rte_eth_dev_info& info) {
+    return info.driver_name == std::string_view{"net_virtio"} &&
+           (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0;
 }
 
 std::string device_list() {
@@ -55,8 +64,10 @@ std::string device_list() {
 } // namespace
 
 struct Port::Impl {
-    PortParams params;
+    PortParams params; ///< of the port that opened it
+    bool found{false};
     uint16_t device{0};
+    VlanPorts vlans;
     rte_eth_dev_info info{};
     PortOffloads offloads;
     uint64_t tx{0}; ///< offloads asked for
@@ -73,22 +84,41 @@ struct Port::Impl {
         return "port " + params.name + " (" + params.device + "): " + what + ": " +
                rte_strerror(error < 0 ? -error : error);
     }
+    ~Impl() {
+        if (found) {
+            stop();
+            rte_eth_dev_close(device);
+        }
+    }
     std::optional<std::string> configure();
+    std::optional<std::string> let_vlans_in();
+    void stop() {
+        if (started) {
+            rte_eth_dev_stop(device);
+            started = false;
+        }
+    }
+    unsigned transmit(unsigned sender, rte_mbuf** packets, unsigned count);
 };
 
-std::variant<std::unique_ptr<Port>, std::string> Port::open(const PortParams& params) {
-    auto impl = std::make_unique<Impl>();
+std::variant<std::unique_ptr<Port>, std::string> Port::open(const PortParams& params,
+                                                            const Port* sibling) {
+    if (sibling != nullptr) {
+        sibling->impl_->vlans.add(params.vlan, params.id);
+        return std::make_unique<Port>(sibling->impl_, params);
+    }
+    auto impl = std::make_shared<Impl>();
     impl->params = params;
     if (rte_eth_dev_get_port_by_name(params.device.c_str(), &impl->device) != 0) {
         return "port " + params.name + ": there is no device '" + params.device +
                "'; DPDK has: " + device_list();
     }
-    // From here on the destructor closes the device.
-    auto port = std::make_unique<Port>(std::move(impl));
-    if (auto error = port->impl_->configure()) {
+    impl->found = true;
+    impl->vlans.add(params.vlan, params.id);
+    if (auto error = impl->configure()) {
         return *error;
     }
-    return port;
+    return std::make_unique<Port>(std::move(impl), params);
 }
 
 std::optional<std::string> Port::Impl::configure() {
@@ -110,14 +140,18 @@ std::optional<std::string> Port::Impl::configure() {
     shared = tx_queues < params.workers + 1;
     locks = std::vector<TxLock>(tx_queues);
 
-    const uint64_t rx = params.offload ? info.rx_offload_capa & rx_checksums : 0;
-    tx = params.offload ? info.tx_offload_capa & tx_checksums : 0;
+    const uint64_t wanted_of_rx = rx_checksums | (params.trunk ? RTE_ETH_RX_OFFLOAD_VLAN_STRIP : 0);
+    const uint64_t wanted_of_tx =
+        tx_checksums | (params.trunk ? RTE_ETH_TX_OFFLOAD_VLAN_INSERT : 0);
+    const uint64_t rx = params.offload ? info.rx_offload_capa & wanted_of_rx : 0;
+    tx = params.offload ? info.tx_offload_capa & wanted_of_tx : 0;
     offloads.offered = offload_set(info.rx_offload_capa, info.tx_offload_capa);
     offloads.in_use = offload_set(rx, tx);
 
     rte_eth_conf conf{};
+    const bool filter = params.trunk && filters_vlans(info);
     conf.rxmode.mtu = params.mtu;
-    conf.rxmode.offloads = rx;
+    conf.rxmode.offloads = rx | (filter ? RTE_ETH_RX_OFFLOAD_VLAN_FILTER : 0);
     conf.txmode.offloads = tx;
     const uint64_t rss =
         info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
@@ -142,12 +176,10 @@ std::optional<std::string> Port::Impl::configure() {
     return std::nullopt;
 }
 
-Port::Port(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
+Port::Port(std::shared_ptr<Impl> device, const PortParams& params)
+    : params_{params}, impl_{std::move(device)} {}
 
-Port::~Port() {
-    stop();
-    rte_eth_dev_close(impl_->device);
-}
+Port::~Port() = default;
 
 uint32_t Port::packets_needed() const {
     return uint32_t{impl_->rx_queues} * impl_->rx_descriptors +
@@ -155,6 +187,9 @@ uint32_t Port::packets_needed() const {
 }
 
 std::optional<std::string> Port::start(PacketPool& pool) {
+    if (impl_->started) {
+        return std::nullopt;
+    }
     const int socket = rte_eth_dev_socket_id(impl_->device);
     const auto numa = static_cast<unsigned>(socket < 0 ? SOCKET_ID_ANY : socket);
     for (uint16_t queue = 0; queue < impl_->rx_queues; queue++) {
@@ -178,21 +213,29 @@ std::optional<std::string> Port::start(PacketPool& pool) {
     impl_->started = true;
     // Not every device can choose; those that can't let everything in.
     rte_eth_allmulticast_enable(impl_->device);
+    return impl_->let_vlans_in();
+}
+
+/// All of them, those of no port too: they are Linux's, or counted.
+std::optional<std::string> Port::Impl::let_vlans_in() {
+    constexpr uint16_t last_vlan = 4094;
+    for (uint16_t vlan = 1; params.trunk && filters_vlans(info) && vlan <= last_vlan; vlan++) {
+        if (const int error = rte_eth_dev_vlan_filter(device, vlan, 1)) {
+            return refusal("letting VLAN " + std::to_string(vlan) + " in", error);
+        }
+    }
     return std::nullopt;
 }
 
-void Port::stop() {
-    if (impl_->started) {
-        rte_eth_dev_stop(impl_->device);
-        impl_->started = false;
-    }
-}
+void Port::stop() { impl_->stop(); }
 
-PortId Port::id() const { return impl_->params.id; }
+PortId Port::id() const { return params_.id; }
 
-const std::string& Port::name() const { return impl_->params.name; }
+const std::string& Port::name() const { return params_.name; }
 
-const std::string& Port::device() const { return impl_->params.device; }
+const std::string& Port::device() const { return params_.device; }
+
+const VlanPorts* Port::vlans() const { return impl_->params.trunk ? &impl_->vlans : nullptr; }
 
 std::string Port::driver() const { return impl_->info.driver_name; }
 
@@ -238,12 +281,29 @@ unsigned Port::receive(unsigned queue, rte_mbuf** packets, unsigned room) {
 }
 
 unsigned Port::transmit(unsigned sender, rte_mbuf** packets, unsigned count) {
-    const auto queue = static_cast<uint16_t>(sender % impl_->tx_queues);
-    const auto burst = static_cast<uint16_t>(count);
-    if (!impl_->shared) {
-        return rte_eth_tx_burst(impl_->device, queue, packets, burst);
+    if (params_.vlan == 0) [[likely]] {
+        return impl_->transmit(sender, packets, count);
     }
-    rte_spinlock_t* const lock = &impl_->locks[queue].lock;
+    const bool by_device = impl_->offloads.in_use.tx_vlan;
+    const unsigned tagged = tag({packets, count}, params_.vlan, by_device);
+    // Some drivers that offer it do it when asked to prepare, and only then.
+    const unsigned ready =
+        by_device
+            ? rte_eth_tx_prepare(impl_->device, static_cast<uint16_t>(sender % impl_->tx_queues),
+                                 packets, static_cast<uint16_t>(tagged))
+            : tagged;
+    const unsigned sent = impl_->transmit(sender, packets, ready);
+    untag({packets + sent, tagged - sent});
+    return sent;
+}
+
+unsigned Port::Impl::transmit(unsigned sender, rte_mbuf** packets, unsigned count) {
+    const auto queue = static_cast<uint16_t>(sender % tx_queues);
+    const auto burst = static_cast<uint16_t>(count);
+    if (!shared) {
+        return rte_eth_tx_burst(device, queue, packets, burst);
+    }
+    rte_spinlock_t* const lock = &locks[queue].lock;
     // The holder may be a thread that lost its CPU inside a system call: give it ours then.
     for (unsigned turn = 1; rte_spinlock_trylock(lock) == 0; turn++) {
         if (turn % 256 == 0) {
@@ -252,7 +312,7 @@ unsigned Port::transmit(unsigned sender, rte_mbuf** packets, unsigned count) {
             rte_pause();
         }
     }
-    const unsigned sent = rte_eth_tx_burst(impl_->device, queue, packets, burst);
+    const unsigned sent = rte_eth_tx_burst(device, queue, packets, burst);
     rte_spinlock_unlock(lock);
     return sent;
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Port: a DPDK Ethernet device with the queues the gateway's cores need.
+// Port: a DPDK Ethernet device with the queues the gateway's cores need, or one VLAN of it.
 //
+// Ports of one device share its queues, its link and its Ethernet address; each has packets of its
+// own, sorted by vlan_door. The device lives as long as one of them. What is said of a device below
+// is the same for all of its ports.
 // Receive: each queue is polled by one worker. Devices with RSS get as many queues as there are
 // workers (at most); devices that spread packets over a given number of queues by themselves
 // (af_packet, af_xdp, vhost, ring, pcap) have all of them polled, or some packets would never come.
@@ -15,10 +18,12 @@
 // as it can; with it off nothing is asked of it, and virtio devices deliver finished checksums.
 //
 // Life: open, then (when the size of the pool is known) start, stop, destroy (before the pools).
+// Starting or stopping one port of a device does it for all.
 // Slow path only, but for receive and transmit.
 #pragma once
 
 #include "app/dpdk/packet_pool.hpp"
+#include "app/dpdk/vlan_door.hpp"
 #include "sacip_core/frame.hpp"
 #include "sacip_core/units.hpp"
 
@@ -36,14 +41,17 @@ struct PortParams {
     std::string device; ///< DPDK's: "0000:03:00.0", "net_af_packet0"
     unsigned workers{1};
     uint16_t mtu{0};    ///< bytes of an IP packet; 0 leaves the device's own
-    bool offload{true}; ///< checksums by the device where it can
+    bool offload{true}; ///< checksums and tags by the device where it can
+    uint16_t vlan{0};   ///< 802.1Q, 1 to 4094; 0: the frames without a tag
+    bool trunk{false};  ///< this or another port of the device has a VLAN
 };
 
 /// What the device could do and what we let it do.
 struct PortOffloads {
     struct Set {
-        bool rx_ipv4{false}, rx_l4{false}; ///< checks checksums
-        bool tx_ipv4{false}, tx_l4{false}; ///< fills checksums in
+        bool rx_ipv4{false}, rx_l4{false};   ///< checks checksums
+        bool tx_ipv4{false}, tx_l4{false};   ///< fills checksums in
+        bool rx_vlan{false}, tx_vlan{false}; ///< takes tags off, puts them on; in use on a trunk
     };
     Set offered;
     Set in_use;
@@ -52,14 +60,17 @@ struct PortOffloads {
 class Port {
 public:
     struct Impl;
-    /// Finds and configures the device; the error lists the devices there are.
-    static std::variant<std::unique_ptr<Port>, std::string> open(const PortParams& params);
-    explicit Port(std::unique_ptr<Impl> impl);
+    /// Finds and configures the device; the error lists the devices there are. With another port of
+    /// the same device, which is a trunk, shares it; what params say of the device is not looked
+    /// at.
+    static std::variant<std::unique_ptr<Port>, std::string> open(const PortParams& params,
+                                                                 const Port* sibling = nullptr);
+    Port(std::shared_ptr<Impl> device, const PortParams& params);
     ~Port();
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
 
-    /// Packets that this port's rings hold at most: the port's share of the pool.
+    /// Packets that the device's rings hold at most: its share of the pool.
     uint32_t packets_needed() const;
     /// Sets the queues up and lets packets flow. The pool outlives the port. Why not, or nothing.
     std::optional<std::string> start(PacketPool& pool);
@@ -70,6 +81,10 @@ public:
     const std::string& name() const;
     const std::string& device() const;
     std::string driver() const;
+    uint16_t vlan() const { return params_.vlan; }
+    /// The ports of a trunk; nullptr where all frames are this port's, tagged or not.
+    const VlanPorts* vlans() const;
+    bool shares_device(const Port& other) const { return impl_ == other.impl_; }
     MacAddr mac() const;
     uint16_t mtu() const;
     unsigned rx_queues() const;
@@ -83,14 +98,16 @@ public:
     /// Packets the device dropped for want of room in its receive queues.
     uint64_t missed() const;
 
-    /// One thread at a time per queue. Packets belong to the caller.
+    /// Of the device, so of all its ports. One thread at a time per queue. Packets belong to the
+    /// caller.
     unsigned receive(unsigned queue, rte_mbuf** packets, unsigned room);
     /// `sender`: a worker's id, or PortParams::workers for the slow path. Takes the first n packets
-    /// and returns n; the rest stays the caller's.
+    /// and returns n; the rest stays the caller's. Tags are put on here.
     unsigned transmit(unsigned sender, rte_mbuf** packets, unsigned count);
 
 private:
-    std::unique_ptr<Impl> impl_;
+    PortParams params_;
+    std::shared_ptr<Impl> impl_; ///< the device
 };
 
 } // namespace sacip

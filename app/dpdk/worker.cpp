@@ -9,6 +9,7 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <ctime>
@@ -18,7 +19,7 @@ namespace sacip {
 namespace {
 
 constexpr unsigned rx_burst = 32;
-static_assert(rx_burst <= Pipeline::max_burst);
+static_assert(rx_burst <= Pipeline::max_burst && rx_burst <= VlanPorts::max_burst);
 constexpr unsigned tx_room = 64;
 
 constexpr unsigned first_sleep_after = 16; // empty turns
@@ -32,6 +33,12 @@ struct TxBuffer {
     unsigned count{0};
 };
 
+/// True if port `i` has its device in common with one before it.
+bool is_of_earlier(std::span<Port* const> ports, size_t i) {
+    return std::ranges::any_of(ports.first(i),
+                               [&](const Port* port) { return port->shares_device(*ports[i]); });
+}
+
 } // namespace
 
 struct Worker::Impl {
@@ -42,6 +49,8 @@ struct Worker::Impl {
 
     void run();
     unsigned serve(const ServedQueue& queue, Tick now);
+    void sort(std::span<rte_mbuf* const> packets, const ServedQueue& queue, Tick now);
+    void judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context, Tick now);
     void carry_out(Verdict verdict, rte_mbuf* packet, PortId from);
     void flush(size_t port);
     void sleep(unsigned empty_turns);
@@ -102,12 +111,41 @@ unsigned Worker::Impl::serve(const ServedQueue& queue, Tick now) {
     if (received == 0) {
         return 0;
     }
+    params.counters->received.add(received);
+    if (queue.port->vlans() == nullptr) [[likely]] {
+        const PortId from = queue.port->id();
+        judge({packets.data(), received}, from, queue.contexts[from.value], now);
+    } else {
+        sort({packets.data(), received}, queue, now);
+    }
+    return received;
+}
+
+/// By VLAN, and each port's packets in the order in which they came.
+void Worker::Impl::sort(std::span<rte_mbuf* const> packets, const ServedQueue& queue, Tick now) {
+    VlanPorts::Sorted sorted;
+    queue.port->vlans()->sort(packets, sorted);
+    for (uint8_t port = 0; port < params.ports.size(); port++) {
+        if (const auto its = sorted.of({port}); !its.empty()) {
+            judge(its, {port}, queue.contexts[port], now);
+        }
+    }
+    for (rte_mbuf* packet : sorted.of(VlanPorts::homeless)) {
+        params.counters->drop(DropReason::vlan_unknown);
+        rte_pktmbuf_free(packet);
+    }
+}
+
+/// Packets that came in on one port, and what becomes of them.
+void Worker::Impl::judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context,
+                         Tick now) {
     std::array<Frame, rx_burst> frames;
     std::array<Verdict, rx_burst> verdicts;
     CoreCounters& counters = *params.counters;
+    const size_t received = packets.size();
     uint64_t bytes = 0;
     unsigned count = 0;
-    for (unsigned i = 0; i < received; i++) {
+    for (size_t i = 0; i < received; i++) {
         bytes += packets[i]->pkt_len;
         if (make_contiguous(*packets[i])) {
             packets[count] = packets[i];
@@ -118,12 +156,10 @@ unsigned Worker::Impl::serve(const ServedQueue& queue, Tick now) {
             rte_pktmbuf_free(packets[i]);
         }
     }
-    const PortId from = queue.port->id();
-    counters.received.add(received);
     counters.ports[from.value].rx_packets.add(received);
     counters.ports[from.value].rx_bytes.add(bytes);
 
-    params.pipeline->process(std::span{frames.data(), count}, queue.context, now,
+    params.pipeline->process(std::span{frames.data(), count}, context, now,
                              std::span{verdicts.data(), count});
     for (unsigned i = 0; i < count; i++) {
         if (frames[i].unfinished != TxChecksums::none) {
@@ -131,7 +167,6 @@ unsigned Worker::Impl::serve(const ServedQueue& queue, Tick now) {
         }
         carry_out(verdicts[i], packets[i], from);
     }
-    return received;
 }
 
 /// Sleeps if there was nothing to do for long enough.
@@ -219,8 +254,11 @@ std::vector<std::vector<ServedQueue>> share_queues(std::span<Port* const> ports,
     std::vector<std::vector<ServedQueue>> out(workers);
     size_t next = 0;
     for (size_t i = 0; i < ports.size(); i++) {
+        if (is_of_earlier(ports, i)) {
+            continue;
+        }
         for (unsigned queue = 0; queue < ports[i]->rx_queues(); queue++) {
-            out[next++ % workers].push_back({ports[i], queue, contexts[i]});
+            out[next++ % workers].push_back({ports[i], queue, {contexts.begin(), contexts.end()}});
         }
     }
     return out;

@@ -51,7 +51,7 @@ std::string ports_text(const json& reply) {
     for (const char* heading : {"RX-PACKETS", "RX-BYTES", "TX-PACKETS", "TX-BYTES"}) {
         table.column(heading, Align::right);
     }
-    for (const char* heading : {"IPV4-SUM", "L4-SUM", "MAC", "DEVICE"}) {
+    for (const char* heading : {"IPV4-SUM", "L4-SUM", "MAC", "DEVICE", "VLAN"}) {
         table.column(heading);
     }
     for (const json& port : rows(reply, "ports")) {
@@ -63,7 +63,7 @@ std::string ports_text(const json& reply) {
                    cell(host, "name"), cell(host, "kind"), cell(host, "addresses"),
                    cell(port, "rx_packets"), cell(port, "rx_bytes"), cell(port, "tx_packets"),
                    cell(port, "tx_bytes"), cell(offload, "ipv4"), cell(offload, "l4"),
-                   cell(port, "mac"), cell(port, "device")});
+                   cell(port, "mac"), cell(port, "device"), cell(port, "vlan")});
     }
     return table.text();
 }

@@ -13,16 +13,38 @@ namespace sacip::yaml {
 
 namespace {
 
+/// Ports may share a device, each with a VLAN of its own, one without.
+void check_device(const PortConfig& port, const PortPlaces& place,
+                  std::map<std::pair<std::string, uint16_t>, Mark>& taken, Errors& errors) {
+    if (!place.device || !place.vlan) {
+        return;
+    }
+    const auto [first, is_new] = taken.emplace(std::pair{port.device, port.vlan}, place.device);
+    if (is_new) {
+        return;
+    }
+    if (port.vlan == 0) {
+        report(errors, place.device,
+               "device " + quoted(port.device) + " is already used " + in_line(first->second),
+               "give each port its own, or add vlan: with a VLAN of its own");
+    } else {
+        report(errors, place.vlan,
+               "vlan " + std::to_string(port.vlan) + " of device " + quoted(port.device) +
+                   " is already used " + in_line(first->second),
+               "give each port of a device a vlan of its own");
+    }
+}
+
 void check_names(const Config& config, const Places& places, Errors& errors) {
     static constexpr std::string_view remedy = "give each port its own";
     Unique names{"port name", remedy};
-    Unique devices{"device", remedy};
+    std::map<std::pair<std::string, uint16_t>, Mark> devices;
     Unique interfaces{"interface name", remedy};
     for (size_t i = 0; i < config.ports.size(); ++i) {
         const PortConfig& port = config.ports[i];
         const PortPlaces& place = places.port_entries[i];
         names.add(port.name, place.name, errors);
-        devices.add(port.device, place.device, errors);
+        check_device(port, place, devices, errors);
         interfaces.add(port.host_interface.name, place.interface_name, errors);
     }
 }

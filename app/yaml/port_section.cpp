@@ -72,6 +72,16 @@ void read_device(FieldReader& fields, PortConfig& port, PortPlaces& places, Erro
     places.device = node->mark;
 }
 
+void read_vlan(FieldReader& fields, PortConfig& port, PortPlaces& places, Errors& errors) {
+    const Node* const node = fields.find("vlan");
+    if (node == nullptr) {
+        places.vlan = places.entry;
+    } else if (const auto vlan = read_integer(*node, "vlan", 1, max_vlan, 10, errors)) {
+        port.vlan = static_cast<uint16_t>(*vlan);
+        places.vlan = node->mark;
+    }
+}
+
 void read_addresses(const Node& node, HostInterfaceConfig& interface, PortPlaces& places,
                     Errors& errors) {
     places.all_addresses = node.kind == Node::Kind::list;
@@ -171,11 +181,12 @@ void read_next_hop(FieldReader& fields, PortConfig& port, const PortPlaces& plac
 void read_port(const Node& node, PortConfig& port, PortPlaces& places, Errors& errors) {
     FieldReader fields{node,
                        "an entry of ports",
-                       {"name", "device", "role", "host_interface", "next_hop_mac"},
+                       {"name", "device", "vlan", "role", "host_interface", "next_hop_mac"},
                        errors};
     places.entry = node.mark;
     read_name(fields, port, places, errors);
     read_device(fields, port, places, errors);
+    read_vlan(fields, port, places, errors);
     if (const Node* role = fields.require("role", "add role: inside (toward the hosts) or role: "
                                                   "outside (toward the network)")) {
         if (const auto value = read_word(*role, "role", role_words, errors)) {

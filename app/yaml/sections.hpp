@@ -19,6 +19,7 @@ struct PortPlaces {
     Mark entry;
     Mark name;
     Mark device;
+    Mark vlan; ///< the value; the entry where there is none; nothing if it was refused
     Mark role;
     Mark interface_kind; ///< kind is known: given, or left to its default
     Mark interface_name;

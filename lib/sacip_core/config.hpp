@@ -13,6 +13,7 @@
 #include "sacip_core/secure_notification.hpp"
 #include "sacip_core/units.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,7 @@ using Milliseconds = std::chrono::milliseconds;
 inline constexpr uint32_t max_flow_capacity = uint32_t{1} << 27;
 inline constexpr uint32_t max_path_capacity = uint32_t{1} << 20;
 inline constexpr size_t max_host_interface_name = 15;  ///< IFNAMSIZ - 1
+inline constexpr uint16_t max_vlan = 4094;             ///< IEEE 802.1Q: 0 and 4095 are reserved
 inline constexpr size_t max_control_socket_path = 107; ///< sockaddr_un::sun_path - 1
 
 /// Where the metrics are served: one IPv4 address of the gateway's own Linux and a TCP port.
@@ -102,7 +104,8 @@ struct HostInterfaceConfig {
 
 struct PortConfig {
     std::string name;   ///< starts with a letter; unique
-    std::string device; ///< DPDK's name of the port: "0000:03:00.0", "net_af_packet0"; unique
+    std::string device; ///< DPDK's name of the port: "0000:03:00.0", "net_af_packet0"
+    uint16_t vlan{0};   ///< 802.1Q, 1 to max_vlan; 0: the frames without a tag; unique per device
     PortRole role{PortRole::inside};
     HostInterfaceConfig host_interface;
     std::optional<MacAddr> next_hop_mac; ///< present exactly when host_interface.kind is none
@@ -213,6 +216,12 @@ struct Config {
     /// UDP port of secure notifications; 0 without peers that have keys: nothing is looked for.
     L4Port notification_port() const {
         return peers.empty() ? L4Port{} : L4Port{protocol.udp_port};
+    }
+    /// True if some port of the device has a VLAN.
+    bool has_vlans(std::string_view device) const {
+        return std::any_of(ports.begin(), ports.end(), [&](const PortConfig& port) {
+            return port.device == device && port.vlan != 0;
+        });
     }
     /// The position in `ports` of the port so named.
     std::optional<PortId> port_named(std::string_view port_name) const {

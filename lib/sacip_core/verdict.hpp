@@ -19,6 +19,7 @@ namespace sacip {
     X(frame_runt, "frame shorter than an Ethernet header")                                         \
     X(frame_not_ours, "unicast frame for another station's Ethernet address")                      \
     X(frame_too_long, "frame longer than a packet buffer")                                         \
+    X(vlan_unknown, "frame of a VLAN, or of none, for which its device has no port")               \
     X(ip_truncated, "IPv4 packet shorter than its header or its total length")                     \
     X(ip_version, "IP version is not 4 in a frame of type 0x0800")                                 \
     X(ip_header_length, "IPv4 header length below 20 or beyond the packet")                        \

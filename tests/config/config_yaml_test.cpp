@@ -191,9 +191,13 @@ TEST(GoodConfig, ExampleLoadsAndDocumentsTheDefaults) {
     EXPECT_EQ(config.move.shield, defaults.move.shield);
     EXPECT_EQ(config.protocol.icmp_type, defaults.protocol.icmp_type);
     EXPECT_EQ(config.protocol.udp_port, defaults.protocol.udp_port);
-    EXPECT_EQ(config.ports.size(), 3U);
+    EXPECT_EQ(config.ports.size(), 4U);
     EXPECT_EQ(config.ports[2].host_interface.kind, HostInterfaceKind::none);
     EXPECT_EQ(config.ports[2].next_hop_mac, MacAddr::from_text("02:00:00:00:00:01"));
+    EXPECT_EQ(config.ports[1].vlan, PortConfig{}.vlan);
+    EXPECT_EQ(config.ports[3].vlan, 20);
+    EXPECT_TRUE(config.has_vlans("net_af_packet1"));
+    EXPECT_FALSE(config.has_vlans("net_af_packet0"));
     EXPECT_EQ(config.hosts.size(), 4U);
     ASSERT_TRUE(config.identity);
     EXPECT_EQ(config.identity->state_file, default_state_file(config.identity->private_key_file));

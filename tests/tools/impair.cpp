@@ -13,7 +13,7 @@
 //
 // A frame leaves at its arrival plus its delay, where the arrival is the kernel's time stamp: how
 // long it waited to be read adds nothing. `lateness_us` in the statistics is what that came to.
-// Frames that the kernel could not queue for us are told as kernel_dropped; VLAN tags get lost.
+// Frames that the kernel could not queue for us are told as kernel_dropped.
 #include "impairment.hpp"
 #include "note_frame.hpp"
 #include "packet_line.hpp"

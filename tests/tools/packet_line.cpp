@@ -31,7 +31,8 @@ Nanoseconds wall_now() {
 
 // How long ago the kernel got this frame, 0 if it does not say.
 Nanoseconds age(msghdr& header, Nanoseconds now) {
-    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
+    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
+         item = CMSG_NXTHDR(&header, item)) {
         if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_TIMESTAMPNS) {
             timespec stamp{};
             std::memcpy(&stamp, CMSG_DATA(item), sizeof stamp);
@@ -40,6 +41,30 @@ Nanoseconds age(msghdr& header, Nanoseconds now) {
         }
     }
     return 0;
+}
+
+// The kernel takes the tag of a VLAN off the frame, and tells us: back on with it, in the four
+// bytes that are free in front of the frame.
+std::span<std::uint8_t> with_tag(msghdr& header, std::span<std::uint8_t> frame) {
+    for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr;
+         item = CMSG_NXTHDR(&header, item)) {
+        if (item->cmsg_level != SOL_PACKET || item->cmsg_type != PACKET_AUXDATA) {
+            continue;
+        }
+        tpacket_auxdata told{};
+        std::memcpy(&told, CMSG_DATA(item), sizeof told);
+        if ((told.tp_status & TP_STATUS_VLAN_VALID) == 0 || frame.size() < 2 * ETH_ALEN) {
+            continue;
+        }
+        const bool type_is_told = (told.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0;
+        const std::array<std::uint16_t, 2> tag{
+            htons(type_is_told ? told.tp_vlan_tpid : ETH_P_8021Q), htons(told.tp_vlan_tci)};
+        std::uint8_t* const start = frame.data() - sizeof tag;
+        std::memmove(start, frame.data(), 2 * ETH_ALEN);
+        std::memcpy(start + 2 * ETH_ALEN, tag.data(), sizeof tag);
+        return {start, frame.size() + sizeof tag};
+    }
+    return frame;
 }
 
 template <typename Value>
@@ -80,6 +105,7 @@ std::optional<std::string> PacketLine::open(const std::string& interface) {
     address.sll_protocol = htons(ETH_P_ALL);
     address.sll_ifindex = static_cast<int>(index);
     if (!set_option(socket_, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1) ||
+        !set_option(socket_, SOL_PACKET, PACKET_AUXDATA, 1) ||
         !set_option(socket_, SOL_SOCKET, SO_TIMESTAMPNS, 1) ||
         !set_option(socket_, SOL_SOCKET, SO_RCVBUFFORCE, buffer_bytes) ||
         !set_option(socket_, SOL_SOCKET, SO_SNDBUFFORCE, buffer_bytes) ||
@@ -96,10 +122,13 @@ void PacketLine::receive(
     constexpr int most_bursts = 4;
     std::array<mmsghdr, burst> messages{};
     std::array<iovec, burst> parts{};
-    std::array<std::array<char, CMSG_SPACE(sizeof(timespec))>, burst> controls{};
+    constexpr std::size_t tag_room = 4;
+    using Control =
+        std::array<char, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(tpacket_auxdata))>;
+    std::array<Control, burst> controls{};
     for (int round = 0; round < most_bursts; ++round) {
         for (std::size_t i = 0; i < burst; ++i) {
-            parts[i] = {buffer_.data() + i * largest_frame, largest_frame};
+            parts[i] = {buffer_.data() + i * largest_frame + tag_room, largest_frame - tag_room};
             messages[i].msg_hdr = {};
             messages[i].msg_hdr.msg_iov = &parts[i];
             messages[i].msg_hdr.msg_iovlen = 1;
@@ -109,8 +138,9 @@ void PacketLine::receive(
         const int count = ::recvmmsg(socket_, messages.data(), burst, MSG_DONTWAIT, nullptr);
         const Nanoseconds now = steady_now(), wall = wall_now();
         for (std::size_t i = 0; count > 0 && i < static_cast<std::size_t>(count); ++i) {
+            auto* const frame = static_cast<std::uint8_t*>(parts[i].iov_base);
             take(now - age(messages[i].msg_hdr, wall),
-                 {buffer_.data() + i * largest_frame, messages[i].msg_len});
+                 with_tag(messages[i].msg_hdr, {frame, messages[i].msg_len}));
         }
         if (count < static_cast<int>(burst)) {
             return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // One interface, read and written by the frame (AF_PACKET), in bursts, with the kernel's times of
-// arrival. Frames that went out by the same interface are not seen.
+// arrival. Frames that went out by the same interface are not seen. Tags of VLANs are in the frame.
 #pragma once
 
 #include <cstdint>

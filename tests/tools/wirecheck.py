@@ -37,8 +37,8 @@ import sys
 SETTLED = 0.1
 
 
-def packets(path):
-    """(time, IPv4 packet bytes) of a libpcap file with Ethernet frames."""
+def frames(path):
+    """(time, IPv4 packet bytes, 802.1Q tag or None) of a libpcap file with Ethernet frames."""
     with open(path, "rb") as file:
         data = file.read()
     magic = data[:4]
@@ -50,8 +50,18 @@ def packets(path):
         offset += 16
         frame = data[offset:offset + kept]
         offset += kept
+        tag = None
+        if len(frame) >= 38 and frame[12:14] == b"\x81\x00":
+            tag = int.from_bytes(frame[14:16], "big")
+            frame = frame[:12] + frame[16:]
         if len(frame) >= 34 and frame[12:14] == b"\x08\x00":
-            yield seconds + parts * fraction, frame[14:]
+            yield seconds + parts * fraction, frame[14:], tag
+
+
+def packets(path):
+    """(time, IPv4 packet bytes) of a libpcap file with Ethernet frames, tagged or not."""
+    for time, raw, _ in frames(path):
+        yield time, raw
 
 
 class Packet:

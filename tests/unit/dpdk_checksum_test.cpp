@@ -5,7 +5,8 @@
 //
 //   guest: virtio_user0  <── vhost-user socket ──>  net_vhost0: the gateway's port
 //
-// Built with eal_main.cpp and EAL_TEST_OPTIONS "--vdev net_vhost0,iface=SOCKET".
+// Built with eal_main.cpp and EAL_TEST_OPTIONS "--vdev net_vhost0,iface=SOCKET"; and once more with
+// CHECKSUM_TEST_VLAN: then either port is one of a trunk, and the devices do the tags, too.
 #include "app/dpdk/mbuf_frame.hpp"
 #include "app/dpdk/port.hpp"
 #include "sacip_core/checksum.hpp"
@@ -29,6 +30,11 @@ using namespace std::chrono_literals;
 using test::Bytes;
 using test::PacketBuilder;
 
+#ifdef CHECKSUM_TEST_VLAN
+constexpr uint16_t vlan = CHECKSUM_TEST_VLAN;
+#else
+constexpr uint16_t vlan = 0;
+#endif
 constexpr Ipv4Addr host{10, 1, 0, 10}, active{10, 0, 1, 3}, remote{10, 9, 0, 10};
 
 template <typename T>
@@ -51,12 +57,12 @@ struct Devices {
     }
     static std::unique_ptr<Port> open_gateway() {
         std::filesystem::remove(socket()); // of a run that was killed
-        return take(Port::open({{0}, "lan", "net_vhost0", 1, 0}));
+        return take(Port::open({{0}, "lan", "net_vhost0", 1, 0, true, vlan, vlan != 0}));
     }
     static std::unique_ptr<Port> plug_in_guest() {
         const std::string path = "path=" + socket() + ",queues=1";
         EXPECT_EQ(rte_eal_hotplug_add("vdev", "virtio_user0", path.c_str()), 0);
-        return take(Port::open({{1}, "guest", "virtio_user0", 1, 0}));
+        return take(Port::open({{1}, "guest", "virtio_user0", 1, 0, true, vlan, vlan != 0}));
     }
 };
 
@@ -70,6 +76,10 @@ protected:
             std::this_thread::sleep_for(10ms);
         }
         ASSERT_TRUE(devices_->gateway->link_up()) << "the two did not find each other";
+        for (const Port* port : {devices_->gateway.get(), devices_->guest.get()}) {
+            EXPECT_EQ(port->offloads().in_use.rx_vlan, vlan != 0);
+            EXPECT_EQ(port->offloads().in_use.tx_vlan, vlan != 0);
+        }
     }
     static void TearDownTestSuite() { devices_.reset(); }
 
@@ -86,6 +96,11 @@ protected:
             std::this_thread::sleep_for(1ms);
         }
         EXPECT_NE(out, nullptr) << "nothing came";
+        if (out != nullptr && to.vlans() != nullptr) {
+            VlanPorts::Sorted sorted;
+            to.vlans()->sort({&out, 1}, sorted);
+            EXPECT_EQ(sorted.of(to.id()).size(), 1U) << "it came without the tag";
+        }
         return out;
     }
     static Bytes bytes_of(const rte_mbuf& mbuf) {

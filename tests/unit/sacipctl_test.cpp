@@ -41,7 +41,7 @@ json canned(const std::string& command) {
    "rx_packets":10,"rx_bytes":1000,"tx_packets":5,"tx_bytes":500,"uplink":null,
    "host_interface":{"name":"lan0","kind":"tap","addresses":["10.1.0.1/24","10.1.1.1/24"]},
    "offload":{"ipv4":"software","l4":"software"}},
-  {"name":"wan","device":"net_af_packet1","role":"outside","mac":"02:00:00:00:00:02","link":false,
+  {"name":"wan","device":"net_af_packet1","vlan":10,"role":"outside","mac":"02:00:00:00:00:02","link":false,
    "rx_packets":5,"rx_bytes":500,"tx_packets":10,"tx_bytes":1000,"uplink":"10.0.1.2",
    "host_interface":null,"offload":{"ipv4":"hardware","l4":"software"}}]},
 "flows": {"flows":[{"proto":"tcp","host":"10.1.0.10:40000","remote":"10.9.0.10:80","path":3,"idle_s":0.25},
@@ -103,15 +103,17 @@ TEST(SacipctlText, Status) {
 }
 
 TEST(SacipctlText, Ports) {
-    EXPECT_EQ(text_of({"ports"}),
-              "NAME  ROLE     LINK  UPLINK    HOST-IF  KIND  ADDRESSES                RX-PACKETS  "
-              "RX-BYTES  TX-PACKETS  TX-BYTES  IPV4-SUM  L4-SUM    MAC                DEVICE\n"
-              "lan   inside   up    -         lan0     tap   10.1.0.1/24,10.1.1.1/24          10  "
-              "    1000           5       500  software  software  02:00:00:00:00:01  "
-              "net_af_packet0\n"
-              "wan   outside  down  10.0.1.2  -        -     -                                 5  "
-              "     500          10      1000  hardware  software  02:00:00:00:00:02  "
-              "net_af_packet1\n");
+    EXPECT_EQ(
+        text_of({"ports"}),
+        "NAME  ROLE     LINK  UPLINK    HOST-IF  KIND  ADDRESSES                RX-PACKETS  "
+        "RX-BYTES  TX-PACKETS  TX-BYTES  IPV4-SUM  L4-SUM    MAC                DEVICE          "
+        "VLAN\n"
+        "lan   inside   up    -         lan0     tap   10.1.0.1/24,10.1.1.1/24          10  "
+        "    1000           5       500  software  software  02:00:00:00:00:01  "
+        "net_af_packet0  -\n"
+        "wan   outside  down  10.0.1.2  -        -     -                                 5  "
+        "     500          10      1000  hardware  software  02:00:00:00:00:02  "
+        "net_af_packet1  10\n");
 }
 
 TEST(SacipctlText, Flows) {

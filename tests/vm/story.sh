@@ -9,6 +9,7 @@
 #
 # Gateway A's exception interfaces are virtio-user with vhost-net. Ping and TCP reach the box itself
 # through them; TCP and UDP flows forwarded by NICs that compute checksums live through five moves.
+# With vlans=yes (vlan_story.sh) each of the three links is a VLAN, and cards do the tags as well.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../netns/lib.sh"
@@ -77,6 +78,27 @@ stage uplink
 introduce_peers
 sed -i 's/device: net_af_packet0/device: "0000:00:10.0"/; s/device: net_af_packet1/device: "0000:00:11.0"/' "$T/a.yaml"
 sed -i 's/device: net_af_packet1/device: "0000:00:12.0"/' "$T/b.yaml"
+
+# ---- Linux's own VLAN interfaces against what the cards do: 30 ── lan, 10 ── wan of A, 40 ── wan of B
+on_vlan() { # NS INTERFACE VLAN ADDRESS...
+    local address
+    ip -n "$P-$1" addr flush dev "$2"
+    ip -n "$P-$1" link add link "$2" name "$2.$3" type vlan id "$3" || fail "VLAN $3 on $2"
+    ip -n "$P-$1" link set "$2.$3" up
+    for address in "${@:4}"; do ip -n "$P-$1" addr add "$address/24" dev "$2.$3"; done
+}
+only=
+if [ "${vlans:-}" = yes ]; then
+    modprobe 8021q || fail "no module 8021q"
+    on_vlan ha eth0 30 10.1.0.10
+    on_vlan r toa 10 10.0.1.1 10.0.2.1
+    on_vlan r tob 40 10.0.9.1
+    ip -n "$P-ha" route add default via 10.1.0.1
+    ip -n "$P-r" route add 10.9.0.0/24 via 10.0.9.2
+    sed -i 's/device: "0000:00:10.0"/&\n    vlan: 30/; s/device: "0000:00:11.0"/&\n    vlan: 10/' "$T/a.yaml"
+    sed -i 's/device: "0000:00:12.0"/&\n    vlan: 40/' "$T/b.yaml"
+    only="vlan and "
+fi
 start_gateways
 grep -h 'checksums in hardware' "$T"/gw-?.log | sed 's/^sacip-gw:/ /'
 used=$(query a ports '[.ports[].offload | .ipv4, .l4] | map(select(. == "hardware")) | length')
@@ -97,8 +119,8 @@ good "3 MB by TCP from the box itself, through virtio-user and vhost-net"
 
 prepare_moves addr
 start_server
-start_capture r toa router "ip host $remote_host"
-start_capture ha eth0 host "ip host $remote_host"
+start_capture r toa router "${only}ip host $remote_host"
+start_capture ha eth0 host "${only}ip host $remote_host"
 first=$original
 start_client --tcp $tcp --udp $udp
 assert_flows_run $tcp $udp

@@ -199,7 +199,8 @@ Appliance::Error Appliance::start_workers() {
     for (size_t i = 0; i < ports_.size(); i++) {
         ports.push_back(ports_[i].get());
         contexts.push_back({gateway_ports_[i].mac, config_.protocol.icmp_type,
-                            gateway_ports_[i].outside, config_.notification_port()});
+                            gateway_ports_[i].outside, config_.notification_port(),
+                            gateway_ports_[i].mtu});
     }
     const auto shares = share_queues(ports, contexts, static_cast<unsigned>(lcores_.size()));
     for (uint8_t i = 0; i < lcores_.size(); i++) {

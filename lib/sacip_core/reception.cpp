@@ -83,11 +83,12 @@ void Reception::release_all() {
 ParseContext Reception::context_of(const Guest& guest) const {
     const GatewayPort& port = r_.ports[guest.origin.port.value];
     ParseContext context{port.mac, r_.config.protocol.icmp_type, port.outside,
-                         r_.config.notification_port()};
+                         r_.config.notification_port(), port.mtu};
     if (guest.origin.from_linux && guest.frame().length >= ether_header_bytes) {
         // Linux's frames are for others; and it sends no notifications.
         context.port_mac = ether::destination(guest.frame().data);
         context.outside = false;
+        context.mtu = UINT16_MAX;
     }
     return context;
 }

@@ -217,10 +217,11 @@ TEST(SlowPathError, TooBigForTheWayOut) {
     SiteA a;
     a.ports[0].mtu = a.ports[1].mtu = 1000;
     const std::string most(972, 'x'), more(973, 'x');
+    // Put together from fragments, or it would be too long for the way in.
     for (int i = 0; i < 2; i++) { // by the slow path, then found by the pipeline
-        a.receive(lan, a.frame(lan).udp(4000, 80).payload(more));
+        a.receive(lan, a.frame(lan).udp(4000, 80).payload(more).fragment_field(0));
         EXPECT_EQ(a.linux_lines(lan), Lines{"udp 10.1.0.10:4000 > 10.9.0.10:80 " + more});
-        a.receive(wan, from_wire(a, "10.9.0.10").udp(80, 4000).payload(more));
+        a.receive(wan, from_wire(a, "10.9.0.10").udp(80, 4000).payload(more).fragment_field(0));
         EXPECT_EQ(a.linux_lines(wan), Lines{"udp 10.9.0.10:80 > 10.1.0.10:4000 " + more});
     }
     EXPECT_EQ(a.punted(PuntReason::too_big), 3U);

@@ -120,6 +120,18 @@ void finish_l4_checksum(Frame& frame, const PacketView& view) {
     }
 }
 
+bool is_unfinished(const Frame& frame, const PacketView& view) {
+    const bool is_tcp = view.is(IpProto::tcp);
+    if (!is_tcp && !view.is(IpProto::udp)) {
+        return false;
+    }
+    const std::byte* l4 = frame.data + view.l4;
+    const uint16_t seed =
+        sum_of_pseudo_header(view.source, view.destination, view.proto, view.l4_length);
+    return (is_tcp ? tcp::checksum(l4) : udp::checksum(l4)) == seed &&
+           !is_right_sum(ones_add(seed, sum_of_bytes({l4, view.l4_length})));
+}
+
 void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     std::byte* ip = frame.data + view.l3;
     frame.unfinished = l4_left_to_device(frame, view, to);

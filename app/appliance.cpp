@@ -79,21 +79,23 @@ Appliance::Error Appliance::open_ports() {
     const auto workers = static_cast<unsigned>(lcores_.size());
     uint32_t packets = PuntRings::capacity + HoldQueue::max_packets;
     uint32_t linux_packets = 1;
+    uint32_t frame_bytes = 0;
     for (uint8_t i = 0; i < config_.ports.size(); i++) {
         const PortConfig& c = config_.ports[i];
         const bool offload = config_.checksum.offload == OffloadPolicy::automatic;
-        if (auto e = take(Port::open({{i}, c.name, c.device, workers, 0, offload}),
+        if (auto e = take(Port::open({{i}, c.name, c.device, workers, c.mtu, offload}),
                           ports_.emplace_back())) {
             return e;
         }
         packets += ports_.back()->packets_needed();
+        frame_bytes = std::max(frame_bytes, ports_.back()->buffer_bytes());
         linux_packets +=
             c.host_interface.kind == HostInterfaceKind::none ? 0 : HostInterface::packets_needed;
     }
-    if (auto e = take(PacketPool::create("ports", packets), pool_)) {
+    if (auto e = take(PacketPool::create("ports", packets, frame_bytes), pool_)) {
         return e;
     }
-    if (auto e = take(PacketPool::create("linux", linux_packets), linux_pool_)) {
+    if (auto e = take(PacketPool::create("linux", linux_packets, frame_bytes), linux_pool_)) {
         return e;
     }
     DevicePacketIo::Params io;
@@ -282,7 +284,8 @@ bool Appliance::take_from_linux(Nanos now) {
     OwnedPacket batch[32];
     bool any = false;
     for (uint8_t i = 0; i < host_interfaces_.size(); i++) {
-        const unsigned count = host_interfaces_[i] ? host_interfaces_[i]->receive(batch) : 0;
+        const unsigned count =
+            host_interfaces_[i] ? host_interfaces_[i]->receive(batch, *counters_.back()) : 0;
         for (unsigned k = 0; k < count; k++) {
             slow_path_->on_from_linux(batch[k], {i}, now);
         }
@@ -333,9 +336,10 @@ std::vector<std::string> Appliance::ports_text() const {
     std::vector<std::string> out;
     for (const auto& port : ports_) {
         const PortOffloads::Set& set = port->offloads().in_use;
-        out.push_back("port " + port->name() + " (" + port->driver() +
-                      "): checksums in hardware: checked " + which(set.rx_ipv4, set.rx_l4) +
-                      ", filled in " + which(set.tx_ipv4, set.tx_l4));
+        out.push_back("port " + port->name() + " (" + port->driver() + "): MTU " +
+                      std::to_string(port->mtu()) + ", checksums in hardware: checked " +
+                      which(set.rx_ipv4, set.rx_l4) + ", filled in " +
+                      which(set.tx_ipv4, set.tx_l4));
     }
     return out;
 }

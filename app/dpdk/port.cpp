@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/dpdk/port.hpp"
 
+#include "app/dpdk/kernel_interface.hpp"
+#include "app/dpdk/port_frames.hpp"
+
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_pause.h>
@@ -61,6 +64,7 @@ struct Port::Impl {
     PortOffloads offloads;
     uint64_t tx{0}; ///< offloads asked for
     MacAddr mac;
+    PortFrames frames;
     uint16_t rx_queues{0};
     uint16_t tx_queues{0};
     uint16_t rx_descriptors{rx_ring};
@@ -73,7 +77,9 @@ struct Port::Impl {
         return "port " + params.name + " (" + params.device + "): " + what + ": " +
                rte_strerror(error < 0 ? -error : error);
     }
+    std::optional<std::string> fit();
     std::optional<std::string> configure();
+    std::optional<std::string> set_mtu() const;
 };
 
 std::variant<std::unique_ptr<Port>, std::string> Port::open(const PortParams& params) {
@@ -91,10 +97,44 @@ std::variant<std::unique_ptr<Port>, std::string> Port::open(const PortParams& pa
     return port;
 }
 
+/// How long frames are, and that none comes that is longer.
+std::optional<std::string> Port::Impl::fit() {
+    const std::string name = "port " + params.name + " (" + params.device + "): ";
+    if (auto why = refuse_segments(info)) {
+        return name + *why;
+    }
+    uint16_t own = RTE_ETHER_MTU;
+    rte_eth_dev_get_mtu(device, &own);
+    auto fitted = fit_frames(info, params.mtu, own);
+    if (const auto* why = std::get_if<std::string>(&fitted)) {
+        return name + *why;
+    }
+    frames = std::get<0>(fitted);
+    return std::nullopt;
+}
+
+/// Some devices have it from their configuration, others want to be told, or their interface in
+/// Linux does.
+std::optional<std::string> Port::Impl::set_mtu() const {
+    if (params.mtu == 0) {
+        return std::nullopt;
+    }
+    int error = frames.by_kernel ? -ENOTSUP : rte_eth_dev_set_mtu(device, frames.mtu);
+    if (error == -ENOTSUP) {
+        const IfIndex under{static_cast<int>(info.if_index)};
+        error = under.value == 0 ? 0 : kernel_interface::set_mtu(under, frames.mtu);
+    }
+    return error == 0 ? std::nullopt
+                      : std::optional{refusal("mtu " + std::to_string(frames.mtu), error)};
+}
+
 std::optional<std::string> Port::Impl::configure() {
     int error = rte_eth_dev_info_get(device, &info);
     if (error != 0) {
         return refusal("device information", error);
+    }
+    if (auto why = fit()) {
+        return why;
     }
     const unsigned wanted_rx = std::max(1U, params.workers);
     rx_queues = spreads_by_itself(info.driver_name)
@@ -116,7 +156,7 @@ std::optional<std::string> Port::Impl::configure() {
     offloads.in_use = offload_set(rx, tx);
 
     rte_eth_conf conf{};
-    conf.rxmode.mtu = params.mtu;
+    conf.rxmode.mtu = frames.dpdk_mtu();
     conf.rxmode.offloads = rx;
     conf.txmode.offloads = tx;
     const uint64_t rss =
@@ -128,6 +168,9 @@ std::optional<std::string> Port::Impl::configure() {
     error = rte_eth_dev_configure(device, rx_queues, tx_queues, &conf);
     if (error != 0) {
         return refusal("configure", error);
+    }
+    if (auto why = set_mtu()) {
+        return why;
     }
     error = rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx_descriptors, &tx_descriptors);
     if (error != 0) {
@@ -198,11 +241,9 @@ std::string Port::driver() const { return impl_->info.driver_name; }
 
 MacAddr Port::mac() const { return impl_->mac; }
 
-uint16_t Port::mtu() const {
-    uint16_t mtu = RTE_ETHER_MTU;
-    rte_eth_dev_get_mtu(impl_->device, &mtu);
-    return mtu;
-}
+uint16_t Port::mtu() const { return impl_->frames.mtu; }
+
+uint32_t Port::buffer_bytes() const { return impl_->frames.buffer_bytes; }
 
 unsigned Port::rx_queues() const { return impl_->rx_queues; }
 

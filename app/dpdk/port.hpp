@@ -10,7 +10,8 @@
 // atomic per burst.
 //
 // No promiscuous mode: the gateway is a router. Multicast is let in for Linux (OSPF, VRRP). Scatter
-// stays off: a frame that does not fit one buffer (2048 bytes) is refused by the device or dropped.
+// stays off: buffers hold a frame of the largest MTU of all ports, and a longer one is refused by
+// the device or dropped. LRO and TSO are never asked for (PortFrames).
 // Checksums: with `offload` the device checks what it receives and fills in what it sends, as far
 // as it can; with it off nothing is asked of it, and virtio devices deliver finished checksums.
 //
@@ -61,6 +62,8 @@ public:
 
     /// Packets that this port's rings hold at most: the port's share of the pool.
     uint32_t packets_needed() const;
+    /// Bytes that each buffer of the pool has for a frame: the device's demand.
+    uint32_t buffer_bytes() const;
     /// Sets the queues up and lets packets flow. The pool outlives the port. Why not, or nothing.
     std::optional<std::string> start(PacketPool& pool);
     /// No packet flows any more; workers must not poll.

@@ -171,7 +171,7 @@ void read_next_hop(FieldReader& fields, PortConfig& port, const PortPlaces& plac
 void read_port(const Node& node, PortConfig& port, PortPlaces& places, Errors& errors) {
     FieldReader fields{node,
                        "an entry of ports",
-                       {"name", "device", "role", "host_interface", "next_hop_mac"},
+                       {"name", "device", "role", "mtu", "host_interface", "next_hop_mac"},
                        errors};
     places.entry = node.mark;
     read_name(fields, port, places, errors);
@@ -181,6 +181,11 @@ void read_port(const Node& node, PortConfig& port, PortPlaces& places, Errors& e
         if (const auto value = read_word(*role, "role", role_words, errors)) {
             port.role = *value;
             places.role = role->mark;
+        }
+    }
+    if (const Node* mtu = fields.find("mtu")) {
+        if (const auto value = read_integer(*mtu, "mtu", least_mtu, most_mtu, 1500, errors)) {
+            port.mtu = static_cast<uint16_t>(*value);
         }
     }
     if (const Node* interface = fields.require(

@@ -100,10 +100,14 @@ struct HostInterfaceConfig {
     std::vector<RouteConfig> routes;
 };
 
+inline constexpr uint16_t least_mtu = 68; ///< RFC 791: what every link carries whole
+inline constexpr uint16_t most_mtu = 9216;
+
 struct PortConfig {
     std::string name;   ///< starts with a letter; unique
     std::string device; ///< DPDK's name of the port: "0000:03:00.0", "net_af_packet0"; unique
     PortRole role{PortRole::inside};
+    uint16_t mtu{0}; ///< bytes of an IP packet, least_mtu to most_mtu; 0: the device's own
     HostInterfaceConfig host_interface;
     std::optional<MacAddr> next_hop_mac; ///< present exactly when host_interface.kind is none
 };

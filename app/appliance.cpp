@@ -79,6 +79,7 @@ Appliance::Error Appliance::open_ports() {
     const auto workers = static_cast<unsigned>(lcores_.size());
     uint32_t packets = PuntRings::capacity + HoldQueue::max_packets;
     uint32_t linux_packets = 1;
+    uint32_t frame_bytes = 0;
     for (uint8_t i = 0; i < config_.ports.size(); i++) {
         const PortConfig& c = config_.ports[i];
         const bool offload = config_.checksum.offload == OffloadPolicy::automatic;
@@ -88,22 +89,24 @@ Appliance::Error Appliance::open_ports() {
                                       c.name,
                                       c.device,
                                       workers,
-                                      0,
+                                      c.mtu,
                                       offload,
                                       c.vlan,
-                                      config_.has_vlans(c.device)},
+                                      config_.has_vlans(c.device),
+                                      config_.largest_mtu(c.device)},
                                      sibling),
                           ports_.emplace_back())) {
             return e;
         }
         packets += sibling == nullptr ? ports_.back()->packets_needed() : 0;
+        frame_bytes = std::max(frame_bytes, ports_.back()->buffer_bytes());
         linux_packets +=
             c.host_interface.kind == HostInterfaceKind::none ? 0 : HostInterface::packets_needed;
     }
-    if (auto e = take(PacketPool::create("ports", packets), pool_)) {
+    if (auto e = take(PacketPool::create("ports", packets, frame_bytes), pool_)) {
         return e;
     }
-    if (auto e = take(PacketPool::create("linux", linux_packets), linux_pool_)) {
+    if (auto e = take(PacketPool::create("linux", linux_packets, frame_bytes), linux_pool_)) {
         return e;
     }
     DevicePacketIo::Params io;
@@ -209,7 +212,8 @@ Appliance::Error Appliance::start_workers() {
     for (size_t i = 0; i < ports_.size(); i++) {
         ports.push_back(ports_[i].get());
         contexts.push_back({gateway_ports_[i].mac, config_.protocol.icmp_type,
-                            gateway_ports_[i].outside, config_.notification_port()});
+                            gateway_ports_[i].outside, config_.notification_port(),
+                            gateway_ports_[i].mtu});
     }
     const auto shares = share_queues(ports, contexts, static_cast<unsigned>(lcores_.size()));
     for (uint8_t i = 0; i < lcores_.size(); i++) {
@@ -291,7 +295,8 @@ bool Appliance::take_from_linux(Nanos now) {
     OwnedPacket batch[32];
     bool any = false;
     for (uint8_t i = 0; i < host_interfaces_.size(); i++) {
-        const unsigned count = host_interfaces_[i] ? host_interfaces_[i]->receive(batch) : 0;
+        const unsigned count =
+            host_interfaces_[i] ? host_interfaces_[i]->receive(batch, *counters_.back()) : 0;
         for (unsigned k = 0; k < count; k++) {
             slow_path_->on_from_linux(batch[k], {i}, now);
         }
@@ -345,9 +350,9 @@ std::vector<std::string> Appliance::ports_text() const {
         const PortOffloads::Set& set = port->offloads().in_use;
         std::string& line = out.emplace_back();
         line = "port " + port->name() + " (" + port->driver() +
-               (port->vlan() == 0 ? "" : ", VLAN " + std::to_string(port->vlan())) +
-               "): checksums in hardware: checked " + which(set.rx_ipv4, set.rx_l4) +
-               ", filled in " + which(set.tx_ipv4, set.tx_l4);
+               (port->vlan() == 0 ? "" : ", VLAN " + std::to_string(port->vlan())) + "): MTU " +
+               std::to_string(port->mtu()) + ", checksums in hardware: checked " +
+               which(set.rx_ipv4, set.rx_l4) + ", filled in " + which(set.tx_ipv4, set.tx_l4);
         if (port->vlans() != nullptr) {
             line += std::string{"; VLAN tags: taken off in "} + by(set.rx_vlan) + ", put on in " +
                     by(set.tx_vlan);

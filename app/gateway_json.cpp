@@ -133,6 +133,7 @@ json GatewayView::port_list() const {
              {"role", c.role == PortRole::inside ? "inside" : "outside"},
              {"mac", p.mac().to_text()},
              {"link", p.link_up()},
+             {"mtu", p.mtu()},
              {"rx_packets", rx},
              {"rx_bytes", rx_bytes},
              {"tx_packets", tx},

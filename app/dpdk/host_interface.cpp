@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/dpdk/host_interface.hpp"
 
+#include "app/dpdk/kernel_interface.hpp"
 #include "app/dpdk/mbuf_frame.hpp"
+#include "app/dpdk/tap.hpp"
 
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -18,7 +20,6 @@ namespace {
 using Kind = HostInterfaceParams::Kind;
 
 constexpr const char* vhost_net = "/dev/vhost-net";
-constexpr uint16_t ring = 256;
 constexpr uint16_t virtio_ring = 1024;
 constexpr unsigned burst = 32;
 
@@ -43,16 +44,21 @@ bool is_interface_name(const std::string& name) {
 
 struct HostInterface::Impl {
     HostInterfaceParams params;
-    std::string device_name;
+    std::unique_ptr<Tap> tap; ///< or else:
+    std::string device_name{"tap"};
     bool plugged{false};
     uint16_t device{0};
 
-    std::string refusal(const std::string& what, int error) const {
-        return "host interface " + params.name + " (" + device_name + "): " + what + ": " +
-               rte_strerror(error < 0 ? -error : error);
+    std::string refusal(const std::string& what) const {
+        return "host interface " + params.name + " (" + device_name + "): " + what;
     }
+    std::string refusal(const std::string& what, int error) const {
+        return refusal(what + ": " + rte_strerror(error < 0 ? -error : error));
+    }
+    std::optional<std::string> make_tap(PacketPool& pool);
     std::optional<std::string> plug();
-    std::optional<std::string> bring_up(PacketPool& pool);
+    std::optional<std::string> start_device(PacketPool& pool);
+    std::optional<std::string> set_mtu() const;
 };
 
 std::variant<std::unique_ptr<HostInterface>, std::string>
@@ -71,25 +77,43 @@ HostInterface::create(const HostInterfaceParams& params, PacketPool& pool) {
     }
     // From here on the destructor unplugs.
     auto out = std::make_unique<HostInterface>(std::move(impl));
-    if (auto error = out->impl_->plug()) {
-        return *error;
+    Impl& made = *out->impl_;
+    auto error = made.params.kind == Kind::tap ? made.make_tap(pool) : made.plug();
+    if (!error && made.plugged) {
+        error = made.start_device(pool);
     }
-    if (auto error = out->impl_->bring_up(pool)) {
+    if (error) {
         return *error;
     }
     return out;
 }
 
-std::optional<std::string> HostInterface::Impl::plug() {
-    const bool tap = params.kind == Kind::tap;
-    device_name = (tap ? "net_tap_" : "virtio_user_") + params.name;
-    std::string arguments = "iface=" + params.name + ",mac=" + params.mac.to_text();
-    if (!tap) {
-        arguments += std::string{",path="} + vhost_net +
-                     ",queues=1,queue_size=" + std::to_string(virtio_ring);
+std::optional<std::string> HostInterface::Impl::make_tap(PacketPool& pool) {
+    auto made = Tap::create(params.name, params.mac, pool.native());
+    if (const auto* error = std::get_if<std::string>(&made)) {
+        return refusal(*error);
     }
-    // Where the kernel has no multiq scheduler, tap says so in four lines of log: harmless, it
-    // can't offer rte_flow then, which we don't use.
+    tap = std::move(std::get<0>(made));
+    if (auto error = set_mtu()) {
+        return error;
+    }
+    const int error = tap->bring_up();
+    return error == 0 ? std::nullopt : std::optional{refusal("start", error)};
+}
+
+/// In Linux, where a device's own end has no say.
+std::optional<std::string> HostInterface::Impl::set_mtu() const {
+    const IfIndex index{static_cast<int>(if_nametoindex(params.name.c_str()))};
+    const int error = kernel_interface::set_mtu(index, params.mtu);
+    return error == 0 ? std::nullopt
+                      : std::optional{refusal("MTU " + std::to_string(params.mtu), error)};
+}
+
+std::optional<std::string> HostInterface::Impl::plug() {
+    device_name = "virtio_user_" + params.name;
+    const std::string arguments = "iface=" + params.name + ",mac=" + params.mac.to_text() +
+                                  ",path=" + vhost_net +
+                                  ",queues=1,queue_size=" + std::to_string(virtio_ring);
     int error = rte_eal_hotplug_add("vdev", device_name.c_str(), arguments.c_str());
     if (error != 0) {
         return refusal("the device could not be made", error);
@@ -99,21 +123,16 @@ std::optional<std::string> HostInterface::Impl::plug() {
     return error == 0 ? std::nullopt : std::optional{refusal("the device is not there", error)};
 }
 
-std::optional<std::string> HostInterface::Impl::bring_up(PacketPool& pool) {
-    const bool tap = params.kind == Kind::tap;
+std::optional<std::string> HostInterface::Impl::start_device(PacketPool& pool) {
     // No offloads: Linux then finishes its checksums itself.
-    const rte_eth_conf conf{};
+    rte_eth_conf conf{};
+    conf.rxmode.mtu = params.mtu;
     int error = rte_eth_dev_configure(device, 1, 1, &conf);
     if (error != 0) {
-        return refusal("configure", error);
+        return refusal("MTU " + std::to_string(params.mtu) + " (kind: tap can have up to 9216)",
+                       error);
     }
-    if (params.mtu != RTE_ETHER_MTU) {
-        error = rte_eth_dev_set_mtu(device, params.mtu);
-        if (error != 0) {
-            return refusal("MTU " + std::to_string(params.mtu), error);
-        }
-    }
-    uint16_t rx = tap ? ring : virtio_ring;
+    uint16_t rx = virtio_ring;
     uint16_t tx = rx;
     rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx, &tx);
     const auto numa = static_cast<unsigned>(SOCKET_ID_ANY);
@@ -126,7 +145,7 @@ std::optional<std::string> HostInterface::Impl::bring_up(PacketPool& pool) {
         return refusal("transmit queue", error);
     }
     error = rte_eth_dev_start(device);
-    return error == 0 ? std::nullopt : std::optional{refusal("start", error)};
+    return error == 0 ? set_mtu() : std::optional{refusal("start", error)};
 }
 
 HostInterface::HostInterface(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
@@ -148,16 +167,19 @@ IfIndex HostInterface::index() const {
     return IfIndex{static_cast<int>(if_nametoindex(impl_->params.name.c_str()))};
 }
 
-unsigned HostInterface::receive(std::span<OwnedPacket> out) {
+unsigned HostInterface::receive(std::span<OwnedPacket> out, CoreCounters& counters) {
     std::array<rte_mbuf*, burst> packets;
     const auto room = static_cast<uint16_t>(std::min<size_t>(out.size(), burst));
-    const uint16_t got = rte_eth_rx_burst(impl_->device, 0, packets.data(), room);
+    const unsigned got = impl_->tap ? impl_->tap->receive(packets.data(), room)
+                                    : rte_eth_rx_burst(impl_->device, 0, packets.data(), room);
     unsigned kept = 0;
     for (unsigned i = 0; i < got; i++) {
         // Linux knows the MTU, so this is not expected to free anything.
         if (make_contiguous(*packets[i])) {
             out[kept++] = owned_packet(packets[i]);
         } else {
+            counters.received.add();
+            counters.drop(does_not_fit);
             rte_pktmbuf_free(packets[i]);
         }
     }
@@ -169,7 +191,7 @@ bool HostInterface::send(OwnedPacket packet) {
     if (mbuf == nullptr) {
         return false;
     }
-    if (rte_eth_tx_burst(impl_->device, 0, &mbuf, 1) == 1) {
+    if (impl_->tap ? impl_->tap->send(mbuf) : rte_eth_tx_burst(impl_->device, 0, &mbuf, 1) == 1) {
         return true;
     }
     rte_pktmbuf_free(mbuf);

@@ -4,14 +4,15 @@
 //
 // A network interface of the same Ethernet address as the port, in the network namespace the
 // process was started in. What the gateway does not handle itself it sends here, as if the
-// interface had received it; what Linux sends out of the interface is received here. Made by
-// hot-plugging a DPDK virtual device: virtio-user on vhost-net where the kernel has it (faster),
-// else tap. The interface belongs to the process: it goes with it, however it ends.
+// interface had received it; what Linux sends out of the interface is received here. It is a DPDK
+// virtual device, virtio-user on vhost-net, where the kernel has that (faster), else a tap. The
+// interface belongs to the process: it goes with it, however it ends.
 //
 // Slow path only.
 #pragma once
 
 #include "app/dpdk/packet_pool.hpp"
+#include "sacip_core/counters.hpp"
 #include "sacip_core/units.hpp"
 
 #include <span>
@@ -50,8 +51,9 @@ public:
     std::string_view kind() const;
     IfIndex index() const;
 
-    /// What Linux sent; the packets belong to the caller. Returns how many.
-    unsigned receive(std::span<OwnedPacket> out);
+    /// What Linux sent; the packets belong to the caller. Returns how many. What it sent and does
+    /// not fit a buffer is counted here.
+    unsigned receive(std::span<OwnedPacket> out, CoreCounters& counters);
     /// Takes the packet; false (and the packet is freed) if Linux did not take it.
     bool send(OwnedPacket packet);
 

@@ -27,26 +27,30 @@ struct PoolUse {
 
 class PacketPool {
 public:
-    /// Bytes of a frame that one buffer holds. Longer frames are not received (see Port).
-    static constexpr uint32_t max_frame_bytes = 2048;
+    /// Bytes of a frame that a buffer holds at least; enough for the usual MTU.
+    static constexpr uint32_t least_frame_bytes = 2048;
 
-    /// `packets` at least; `name` unique, at most 20 characters. Or why not.
-    static std::variant<std::unique_ptr<PacketPool>, std::string> create(const std::string& name,
-                                                                         uint32_t packets);
+    /// `packets` at least, with frames of `frame_bytes` at least (up to 65,407); `name` unique, at
+    /// most 20 characters. Or why not.
+    static std::variant<std::unique_ptr<PacketPool>, std::string>
+    create(const std::string& name, uint32_t packets, uint32_t frame_bytes = least_frame_bytes);
     ~PacketPool();
     PacketPool(const PacketPool&) = delete;
     PacketPool& operator=(const PacketPool&) = delete;
 
     /// A packet of `length` bytes, contents undefined; owner nullptr if there is none, or if
-    /// `length` is above max_frame_bytes. Any EAL thread.
+    /// `length` is above frame_bytes(). Any EAL thread.
     OwnedPacket allocate(uint32_t length);
+    /// Bytes of a frame that one buffer holds. Longer ones are not received (see PortFrames).
+    uint32_t frame_bytes() const { return frame_bytes_; }
     /// Any thread.
     PoolUse use() const;
     rte_mempool* native() const { return pool_; }
 
 private:
-    explicit PacketPool(rte_mempool* pool) : pool_{pool} {}
+    PacketPool(rte_mempool* pool, uint32_t frame_bytes) : pool_{pool}, frame_bytes_{frame_bytes} {}
     rte_mempool* pool_;
+    uint32_t frame_bytes_;
 };
 
 } // namespace sacip

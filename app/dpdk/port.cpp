@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/dpdk/port.hpp"
 
+#include "app/dpdk/kernel_interface.hpp"
 #include "app/dpdk/mbuf_frame.hpp"
+#include "app/dpdk/port_frames.hpp"
 
 #include <rte_errno.h>
 #include <rte_ethdev.h>
@@ -72,6 +74,7 @@ struct Port::Impl {
     PortOffloads offloads;
     uint64_t tx{0}; ///< offloads asked for
     MacAddr mac;
+    PortFrames frames;
     uint16_t rx_queues{0};
     uint16_t tx_queues{0};
     uint16_t rx_descriptors{rx_ring};
@@ -90,7 +93,9 @@ struct Port::Impl {
             rte_eth_dev_close(device);
         }
     }
+    std::optional<std::string> fit();
     std::optional<std::string> configure();
+    std::optional<std::string> set_mtu() const;
     std::optional<std::string> let_vlans_in();
     void stop() {
         if (started) {
@@ -109,6 +114,7 @@ std::variant<std::unique_ptr<Port>, std::string> Port::open(const PortParams& pa
     }
     auto impl = std::make_shared<Impl>();
     impl->params = params;
+    impl->params.mtu = std::max(params.mtu, params.trunk_mtu);
     if (rte_eth_dev_get_port_by_name(params.device.c_str(), &impl->device) != 0) {
         return "port " + params.name + ": there is no device '" + params.device +
                "'; DPDK has: " + device_list();
@@ -121,10 +127,44 @@ std::variant<std::unique_ptr<Port>, std::string> Port::open(const PortParams& pa
     return std::make_unique<Port>(std::move(impl), params);
 }
 
+/// How long frames are, and that none comes that is longer.
+std::optional<std::string> Port::Impl::fit() {
+    const std::string name = "port " + params.name + " (" + params.device + "): ";
+    if (auto why = refuse_segments(info)) {
+        return name + *why;
+    }
+    uint16_t own = RTE_ETHER_MTU;
+    rte_eth_dev_get_mtu(device, &own);
+    auto fitted = fit_frames(info, params.mtu, own);
+    if (const auto* why = std::get_if<std::string>(&fitted)) {
+        return name + *why;
+    }
+    frames = std::get<0>(fitted);
+    return std::nullopt;
+}
+
+/// Some devices have it from their configuration, others want to be told, or their interface in
+/// Linux does.
+std::optional<std::string> Port::Impl::set_mtu() const {
+    if (params.mtu == 0) {
+        return std::nullopt;
+    }
+    int error = frames.by_kernel ? -ENOTSUP : rte_eth_dev_set_mtu(device, frames.mtu);
+    if (error == -ENOTSUP) {
+        const IfIndex under{static_cast<int>(info.if_index)};
+        error = under.value == 0 ? 0 : kernel_interface::set_mtu(under, frames.mtu);
+    }
+    return error == 0 ? std::nullopt
+                      : std::optional{refusal("mtu " + std::to_string(frames.mtu), error)};
+}
+
 std::optional<std::string> Port::Impl::configure() {
     int error = rte_eth_dev_info_get(device, &info);
     if (error != 0) {
         return refusal("device information", error);
+    }
+    if (auto why = fit()) {
+        return why;
     }
     const unsigned wanted_rx = std::max(1U, params.workers);
     rx_queues = spreads_by_itself(info.driver_name)
@@ -150,7 +190,7 @@ std::optional<std::string> Port::Impl::configure() {
 
     rte_eth_conf conf{};
     const bool filter = params.trunk && filters_vlans(info);
-    conf.rxmode.mtu = params.mtu;
+    conf.rxmode.mtu = frames.dpdk_mtu();
     conf.rxmode.offloads = rx | (filter ? RTE_ETH_RX_OFFLOAD_VLAN_FILTER : 0);
     conf.txmode.offloads = tx;
     const uint64_t rss =
@@ -162,6 +202,9 @@ std::optional<std::string> Port::Impl::configure() {
     error = rte_eth_dev_configure(device, rx_queues, tx_queues, &conf);
     if (error != 0) {
         return refusal("configure", error);
+    }
+    if (auto why = set_mtu()) {
+        return why;
     }
     error = rte_eth_dev_adjust_nb_rx_tx_desc(device, &rx_descriptors, &tx_descriptors);
     if (error != 0) {
@@ -241,11 +284,9 @@ std::string Port::driver() const { return impl_->info.driver_name; }
 
 MacAddr Port::mac() const { return impl_->mac; }
 
-uint16_t Port::mtu() const {
-    uint16_t mtu = RTE_ETHER_MTU;
-    rte_eth_dev_get_mtu(impl_->device, &mtu);
-    return mtu;
-}
+uint16_t Port::mtu() const { return params_.mtu == 0 ? impl_->frames.mtu : params_.mtu; }
+
+uint32_t Port::buffer_bytes() const { return impl_->frames.buffer_bytes; }
 
 unsigned Port::rx_queues() const { return impl_->rx_queues; }
 

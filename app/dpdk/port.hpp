@@ -13,7 +13,8 @@
 // atomic per burst.
 //
 // No promiscuous mode: the gateway is a router. Multicast is let in for Linux (OSPF, VRRP). Scatter
-// stays off: a frame that does not fit one buffer (2048 bytes) is refused by the device or dropped.
+// stays off: buffers hold a frame of the largest MTU of all ports, and a longer one is refused by
+// the device or dropped. LRO and TSO are never asked for (PortFrames).
 // Checksums: with `offload` the device checks what it receives and fills in what it sends, as far
 // as it can; with it off nothing is asked of it, and virtio devices deliver finished checksums.
 //
@@ -40,10 +41,11 @@ struct PortParams {
     std::string name;   ///< the operator's, for messages
     std::string device; ///< DPDK's: "0000:03:00.0", "net_af_packet0"
     unsigned workers{1};
-    uint16_t mtu{0};    ///< bytes of an IP packet; 0 leaves the device's own
-    bool offload{true}; ///< checksums and tags by the device where it can
-    uint16_t vlan{0};   ///< 802.1Q, 1 to 4094; 0: the frames without a tag
-    bool trunk{false};  ///< this or another port of the device has a VLAN
+    uint16_t mtu{0};       ///< bytes of an IP packet; 0: the device's own
+    bool offload{true};    ///< checksums and tags by the device where it can
+    uint16_t vlan{0};      ///< 802.1Q, 1 to 4094; 0: the frames without a tag
+    bool trunk{false};     ///< this or another port of the device has a VLAN
+    uint16_t trunk_mtu{0}; ///< the largest of the device's ports; 0: none has one
 };
 
 /// What the device could do and what we let it do.
@@ -72,6 +74,8 @@ public:
 
     /// Packets that the device's rings hold at most: its share of the pool.
     uint32_t packets_needed() const;
+    /// Bytes that each buffer of the pool has for a frame: the device's demand.
+    uint32_t buffer_bytes() const;
     /// Sets the queues up and lets packets flow. The pool outlives the port. Why not, or nothing.
     std::optional<std::string> start(PacketPool& pool);
     /// No packet flows any more; workers must not poll.

@@ -49,6 +49,19 @@ void check_names(const Config& config, const Places& places, Errors& errors) {
     }
 }
 
+/// A device has one MTU, so a port without one would silently have what another port has.
+void check_mtus(const Config& config, const Places& places, Errors& errors) {
+    for (size_t i = 0; i < config.ports.size(); ++i) {
+        const PortConfig& port = config.ports[i];
+        const uint16_t other = config.largest_mtu(port.device);
+        if (port.mtu == 0 && other != 0 && places.port_entries[i].mtu) {
+            report(errors, places.port_entries[i].mtu,
+                   "another port of device " + quoted(port.device) + " has an mtu, this one none",
+                   "write mtu: here too; the device gets the largest of its ports");
+        }
+    }
+}
+
 void check_roles(const Config& config, const Places& places, Errors& errors) {
     const auto& entries = places.port_entries;
     const bool all_known = std::all_of(entries.begin(), entries.end(),
@@ -183,6 +196,7 @@ void check_routes(const Config& config, const Places& places, Errors& errors) {
 
 void check_ports(const Config& config, const Places& places, Errors& errors) {
     check_names(config, places, errors);
+    check_mtus(config, places, errors);
     check_roles(config, places, errors);
     check_addresses(config, places, errors);
     check_routes(config, places, errors);

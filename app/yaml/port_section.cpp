@@ -72,6 +72,16 @@ void read_device(FieldReader& fields, PortConfig& port, PortPlaces& places, Erro
     places.device = node->mark;
 }
 
+void read_mtu(FieldReader& fields, PortConfig& port, PortPlaces& places, Errors& errors) {
+    const Node* const node = fields.find("mtu");
+    if (node == nullptr) {
+        places.mtu = places.entry;
+    } else if (const auto mtu = read_integer(*node, "mtu", least_mtu, most_mtu, 1500, errors)) {
+        port.mtu = static_cast<uint16_t>(*mtu);
+        places.mtu = node->mark;
+    }
+}
+
 void read_vlan(FieldReader& fields, PortConfig& port, PortPlaces& places, Errors& errors) {
     const Node* const node = fields.find("vlan");
     if (node == nullptr) {
@@ -181,7 +191,7 @@ void read_next_hop(FieldReader& fields, PortConfig& port, const PortPlaces& plac
 void read_port(const Node& node, PortConfig& port, PortPlaces& places, Errors& errors) {
     FieldReader fields{node,
                        "an entry of ports",
-                       {"name", "device", "vlan", "role", "host_interface", "next_hop_mac"},
+                       {"name", "device", "vlan", "role", "mtu", "host_interface", "next_hop_mac"},
                        errors};
     places.entry = node.mark;
     read_name(fields, port, places, errors);
@@ -194,6 +204,7 @@ void read_port(const Node& node, PortConfig& port, PortPlaces& places, Errors& e
             places.role = role->mark;
         }
     }
+    read_mtu(fields, port, places, errors);
     if (const Node* interface = fields.require(
             "host_interface", "add host_interface: {name: wan0}, the port's side in Linux")) {
         read_host_interface(*interface, port.host_interface, places, errors);

@@ -21,6 +21,7 @@ struct PortPlaces {
     Mark device;
     Mark vlan; ///< the value; the entry where there is none; nothing if it was refused
     Mark role;
+    Mark mtu;            ///< as for vlan
     Mark interface_kind; ///< kind is known: given, or left to its default
     Mark interface_name;
     std::vector<Mark> addresses;

@@ -102,11 +102,15 @@ struct HostInterfaceConfig {
     std::vector<RouteConfig> routes;
 };
 
+inline constexpr uint16_t least_mtu = 68; ///< RFC 791: what every link carries whole
+inline constexpr uint16_t most_mtu = 9216;
+
 struct PortConfig {
     std::string name;   ///< starts with a letter; unique
     std::string device; ///< DPDK's name of the port: "0000:03:00.0", "net_af_packet0"
     uint16_t vlan{0};   ///< 802.1Q, 1 to max_vlan; 0: the frames without a tag; unique per device
     PortRole role{PortRole::inside};
+    uint16_t mtu{0}; ///< bytes of an IP packet, least_mtu to most_mtu; 0: the device's own
     HostInterfaceConfig host_interface;
     std::optional<MacAddr> next_hop_mac; ///< present exactly when host_interface.kind is none
 };
@@ -222,6 +226,14 @@ struct Config {
         return std::any_of(ports.begin(), ports.end(), [&](const PortConfig& port) {
             return port.device == device && port.vlan != 0;
         });
+    }
+    /// Of the ports of the device; 0 if none has one.
+    uint16_t largest_mtu(std::string_view device) const {
+        uint16_t out = 0;
+        for (const PortConfig& port : ports) {
+            out = port.device == device ? std::max(out, port.mtu) : out;
+        }
+        return out;
     }
     /// The position in `ports` of the port so named.
     std::optional<PortId> port_named(std::string_view port_name) const {

@@ -121,6 +121,27 @@ bool ErrorDesk::is_of_move(const Guest& guest, PathId path) const {
             entry.pair != WirePair{quoted.destination, quoted.source});
 }
 
+/// A flow's packet goes to Linux if its TTL ran out, or if it is too long for its way out. That
+/// Linux then has no route to complain along is a matter of a moment, and of a move: the flow's way
+/// is the path's to know, not the routing table's, which changes before we hear of it.
+bool ErrorDesk::is_to_be_swallowed(const Guest& from_linux) const {
+    const auto quote = says_unreachable(from_linux.view)
+                           ? read_quote(from_linux.frame(), from_linux.view)
+                           : std::nullopt;
+    if (!quote) {
+        return false;
+    }
+    const PacketView& sent = quote->packet;
+    std::optional<PathId> path;
+    if (!quote->keyed) {
+        path = r_.ledger.any_path(sent.source, sent.destination);
+    } else if (const int32_t flow = r_.flows.find(key_from_host(sent)); flow >= 0) {
+        path = r_.flows.path_at(flow);
+    }
+    return path && (says_no_route(from_linux.view) ||
+                    r_.ledger.at(*path).slot.outbound.action == PathAction::hold);
+}
+
 bool ErrorDesk::tables_are_full() const {
     return r_.flows.size() >= r_.flows.capacity() || r_.paths.size() >= r_.paths.capacity();
 }

@@ -37,6 +37,11 @@ public:
     /// An ICMP error or redirect. Takes the guest's packet.
     void decide(Guest& guest);
 
+    /// True if Linux's own "unreachable", for a host inside, is about a packet of a live flow and
+    /// must not get there. What a firewall of the box says does, but for a path that has no way
+    /// out.
+    bool is_to_be_swallowed(const Guest& from_linux) const;
+
 private:
     void from_wire(Guest& guest);
     void from_inside(Guest& guest);

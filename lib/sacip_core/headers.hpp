@@ -77,6 +77,10 @@ inline constexpr uint32_t min_header_bytes = 20;
 inline constexpr uint16_t flag_dont_fragment = 0x4000;
 inline constexpr uint16_t flag_more_fragments = 0x2000;
 inline constexpr uint16_t fragment_offset_mask = 0x1FFF; ///< in units of 8 bytes
+inline constexpr uint8_t option_end = 0;
+inline constexpr uint8_t option_no_operation = 1;
+inline constexpr uint8_t option_loose_source_route = 131;
+inline constexpr uint8_t option_strict_source_route = 137;
 inline uint8_t version_and_length(const std::byte* h) { return load<uint8_t>(h); }
 inline uint8_t version(const std::byte* h) {
     return static_cast<uint8_t>(version_and_length(h) >> 4);

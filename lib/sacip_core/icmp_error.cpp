@@ -78,6 +78,12 @@ bool says_unreachable(const PacketView& error) {
            error.icmp_code != icmp::code_fragmentation_needed;
 }
 
+bool says_no_route(const PacketView& error) {
+    constexpr unsigned codes = 1U << 0 | 1U << 1 | 1U << 5 | 1U << 6 | 1U << 7 | 1U << 8 |
+                               1U << 11 | 1U << 12; // RFC 792, RFC 1122 §3.2.2.1
+    return says_unreachable(error) && error.icmp_code < 16 && (codes >> error.icmp_code & 1) != 0;
+}
+
 std::optional<Quote> read_quote(const Frame& frame, const PacketView& error) {
     if (!error.is(IpProto::icmp) || error.fragment || !is_error(error.icmp_type) ||
         error.l4_length < icmp::header_bytes) {

@@ -58,6 +58,10 @@ bool is_error(uint8_t icmp_type);
 /// a host may take them for the end of a connection. `error` is a view with an ICMP type.
 bool says_unreachable(const PacketView& error);
 
+/// Those of them that a router says for want of a route or a neighbour (codes 0, 1, 5 to 8, 11 and
+/// 12), and not the far end, nor a firewall.
+bool says_no_route(const PacketView& error);
+
 /// The quote of an error. `frame` and `error` are of a packet that parse() punted as `icmp`.
 /// Nothing if it is no error of the types above; if what is quoted is not an IPv4 header, is itself
 /// an ICMP error or redirect (RFC 1122 §3.2.2: there is none about those), ends before the 8 bytes

@@ -56,9 +56,36 @@ inline Verdict check_addresses(const std::byte* l4, const PacketView& view) {
     return Verdict::proceed();
 }
 
+/// True if every option fits the header, and none is a source route (RFC 791 §3.1).
+bool are_options_good(std::span<const std::byte> options) {
+    while (!options.empty()) {
+        const auto type = static_cast<uint8_t>(options[0]);
+        if (type == ipv4::option_end) {
+            return true;
+        }
+        size_t length = 1;
+        if (type != ipv4::option_no_operation) {
+            length = options.size() < 2 ? 0 : static_cast<size_t>(options[1]);
+            if (length < 2 || length > options.size() || type == ipv4::option_loose_source_route ||
+                type == ipv4::option_strict_source_route) {
+                return false;
+            }
+        }
+        options = options.subspan(length);
+    }
+    return true;
+}
+
+/// Of a frame that is longer than the port's MTU.
+bool is_too_long(const std::byte* ip, uint32_t total, uint32_t available, uint16_t mtu) {
+    constexpr Be16 mask{ipv4::flag_dont_fragment};
+    const bool whole = (ipv4::fragment_field(ip).raw() & mask.raw()) != 0;
+    return total > available || (total > mtu && whole);
+}
+
 /// A header length beyond the frame is ip_header_length; a total length that is below the header
 /// length or beyond the frame is ip_truncated. Bytes after the total length are Ethernet padding.
-inline Verdict parse_ipv4(const Frame& frame, PacketView& view) {
+inline Verdict parse_ipv4(const Frame& frame, uint16_t mtu, PacketView& view) {
     const uint32_t available = frame.length - ether_header_bytes;
     const std::byte* ip = frame.data + ether_header_bytes;
     if (available < ipv4::min_header_bytes) [[unlikely]] {
@@ -72,6 +99,9 @@ inline Verdict parse_ipv4(const Frame& frame, PacketView& view) {
         return Verdict::drop(DropReason::ip_header_length);
     }
     const uint32_t total = ipv4::total_length(ip).value();
+    if (available > mtu && is_too_long(ip, total, available, mtu)) [[unlikely]] {
+        return Verdict::drop(DropReason::frame_too_long);
+    }
     if (total < header || total > available) [[unlikely]] {
         return Verdict::drop(DropReason::ip_truncated);
     }
@@ -81,6 +111,11 @@ inline Verdict parse_ipv4(const Frame& frame, PacketView& view) {
         if (!is_right_sum(sum)) [[unlikely]] {
             return Verdict::drop(DropReason::ip_checksum);
         }
+    }
+    if (header != ipv4::min_header_bytes &&
+        !are_options_good({ip + ipv4::min_header_bytes, header - ipv4::min_header_bytes}))
+        [[unlikely]] {
+        return Verdict::drop(DropReason::ip_options);
     }
     view.l3 = ether_header_bytes;
     view.l4 = static_cast<uint16_t>(ether_header_bytes + header);
@@ -152,7 +187,8 @@ Verdict parse(const Frame& frame, const ParseContext& context, PacketView& view)
     if (const Verdict link = parse_link(frame, context); link.decided()) [[unlikely]] {
         return link;
     }
-    if (const Verdict network = parse_ipv4(frame, view); network.decided()) [[unlikely]] {
+    if (const Verdict network = parse_ipv4(frame, context.mtu, view); network.decided())
+        [[unlikely]] {
         return network;
     }
     return parse_l4(frame.data + view.l4, context, view);

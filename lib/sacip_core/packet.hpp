@@ -51,6 +51,7 @@ struct ParseContext {
     uint8_t notification_icmp_type{20}; ///< PROTOCOL §1
     bool outside{false};                ///< notifications are looked for on outside ports only
     L4Port notification_udp_port{};     ///< 0 where no peer with keys is known
+    uint16_t mtu{UINT16_MAX};           ///< of the port: bytes of an IP packet
 };
 
 /// Fills `view` and says `proceed` for an IPv4 packet that has a flow key (TCP, UDP, ICMP echo,
@@ -59,13 +60,19 @@ struct ParseContext {
 /// l4, proto are then right). Reads no byte outside [data, data + length).
 ///
 /// Order of checks: runt -> group destination address (punt link_group) -> not our MAC (drop)
-/// -> not IPv4 (punt not_ip) -> version, header length, total length, header checksum (drop)
+/// -> not IPv4 (punt not_ip) -> version, header length, too long for the port (drop
+/// frame_too_long), total length, header checksum, options (drop)
 /// -> bad source (drop; 0.0.0.0 is let through for DHCP) -> group destination (punt ip_group)
 /// -> fragment (punt fragment) -> L4 header fits (drop l4_truncated) -> notification (punt;
 /// whole, whatever its length, ICMP of the configured type or UDP to the configured port, on an
 /// outside port)
 /// -> DHCP, UDP to port 67 or 68 (punt) -> ICMP other than echo (punt icmp) -> proceed.
 /// A UDP length field that lies is not looked at: the host's business.
+/// Too long is what no link of the port's MTU carries: a packet that says it must not be cut up, or
+/// one of which a part is missing behind that length. So segments that a sender left to its device
+/// to cut are known. Fragments that the device has put together are longer, and welcome.
+/// Options are well formed and without a source route: RFC 7126 §4.3 and §4.4 have a router drop
+/// those; all others pass as they are.
 Verdict parse(const Frame& frame, const ParseContext& context, PacketView& view);
 
 } // namespace sacip

@@ -3,6 +3,7 @@
 
 #include "sacip_core/arp.hpp"
 #include "sacip_core/headers.hpp"
+#include "sacip_core/rewrite.hpp"
 
 #include <algorithm>
 
@@ -83,11 +84,12 @@ void Reception::release_all() {
 ParseContext Reception::context_of(const Guest& guest) const {
     const GatewayPort& port = r_.ports[guest.origin.port.value];
     ParseContext context{port.mac, r_.config.protocol.icmp_type, port.outside,
-                         r_.config.notification_port()};
+                         r_.config.notification_port(), port.mtu};
     if (guest.origin.from_linux && guest.frame().length >= ether_header_bytes) {
         // Linux's frames are for others; and it sends no notifications.
         context.port_mac = ether::destination(guest.frame().data);
         context.outside = false;
+        context.mtu = UINT16_MAX;
     }
     return context;
 }
@@ -135,7 +137,9 @@ void Reception::decide_punt(Guest& guest, PuntReason reason) {
 void Reception::from_linux(Guest& guest, Verdict parsed) {
     const PortId port = guest.origin.port;
     if (!r_.ports[port.value].outside) {
-        doors_.transmit(guest, port);
+        parsed == Verdict::punt(PuntReason::icmp) && errors_.is_to_be_swallowed(guest)
+            ? doors_.drop(guest, DropReason::icmp_swallowed)
+            : doors_.transmit(guest, port);
     } else if (parsed == Verdict::proceed()) {
         outbound(guest);
     } else if (parsed == Verdict::punt(PuntReason::icmp)) {
@@ -147,10 +151,17 @@ void Reception::from_linux(Guest& guest, Verdict parsed) {
     }
 }
 
+/// Looked at where a flow begins only: its sender's card does not change its ways later.
+bool Reception::is_left_unfinished(const Guest& guest) {
+    return !guest.origin.from_linux && !guest.view.fragment &&
+           is_unfinished(guest.frame(), guest.view);
+}
+
 void Reception::outbound(Guest& guest) {
     const int32_t position = r_.flows.find(key_from_host(guest.view));
     if (position < 0) {
-        new_flows_.outbound(guest);
+        is_left_unfinished(guest) ? doors_.drop(guest, DropReason::l4_unfinished)
+                                  : new_flows_.outbound(guest);
         return;
     }
     FlowRecord& record = r_.flows.record(position);
@@ -163,7 +174,8 @@ void Reception::inbound(Guest& guest) {
     int32_t flow = HashIndex::not_found;
     const auto path = new_flows_.path_of_wire(guest.view, flow);
     if (!path) {
-        new_flows_.inbound(guest);
+        is_left_unfinished(guest) ? doors_.drop(guest, DropReason::l4_unfinished)
+                                  : new_flows_.inbound(guest);
         return;
     }
     if (new_flows_.contest(guest, *path, flow)) {

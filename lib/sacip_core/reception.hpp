@@ -69,6 +69,7 @@ private:
     void decide(OwnedPacket packet, Origin origin, Nanos now, Nanos deadline, bool last_try);
     void decide_punt(Guest& guest, PuntReason reason);
     void from_linux(Guest& guest, Verdict parsed);
+    static bool is_left_unfinished(const Guest& guest);
     void outbound(Guest& guest);
     void inbound(Guest& guest);
     void on_icmp(Guest& guest);

@@ -28,9 +28,29 @@ inline void mend_l4_checksum(std::byte* l4, const PacketView& view, uint16_t del
     }
 }
 
-inline void write_addresses(std::byte* ip, const DirectionRewrite& to) {
+/// Returns the delta for the checksums that cover them.
+inline uint16_t write_addresses(std::byte* ip, const PacketView& view, const DirectionRewrite& to) {
     ipv4::set_source(ip, to.source);
     ipv4::set_destination(ip, to.destination);
+    return addresses_delta(view.source, view.destination, to.source, to.destination);
+}
+
+/// The L4 checksum of what write_addresses() was done to.
+inline void mend_l4_checksum(const Frame& frame, const PacketView& view, const DirectionRewrite& to,
+                             uint16_t delta) {
+    if (view.fragment && ipv4::has_fragment_offset(frame.data + view.l3)) [[unlikely]] {
+        return;
+    }
+    mend_l4_checksum(frame.data + view.l4, view,
+                     to.l4_mode == L4ChecksumMode::wire ? delta : to.l4_delta);
+}
+
+/// All of rewrite_next_hop() but the checksum.
+inline void take_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+    std::byte* ip = frame.data + view.l3;
+    ipv4::set_ttl(ip, static_cast<uint8_t>(ipv4::ttl(ip) - 1));
+    ether::set_destination(frame.data, to.next_hop);
+    ether::set_source(frame.data, to.port_mac);
 }
 
 /// Which L4 checksum, if any, the sending device may fill in.
@@ -71,15 +91,9 @@ void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, Rewrit
 
 void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     std::byte* ip = frame.data + view.l3;
-    const uint16_t delta =
-        addresses_delta(view.source, view.destination, to.source, to.destination);
-    write_addresses(ip, to);
+    const uint16_t delta = write_addresses(ip, view, to);
     ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), delta));
-    if (view.fragment && ipv4::has_fragment_offset(ip)) [[unlikely]] {
-        return;
-    }
-    mend_l4_checksum(frame.data + view.l4, view,
-                     to.l4_mode == L4ChecksumMode::wire ? delta : to.l4_delta);
+    mend_l4_checksum(frame, view, to, delta);
 }
 
 void finish_l4_checksum(Frame& frame, const PacketView& view) {
@@ -106,26 +120,40 @@ void finish_l4_checksum(Frame& frame, const PacketView& view) {
     }
 }
 
+bool is_unfinished(const Frame& frame, const PacketView& view) {
+    const bool is_tcp = view.is(IpProto::tcp);
+    if (!is_tcp && !view.is(IpProto::udp)) {
+        return false;
+    }
+    const std::byte* l4 = frame.data + view.l4;
+    const uint16_t seed =
+        sum_of_pseudo_header(view.source, view.destination, view.proto, view.l4_length);
+    return (is_tcp ? tcp::checksum(l4) : udp::checksum(l4)) == seed &&
+           !is_right_sum(ones_add(seed, sum_of_bytes({l4, view.l4_length})));
+}
+
 void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     std::byte* ip = frame.data + view.l3;
-    std::byte* l4 = frame.data + view.l4;
     frame.unfinished = l4_left_to_device(frame, view, to);
     if (frame.unfinished == TxChecksums::none) {
         finish_l4_checksum(frame, view);
-        rewrite_addresses(frame, view, to);
+    }
+    const uint16_t delta = write_addresses(ip, view, to);
+    if (frame.unfinished == TxChecksums::none) {
+        mend_l4_checksum(frame, view, to, delta);
     } else {
         const uint16_t seed =
             sum_of_pseudo_header(to.source, to.destination, view.proto, view.l4_length);
+        std::byte* l4 = frame.data + view.l4;
         view.is(IpProto::tcp) ? tcp::set_checksum(l4, seed) : udp::set_checksum(l4, seed);
-        ipv4::set_checksum(
-            ip, mend_checksum(ipv4::checksum(ip), addresses_delta(view.source, view.destination,
-                                                                  to.source, to.destination)));
-        write_addresses(ip, to);
     }
-    rewrite_next_hop(frame, view, to);
+    take_hop(frame, view, to);
     if (has(to.device, TxChecksums::ipv4)) {
         ipv4::set_checksum(ip, 0); // as some devices want it
         frame.unfinished = frame.unfinished | TxChecksums::ipv4;
+    } else {
+        const uint16_t mended = mend_checksum(ipv4::checksum(ip), delta);
+        ipv4::set_checksum(ip, mend_checksum(mended, ttl_decrement_delta));
     }
 }
 
@@ -158,10 +186,8 @@ void rewrite_error(const Frame& frame, const PacketView& error, const PacketView
 
 void rewrite_next_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
     std::byte* ip = frame.data + view.l3;
-    ipv4::set_ttl(ip, static_cast<uint8_t>(ipv4::ttl(ip) - 1));
+    take_hop(frame, view, to);
     ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), ttl_decrement_delta));
-    ether::set_destination(frame.data, to.next_hop);
-    ether::set_source(frame.data, to.port_mac);
 }
 
 } // namespace sacip

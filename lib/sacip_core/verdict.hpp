@@ -18,14 +18,16 @@ namespace sacip {
 #define SACIP_DROP_REASONS(X)                                                                      \
     X(frame_runt, "frame shorter than an Ethernet header")                                         \
     X(frame_not_ours, "unicast frame for another station's Ethernet address")                      \
-    X(frame_too_long, "frame longer than a packet buffer")                                         \
+    X(frame_too_long, "longer than the port's MTU: ethtool -K IF tx off at its sender")            \
     X(vlan_unknown, "frame of a VLAN, or of none, for which its device has no port")               \
     X(ip_truncated, "IPv4 packet shorter than its header or its total length")                     \
     X(ip_version, "IP version is not 4 in a frame of type 0x0800")                                 \
     X(ip_header_length, "IPv4 header length below 20 or beyond the packet")                        \
     X(ip_checksum, "IPv4 header checksum is wrong")                                                \
+    X(ip_options, "IPv4 options with a source route, or that can't be read")                       \
     X(ip_source, "IPv4 source is multicast, broadcast, loopback or unspecified")                   \
     X(l4_truncated, "TCP, UDP or ICMP header does not fit in the packet")                          \
+    X(l4_unfinished, "new flow, checksum not filled in: ethtool -K IF tx off at its sender")       \
     X(ttl_expired, "time to live ran out, and Linux has no interface there to say so")             \
     X(too_big, "longer than the MTU of its way out, and Linux has no interface there to say so")   \
     X(icmp_quote, "ICMP error that quotes no packet of its addressee's, or not enough of it")      \

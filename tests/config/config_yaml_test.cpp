@@ -198,6 +198,7 @@ TEST(GoodConfig, ExampleLoadsAndDocumentsTheDefaults) {
     EXPECT_EQ(config.ports[3].vlan, 20);
     EXPECT_TRUE(config.has_vlans("net_af_packet1"));
     EXPECT_FALSE(config.has_vlans("net_af_packet0"));
+    EXPECT_EQ(config.largest_mtu("net_af_packet0"), PortConfig{}.mtu);
     EXPECT_EQ(config.hosts.size(), 4U);
     ASSERT_TRUE(config.identity);
     EXPECT_EQ(config.identity->state_file, default_state_file(config.identity->private_key_file));

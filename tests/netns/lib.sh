@@ -340,7 +340,7 @@ start_gateway() { # a|b
     local side=$1 pid lcores="0@(${cpus:-0-1})" worker
     : >>"$T/gw-$side.log"
     for worker in $(seq "${SACIP_WORKERS:-1}"); do lcores+=",$worker@(${cpus:-0-1})"; done
-    ip netns exec "$P-g$side" "$SACIP_GW" --no-pci --no-telemetry --no-huge -m 256 --file-prefix "$P-$side" \
+    ip netns exec "$P-g$side" "$SACIP_GW" --no-pci --no-telemetry --no-huge -m "${memory:-256}" --file-prefix "$P-$side" \
         --lcores "$lcores" --vdev "$(device 0 ethi)" --vdev "$(device 1 etho)" \
         -- --config "$T/$side.yaml" >>"$T/gw-$side.log" 2>&1 &
     pid=$!

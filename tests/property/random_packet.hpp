@@ -34,6 +34,21 @@ inline Bytes random_bytes(Random& random, size_t length) {
     return out;
 }
 
+/// `length` bytes of options that a router lets pass.
+inline Bytes random_options(Random& random, size_t length) {
+    Bytes out(length, std::byte{1});
+    for (size_t at = 0; at + 2 <= length && !random.one_in(4);) {
+        const size_t size = 2 + random.below(static_cast<uint32_t>(length - at - 1));
+        out[at] = std::byte{148}; // router alert, whatever is in it
+        out[at + 1] = static_cast<std::byte>(size);
+        for (size_t i = at + 2; i < at + size; i++) {
+            out[i] = random.any<std::byte>();
+        }
+        at += size;
+    }
+    return out;
+}
+
 struct RandomPacket {
     enum class Kind : uint8_t { tcp, udp, udp_without_checksum, echo, other };
 
@@ -62,7 +77,7 @@ struct RandomPacket {
         } while (out.proto == 1 || out.proto == 6 || out.proto == 17);
         out.id = random.any<uint16_t>();
         if (random.one_in(4)) {
-            out.options = random_bytes(random, 4 * random.below(11));
+            out.options = random_options(random, 4 * random.below(11));
         }
         out.payload =
             random_bytes(random, random.one_in(64) ? random.below(1400) : random.below(40));

@@ -46,7 +46,7 @@ struct DatagramHeader {
 
 constexpr std::uint16_t no_checksum = 1;
 constexpr std::size_t smallest_datagram = sizeof(DatagramHeader) + sizeof(std::uint64_t);
-constexpr std::size_t largest_datagram = 1472;
+constexpr std::size_t largest_datagram = 8972; // of an Ethernet with jumbo frames
 
 // Looks at a datagram: its header if it is one of ours and undamaged. Damage is told apart from
 // strangers, because the first is an error and the second none of our business.

@@ -323,7 +323,7 @@ void Endpoint::accept_streams() {
 
 void Endpoint::read_datagrams(int fd, DatagramKind kind, DatagramFlow* owner) {
     while (true) {
-        std::uint8_t buffer[2048];
+        std::uint8_t buffer[largest_datagram + 100];
         alignas(cmsghdr) char control[256];
         sockaddr_in from{};
         iovec data{buffer, sizeof(buffer)};

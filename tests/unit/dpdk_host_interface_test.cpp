@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace sacip {
 namespace {
@@ -28,8 +29,8 @@ constexpr MacAddr mac{{0x02, 0, 0, 0, 0, 0x77}};
 constexpr uint16_t test_ether_type = 0x88B5; // for experiments (IEEE 802)
 constexpr const char* interface_name = "sacipt0";
 
-HostInterfaceParams params_of(const std::string& name) {
-    return {HostInterfaceParams::Kind::tap, name, mac, 1500};
+HostInterfaceParams params_of(const std::string& name, uint16_t mtu = 1500) {
+    return {HostInterfaceParams::Kind::tap, name, mac, mtu};
 }
 
 std::unique_ptr<HostInterface> make(const HostInterfaceParams& params, PacketPool& pool) {
@@ -92,8 +93,8 @@ bool HostInterfaceTest::allowed_ = false;
 std::unique_ptr<PacketPool> HostInterfaceTest::pool_;
 
 TEST_F(HostInterfaceTest, ComesWithThePortsAddressAndGoes) {
-    for (int round = 0; round < 3; round++) {
-        auto tap = make(params_of(interface_name), *pool_);
+    for (const uint16_t mtu : {uint16_t{1500}, uint16_t{9000}, uint16_t{1280}}) {
+        auto tap = make(params_of(interface_name, mtu), *pool_);
         ASSERT_NE(tap, nullptr);
         EXPECT_EQ(tap->kind(), "tap");
         EXPECT_EQ(tap->name(), interface_name);
@@ -106,7 +107,7 @@ TEST_F(HostInterfaceTest, ComesWithThePortsAddressAndGoes) {
         ASSERT_EQ(ioctl(linux_side.fd(), SIOCGIFFLAGS, &request), 0);
         EXPECT_NE(request.ifr_flags & IFF_UP, 0);
         ASSERT_EQ(ioctl(linux_side.fd(), SIOCGIFMTU, &request), 0);
-        EXPECT_EQ(request.ifr_mtu, 1500);
+        EXPECT_EQ(request.ifr_mtu, mtu);
         tap.reset();
         EXPECT_EQ(if_nametoindex(interface_name), 0U) << "gone";
     }
@@ -120,13 +121,14 @@ TEST_F(HostInterfaceTest, FramesPassBothWays) {
     constexpr unsigned count = 100;
     std::array<OwnedPacket, 8> burst;
     unsigned received = 0;
+    CoreCounters counters;
     for (unsigned i = 0; i < count; i++) {
         const Bytes frame = frame_to({{0x02, 0, 0, 0, 0, 1}}, static_cast<uint8_t>(i));
         ASSERT_EQ(send(linux_side.fd(), frame.data(), frame.size(), 0),
                   static_cast<ssize_t>(frame.size()));
     }
     for (int turn = 0; turn < 1000 && received < count; turn++) {
-        const unsigned got = tap->receive(burst);
+        const unsigned got = tap->receive(burst, counters);
         for (unsigned i = 0; i < got; i++) {
             const Frame& frame = burst[i].frame;
             // Linux itself may speak here too (IPv6).
@@ -156,9 +158,47 @@ TEST_F(HostInterfaceTest, FramesPassBothWays) {
         }
     }
     EXPECT_TRUE(arrived);
-    EXPECT_GT(pool_->use().in_use, 0U) << "the receive ring is filled";
+    EXPECT_GT(pool_->use().in_use, 0U) << "one is ready for the next frame";
     tap.reset();
     EXPECT_EQ(pool_->use().in_use, 0U) << "every packet went back to its pool";
+}
+
+TEST_F(HostInterfaceTest, JumboFramesPassBothWays) {
+    constexpr uint32_t length = 9014;
+    auto made = PacketPool::create("jumbo", 100, length);
+    ASSERT_EQ(made.index(), 0U) << std::get<1>(made);
+    PacketPool& pool = *std::get<0>(made);
+    auto tap = make(params_of(interface_name, 9000), pool);
+    ASSERT_NE(tap, nullptr);
+    const LinuxSide linux_side{tap->index()};
+    CoreCounters counters;
+
+    std::vector<uint8_t> frame(length, 0x5A);
+    const Bytes head = frame_to(mac, 7);
+    std::copy(head.begin(), head.end(), frame.begin());
+    ASSERT_EQ(send(linux_side.fd(), frame.data(), length, 0), static_cast<ssize_t>(length));
+    std::array<OwnedPacket, 1> got;
+    for (int turn = 0; turn < 1000; turn++) {
+        if (tap->receive(got, counters) == 0) {
+            std::this_thread::sleep_for(1ms);
+        } else if (got[0].frame.length == length) {
+            break;
+        } else { // Linux itself may speak here too
+            ASSERT_TRUE(tap->send(got[0]));
+        }
+    }
+    ASSERT_EQ(got[0].frame.length, length);
+    EXPECT_EQ(std::memcmp(got[0].frame.data, frame.data(), length), 0);
+    ASSERT_TRUE(tap->send(got[0]));
+    std::vector<uint8_t> back(length + 1);
+    ssize_t arrived = 0;
+    for (int turn = 0; turn < 1000 && arrived <= 0; turn++) {
+        arrived = recv(linux_side.fd(), back.data(), back.size(), 0);
+        std::this_thread::sleep_for(1ms);
+    }
+    EXPECT_EQ(arrived, static_cast<ssize_t>(length));
+    tap.reset();
+    EXPECT_EQ(pool.use().in_use, 0U);
 }
 
 TEST_F(HostInterfaceTest, NameInUseIsRefusedWithARemedy) {

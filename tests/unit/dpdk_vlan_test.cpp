@@ -2,7 +2,8 @@
 //
 // Tags on packets, and trunks: ports that share a ring in place of a network card. What a ring
 // device is sent it receives.
-// Built with eal_main.cpp and EAL_TEST_OPTIONS "--vdev net_ring0 --vdev net_ring1".
+// Built with eal_main.cpp and EAL_TEST_OPTIONS "--vdev net_ring0 --vdev net_ring1 --vdev
+// net_ring2".
 #include "app/dpdk/mbuf_frame.hpp"
 #include "app/dpdk/vlan_door.hpp"
 #include "app/dpdk/worker.hpp"
@@ -290,6 +291,21 @@ protected:
     static std::vector<std::unique_ptr<Port>> ports_;
 };
 std::vector<std::unique_ptr<Port>> Trunk::ports_;
+
+TEST_F(Trunk, EachPortHasItsMtuAndTheBuffersHoldTheLargest) {
+    PortParams small = params({5}, "net_ring2", 10);
+    small.mtu = 1400;
+    small.trunk_mtu = 9000;
+    PortParams large = params({6}, "net_ring2", 20);
+    large.mtu = large.trunk_mtu = 9000;
+    const auto first = take(Port::open(small));
+    const auto second = take(Port::open(large, first.get()));
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->mtu(), 1400);
+    EXPECT_EQ(second->mtu(), 9000);
+    EXPECT_GE(first->buffer_bytes(), 9000U + 14 + 8);
+    EXPECT_EQ(first->buffer_bytes(), second->buffer_bytes());
+}
 
 TEST_F(Trunk, PortsShareTheDeviceAndKeepTheirNames) {
     EXPECT_TRUE(ports_[0]->shares_device(*ports_[2]));

@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstring>
 #include <iostream>
+#include <rte_mbuf.h>
 #include <thread>
 
 namespace sacip {
@@ -290,10 +291,59 @@ TEST_F(WorkerTest, ShortFramesOfTheSlowPathArePadded) {
     io_->release(got[0].packet);
 }
 
+/// A packet in pieces of these lengths; the first byte says what becomes of it.
+rte_mbuf* chain(PacketPool& pool, std::initializer_list<uint16_t> pieces) {
+    rte_mbuf* head = nullptr;
+    for (const uint16_t length : pieces) {
+        rte_mbuf* const piece = rte_pktmbuf_alloc(pool.native());
+        std::memset(rte_pktmbuf_append(piece, length), head == nullptr ? 0 : 0x5A, length);
+        if (head == nullptr) {
+            head = piece;
+            rte_pktmbuf_mtod(head, std::byte*)[0] = punt_frame;
+            rte_pktmbuf_mtod(head, uint8_t*)[1] = static_cast<uint8_t>(PuntReason::not_ip);
+        } else {
+            EXPECT_EQ(rte_pktmbuf_chain(head, piece), 0);
+        }
+    }
+    return head;
+}
+
+TEST_F(WorkerTest, PacketsInPiecesAreMadeOnePieceOrDroppedByName) {
+    begin(false);
+    const auto room = static_cast<uint16_t>(devices_->pool->frame_bytes());
+    const std::initializer_list<uint16_t> chains[] = {
+        {14, 1000},                              // headers apart from the rest
+        {2, 1, 1, 1, 1, 1, 50},                  // many
+        {static_cast<uint16_t>(room - 1), 1},    // up to the last byte
+        {room, 1},                               // one byte more
+        {room, room, room, room},                // segments for offload
+        {static_cast<uint16_t>(room / 2), room}, //
+    };
+    for (const auto& pieces : chains) {
+        rte_mbuf* packet = chain(*devices_->pool, pieces);
+        ASSERT_EQ(devices_->port_a->transmit(1, &packet, 1), 1U);
+    }
+    wait_for(6);
+    EXPECT_EQ(dropped(DropReason::frame_too_long), 3U);
+    EXPECT_EQ(counters_.punted_total(), 3U);
+    EXPECT_EQ(counters_.ports[0].rx_bytes.get(),
+              1014U + 57 + room + room + 1 + 4 * room + room / 2 + room);
+    std::array<Punted, 8> got;
+    ASSERT_EQ(punts_->receive(got), 3U);
+    const std::array<uint32_t, 3> lengths{1014, 57, room};
+    for (unsigned i = 0; i < 3; i++) {
+        const Frame& frame = got[i].packet.frame;
+        EXPECT_EQ(frame.length, lengths[i]);
+        EXPECT_EQ(frame.data[frame.length - 1], std::byte{0x5A});
+        EXPECT_EQ(static_cast<rte_mbuf*>(got[i].packet.owner)->nb_segs, 1);
+        io_->release(got[i].packet);
+    }
+}
+
 TEST_F(WorkerTest, AllocateRefusesWhatNoBufferHolds) {
     begin(false);
-    EXPECT_EQ(io_->allocate(PacketPool::max_frame_bytes + 1).owner, nullptr);
-    const OwnedPacket packet = io_->allocate(PacketPool::max_frame_bytes);
+    EXPECT_EQ(io_->allocate(devices_->pool->frame_bytes() + 1).owner, nullptr);
+    const OwnedPacket packet = io_->allocate(devices_->pool->frame_bytes());
     ASSERT_NE(packet.owner, nullptr);
     io_->release(packet);
     const OwnedPacket lost = io_->allocate(60);

@@ -333,7 +333,7 @@ struct RandomError {
         e.code = random.any<uint8_t>();
         e.rest = random.any<uint32_t>();
         if (random.one_in(4)) {
-            e.options = random_bytes(random, 4 * random.below(11));
+            e.options = test::random_options(random, 4 * random.below(11));
         }
         return e;
     }

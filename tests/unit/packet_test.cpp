@@ -36,9 +36,7 @@ PuntReason punt_of(const PacketBuilder& packet, const ParseContext& context = in
     return parse_bytes(packet.build(), context).verdict.punt_reason();
 }
 
-Bytes no_operations(size_t count) {
-    return Bytes(count, std::byte{1});
-}
+Bytes no_operations(size_t count) { return Bytes(count, std::byte{1}); }
 
 TEST(Packet, TcpViewHoldsTheFlow) {
     const auto [verdict, view] =
@@ -73,6 +71,34 @@ TEST(Packet, PaddingIsNotPartOfThePacket) {
         parse_bytes(PacketBuilder{}.udp(1, 2).payload("ab").pad_to(60).build());
     EXPECT_EQ(verdict, Verdict::proceed());
     EXPECT_EQ(view.l4_length, 10);
+}
+
+TEST(Packet, WhatNoLinkOfThePortsMtuCarriesIsTooLong) {
+    const ParseContext port{.port_mac = test::default_port_mac, .mtu = 1500};
+    const auto of_length = [](size_t ip_length, uint16_t fragment_field) {
+        return PacketBuilder{}
+            .fragment_field(fragment_field)
+            .udp(1, 2)
+            .payload(std::string(ip_length - 28, 'x'))
+            .build();
+    };
+    const auto verdict = [&](const Bytes& bytes) { return parse_bytes(bytes, port).verdict; };
+    const Verdict too_long = Verdict::drop(DropReason::frame_too_long);
+    constexpr uint16_t dont_fragment = 0x4000;
+    EXPECT_EQ(verdict(of_length(1500, dont_fragment)), Verdict::proceed());
+    EXPECT_EQ(verdict(of_length(1501, dont_fragment)), too_long);
+    EXPECT_EQ(verdict(of_length(1501, 0)), Verdict::proceed()) << "fragments, put together";
+    EXPECT_EQ(parse_bytes(of_length(9000, dont_fragment)).verdict, Verdict::proceed())
+        << "no MTU is known";
+
+    Bytes cut = of_length(9000, 0);
+    cut.resize(14 + 1501);
+    EXPECT_EQ(verdict(cut), too_long);
+    cut.resize(14 + 1500);
+    EXPECT_EQ(verdict(cut), Verdict::drop(DropReason::ip_truncated));
+    Bytes padded = of_length(60, dont_fragment);
+    padded.resize(1600);
+    EXPECT_EQ(verdict(padded), Verdict::proceed()) << "padding is not part of the packet";
 }
 
 TEST(Packet, EchoHasItsIdentifierAsBothPorts) {

@@ -2,6 +2,8 @@
 //
 // First packets, waiting, full tables, ageing: the life of flows without any move.
 #include "sacip_core/arp.hpp"
+#include "sacip_core/checksum.hpp"
+#include "sacip_core/headers.hpp"
 #include "tests/support/rig_sites.hpp"
 
 namespace sacip::test {
@@ -19,6 +21,29 @@ TEST(SlowPathFlow, BehindAnUplinkBothWays) {
     EXPECT_EQ(a.punted(PuntReason::first_packet), 1U) << "the second packet needs no slow path";
     EXPECT_EQ(a.flows->size(), 1U);
     EXPECT_EQ(a.paths->size(), 1U);
+    a.check();
+}
+
+/// Behind a veth's sender with offloads on; the device does not say so.
+TEST(SlowPathFlow, WhoseChecksumNobodyFilledInDoesNotBegin) {
+    const auto left_to_a_card = [](Bytes bytes, size_t checksum_at) {
+        const std::byte* const ip = bytes.data() + ether_header_bytes;
+        const auto length = static_cast<uint16_t>(bytes.size() - 34);
+        store(
+            bytes.data() + checksum_at,
+            sum_of_pseudo_header(ipv4::source(ip), ipv4::destination(ip), ipv4::proto(ip), length));
+        return bytes;
+    };
+    SiteA a;
+    a.receive(lan, {left_to_a_card(a.frame(lan).tcp(4000, 80, tcp_syn).build(), 50),
+                    left_to_a_card(a.frame(lan).udp(4000, 80).payload("odd").build(), 40)});
+    a.receive(wan,
+              {left_to_a_card(
+                  a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(80, 22, tcp_syn).build(), 50)});
+    EXPECT_EQ(a.dropped(DropReason::l4_unfinished), 3U);
+    EXPECT_EQ(a.flows->size(), 0U);
+    a.receive(lan, a.frame(lan).tcp(4000, 80, tcp_syn).l4_checksum(0x1234));
+    EXPECT_EQ(a.take(wan).size(), 1U) << "wrong in any other way: not ours to judge";
     a.check();
 }
 

@@ -16,6 +16,7 @@ import struct
 import sys
 
 PORT_MAC = "02:00:00:00:00:01"    # of the port the frame comes in on
+PORT_MTU = 1500                   # of the same
 SENDER_MAC = "02:00:00:00:00:99"
 NEXT_HOP = "02:00:00:00:00:77"    # written into frames going out
 EGRESS_MAC = "02:00:00:00:00:02"
@@ -42,9 +43,10 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ether(payload, dst=PORT_MAC, src=SENDER_MAC, kind=0x0800, pad_to=0, cut_to=None):
+def ether(payload, dst=PORT_MAC, src=SENDER_MAC, kind=0x0800, pad_to=0, cut_to=None,
+          pad=b"\0"):
     frame = mac(dst) + mac(src) + struct.pack("!H", kind) + payload
-    return frame.ljust(pad_to, b"\0")[:cut_to]
+    return frame.ljust(pad_to, pad)[:cut_to]
 
 
 def ipv4(src, dst, proto, payload, ttl=64, options=b"", ident=0x1234, fragment=0x4000, tos=0,
@@ -136,7 +138,7 @@ def row(name, comment, verdict, frame, port="inside", out=None, path=None, direc
 
 
 def translated(name, comment, proto, make, path=UPLINK, direction="outbound", mode="wire",
-               verdict="proceed", spoil=lambda payload: payload, pad_to=0, ttl=64, **header):
+               verdict="proceed", spoil=lambda payload: payload, pad_to=0, pad=b"\0", ttl=64, **header):
     """`make(src, dst)` gives L4 with its checksum in terms of these addresses."""
     inside, wire = path.inside(direction), path.wire(direction)
     on_wire = wire if mode == "wire" else path.originals(direction)
@@ -147,7 +149,7 @@ def translated(name, comment, proto, make, path=UPLINK, direction="outbound", mo
         addresses, for_checksum = sides[side]
         payload = spoil(make(*for_checksum))
         return ether(ipv4(*addresses, proto, payload, ttl=ttl - hops, **header), pad_to=pad_to,
-                     **link)
+                     pad=pad, **link)
 
     row(name, comment, verdict, frame(before, 0),
         port="inside" if direction == "outbound" else "outside",
@@ -196,6 +198,14 @@ def translation_rows():
               options=bytes.fromhex("94040000"))
     both_ways("ip_options_full", "forty bytes of no-operation", TCP,
               lambda s, d: tcp(s, d, data=b"opt"), options=b"\x01" * 40)
+    both_ways("ip_options_other_end", "router alert, a lone end of options, and rubbish behind it",
+              TCP, lambda s, d: tcp(s, d, data=b"opt"),
+              options=bytes.fromhex("94040000 00830400"))
+    both_ways("ip_options_record_route", "its place for our address stays empty", UDP,
+              lambda s, d: udp(s, d, data=b"opt"), options=bytes.fromhex("07070400000000 00"))
+    both_ways("ip_options_and_padding", "what follows the packet is no part of it, nor of its sum",
+              UDP, lambda s, d: udp(s, d, data=b"odd"), options=bytes.fromhex("94040000"),
+              pad_to=60, pad=b"\xa5")
     both_ways("udp_without_checksum", "0 stays 0", UDP,
               lambda s, d: udp(s, d, data=b"none", none=True))
     translated("udp_computed_zero_on_wire", "a computed 0 is written as ffff", UDP,
@@ -210,8 +220,23 @@ def translation_rows():
                path=STILL)
     both_ways("udp_padded_frame", "Ethernet padding is kept and is not part of the packet", UDP,
               lambda s, d: udp(s, d, data=b"ab"), pad_to=60)
-    translated("tcp_padded_frame", "40 bytes of IP in 60 of Ethernet", TCP,
-               lambda s, d: tcp(s, d), pad_to=60)
+    both_ways("tcp_padded_frame", "40 bytes of IP in 60 of Ethernet", TCP,
+              lambda s, d: tcp(s, d), pad_to=60)
+    both_ways("tcp_padding_not_zero", "an odd length, and rubbish behind it: in no checksum", TCP,
+              lambda s, d: tcp(s, d, data=b"odd"), pad_to=60, pad=b"\xa5")
+    both_ways("tcp_padding_original", "", TCP, lambda s, d: tcp(s, d, data=b"odd"), pad_to=60,
+              pad=b"\xa5", mode="original")
+    both_ways("icmp_minimum_size", "an echo of no data, 28 bytes of IP", ICMP,
+              lambda s, d: echo(8, data=b""), pad_to=60)
+    translated("ip_only_padded", "20 bytes of IP, 26 of padding", RAW, lambda s, d: b"", pad_to=60,
+               pad=b"\xff")
+    both_ways("udp_below_minimum_size", "a frame that no link would carry: from virtual devices",
+              UDP, lambda s, d: udp(s, d))
+    translated("udp_padded_beyond_mtu", "padding may be longer than the port's MTU", UDP,
+               lambda s, d: udp(s, d, data=b"ab"), pad_to=PORT_MTU + 40)
+    translated("udp_of_port_mtu", "", UDP, lambda s, d: udp(s, d, data=bytes(PORT_MTU - 28)))
+    translated("udp_put_together", "fragments that the device made one packet of", UDP,
+               lambda s, d: udp(s, d, data=bytes(PORT_MTU - 20)), fragment=0)
     translated("udp_length_lies", "the host's business", UDP,
                lambda s, d: udp(s, d, data=b"data", length=200))
     translated("tcp_data_offset_lies", "the host's business", TCP,
@@ -292,6 +317,26 @@ def verdict_rows():
          ether(ipv4(src, dst, TCP, good_tcp, header_checksum=0)))
     drop("ip_checksum", "ip_checksum_wrong_in_option", "the sum covers options too",
          ether(flip(ipv4(src, dst, TCP, good_tcp, options=b"\x01" * 4), 21)))
+    for name, comment, options in (
+            ("loose_source_route", "with a hop to go", "83070400 0a010203 01"),
+            ("strict_source_route", "behind no-operations", "0101 890704 0a010203 00"),
+            ("spent_source_route", "its last hop is behind it", "830708 0a010203 00"),
+            ("length_zero", "would never end", "9400 0000"),
+            ("length_one", "", "9401 0000"),
+            ("length_beyond_header", "", "9405 0000"),
+            ("length_missing", "the last byte begins an option", "010101 94")):
+        data = bytes.fromhex(options)
+        data = data.ljust((len(data) + 3) // 4 * 4, b"\0")
+        drop("ip_options", f"ip_options_{name}", comment,
+             ether(ipv4(src, dst, UDP, udp(src, dst), options=data)))
+    long = ipv4(src, dst, UDP, udp(src, dst, data=bytes(PORT_MTU - 27)))
+    drop("frame_too_long", "ip_longer_than_mtu", "a byte more, and not to be cut up", ether(long))
+    drop("frame_too_long", "ip_cut_behind_mtu", "segments for offload, as a short ring sees them",
+         ether(ipv4(src, dst, TCP, tcp(src, dst, data=bytes(2 * PORT_MTU)), fragment=0),
+               cut_to=14 + PORT_MTU + 1))
+    drop("ip_truncated", "ip_cut_at_mtu", "may be anything", ether(long, cut_to=14 + PORT_MTU))
+    drop("ip_truncated", "ip_beyond_minimum_frame", "a total length that padding does not make true",
+         ether(ipv4(src, dst, UDP, udp(src, dst), total=47), pad_to=60))
     for name, address in (("multicast", "224.0.0.1"), ("broadcast", "255.255.255.255"),
                           ("loopback", "127.0.0.1"), ("unspecified", "0.0.0.0")):
         drop("ip_source", f"ip_source_{name}", "",
@@ -342,7 +387,7 @@ def document():
              "# Written by generate.py beside this file; change that, not this.",
              "# `verdict` is parse()'s. `out` is the frame after addresses and next hop were",
              "# rewritten; rows without it leave the frame as it came.",
-             f'port_mac: "{PORT_MAC}"', f'next_hop: "{NEXT_HOP}"', f'egress_mac: "{EGRESS_MAC}"',
+             f'port_mac: "{PORT_MAC}"', f"port_mtu: {PORT_MTU}", f'next_hop: "{NEXT_HOP}"', f'egress_mac: "{EGRESS_MAC}"',
              "rows:"]
     for r in rows:
         lines.append(f"  - name: {r['name']}")

@@ -37,6 +37,7 @@ struct Row {
 
 struct Vectors {
     MacAddr port_mac;
+    uint16_t port_mtu{0};
     MacAddr next_hop;
     MacAddr egress_mac;
     std::vector<Row> rows;
@@ -99,6 +100,7 @@ const Vectors& vectors() {
         const YAML::Node file = YAML::LoadFile(SACIP_VECTORS_FILE);
         Vectors read;
         read.port_mac = test::mac(file["port_mac"].as<std::string>());
+        read.port_mtu = file["port_mtu"].as<uint16_t>();
         read.next_hop = test::mac(file["next_hop"].as<std::string>());
         read.egress_mac = test::mac(file["egress_mac"].as<std::string>());
         for (const YAML::Node& node : file["rows"]) {
@@ -135,7 +137,8 @@ TEST_P(Vector, ComesOutAsWritten) {
     const auto bytes = [&] { return Bytes{frame.data, frame.data + frame.length}; };
 
     PacketView view;
-    const ParseContext context{.port_mac = vectors().port_mac, .outside = row.outside};
+    const ParseContext context{
+        .port_mac = vectors().port_mac, .outside = row.outside, .mtu = vectors().port_mtu};
     EXPECT_EQ(to_text(parse(frame, context, view)), row.verdict);
     EXPECT_EQ(to_hex(bytes()), to_hex(row.in)) << "parse() has changed the frame";
     if (!row.out) {
@@ -159,12 +162,12 @@ TEST(Vectors, ShowEveryVerdictOfParse) {
     for (const Row& row : vectors().rows) {
         shown.insert(row.verdict);
     }
-    EXPECT_EQ(shown,
-              (std::set<std::string>{"proceed", "punt not_ip", "punt link_group", "punt ip_group",
-                                     "punt dhcp", "punt notification", "punt icmp", "punt fragment",
-                                     "drop frame_runt", "drop frame_not_ours", "drop ip_truncated",
-                                     "drop ip_version", "drop ip_header_length", "drop ip_checksum",
-                                     "drop ip_source", "drop l4_truncated"}));
+    EXPECT_EQ(shown, (std::set<std::string>{
+                         "proceed", "punt not_ip", "punt link_group", "punt ip_group", "punt dhcp",
+                         "punt notification", "punt icmp", "punt fragment", "drop frame_runt",
+                         "drop frame_not_ours", "drop ip_truncated", "drop ip_version",
+                         "drop ip_header_length", "drop ip_checksum", "drop ip_source",
+                         "drop l4_truncated", "drop ip_options", "drop frame_too_long"}));
 }
 
 } // namespace

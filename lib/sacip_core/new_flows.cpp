@@ -180,7 +180,9 @@ bool NewFlows::give_way(Guest& guest, int32_t position) {
         return true;
     }
     if (!FlowTable::is_closed(flow->seen)) {
-        r_.doors.refuse(guest, DropReason::flow_conflict);
+        // The midst of a TCP flow may be its own, from where its peer has not said that it is.
+        is_midst_of_tcp(guest.view) ? r_.doors.drop(guest, DropReason::flow_conflict)
+                                    : r_.doors.refuse(guest, DropReason::flow_conflict);
         return false;
     }
     r_.flows.erase(*flow);
@@ -200,7 +202,7 @@ bool NewFlows::contest(Guest& guest, PathId path, int32_t flow) {
         r_.doors.drop(guest, DropReason::rst_swallowed);
         return true;
     }
-    if ((v.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn || (seen & established) != established) {
+    if (is_midst_of_tcp(v) || (seen & established) != established) {
         return false;
     }
     if (give_way(guest, flow)) { // the old one was over

@@ -14,7 +14,7 @@ constexpr Nanos forgetful_for = from_s(10);
 bool Shield::may_be_middle(const Guest& guest, uint32_t peer,
                            const SecureAddresses& between) const {
     if (guest.view.is(IpProto::tcp)) {
-        return (guest.view.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn;
+        return is_midst_of_tcp(guest.view);
     }
     return guest.now - *began_ < forgetful_for && office_->may_know_more(peer, between, guest.now);
 }
@@ -55,9 +55,12 @@ Admission Shield::inbound(const Guest& guest, Ipv4Addr host) {
     Admission out =
         ask(guest, *peer, {v.proto, v.source_port, v.destination_port, v.source, v.destination},
             between);
-    // An explanation of our own live flow comes as a BIND, never as new originals.
-    const bool ours = out.what == Admission::What::known && roamed;
-    return ours && !guest.last_try ? Admission{Admission::What::wait} : out;
+    // An explanation of our own live flow comes as a BIND, never as new originals. If it does not
+    // come the packet is dropped: an answer to it would end the flow.
+    if (out.what == Admission::What::known && roamed) {
+        return {guest.last_try ? Admission::What::refuse : Admission::What::wait};
+    }
+    return out;
 }
 
 Admission Shield::outbound(const Guest& guest, Ipv4Addr wire) {

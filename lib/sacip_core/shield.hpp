@@ -29,6 +29,11 @@ inline FlowKey key_from_wire(const PacketView& v, Ipv4Addr host, Ipv4Addr remote
     return {host, remote, v.destination_port, v.source_port, v.proto, {}};
 }
 
+/// Anything but the SYN with which a TCP flow begins.
+inline bool is_midst_of_tcp(const PacketView& v) {
+    return v.is(IpProto::tcp) && (v.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn;
+}
+
 /// What is to become of a packet of no known flow.
 struct Admission {
     enum class What : uint8_t {

@@ -35,6 +35,7 @@ public:
     /// The next try does not wait for its time.
     void hurry(Nanos now) { next_ = now; }
     Nanos began() const { return began_; }
+    Nanos last_try() const { return last_try_; }
     unsigned tries() const { return tries_; }
     bool old_address_lost() const { return old_address_lost_; }
 
@@ -64,7 +65,7 @@ private:
 
     std::vector<Part> parts_;
     bool old_address_lost_{false};
-    Nanos began_{}, next_{};
+    Nanos began_{}, next_{}, last_try_{};
     unsigned tries_{0};
 };
 
@@ -85,6 +86,7 @@ void Statement::try_now(Nanos now, std::optional<Nanos> smoothed_rtt, Send&& sen
         return;
     }
     tries_++;
+    last_try_ = now;
     next_ = now + (now - began_ < retry_eager_time ? retry_delay(tries_, smoothed_rtt)
                                                    : retry_patient_delay);
 }

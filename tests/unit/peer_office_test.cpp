@@ -250,5 +250,70 @@ TEST(PeerOffice, BreakBeforeMake) {
     pair.check();
 }
 
+/// Both are away. B goes home while A has no address, so A hears nothing of it; then A comes home,
+/// too: B's packets come as they did before all moves, which is not where A thinks B is. A waits
+/// for B's BIND, and B says it again as soon as it hears of A.
+class GoneHomeMeanwhile : public testing::Test {
+protected:
+    void SetUp() override {
+        pair.b->add_address(wan, "10.9.0.254/32");
+        pair.b->notice();
+        pair.handshake();
+        pair.from_a(pair.of_a().udp(4000, 53));
+        pair.b->take(lan);
+        move_b("10.9.0.254/32", "10.19.0.254/32");
+        pair.a->change_address("10.0.1.2/24", "10.0.1.3/24");
+        pair.run(700); // round-trip times are known, and all is said
+        pair.expect_alive("away");
+        pair.a->del_address(wan, "10.0.1.3/24");
+        pair.a->notice();
+        pair.run(10);
+        move_b("10.19.0.254/32", "10.9.0.254/32");
+        pair.run(900); // what B says does not reach A
+        pair.a->add_address(wan, "10.0.1.2/24");
+        pair.a->notice();
+    }
+    void move_b(std::string_view from, std::string_view to) {
+        pair.b->add_address(wan, to);
+        pair.b->del_address(wan, from);
+        pair.b->notice();
+    }
+    SecurePair pair;
+};
+
+TEST_F(GoneHomeMeanwhile, ItSaysSoBeforeItsPacketsCome) {
+    const auto in_order = [](const Bytes&) { return false; };
+    EXPECT_TRUE(SecurePair::carry(*pair.a, *pair.b, in_order)); // A's BIND
+    pair.b->receive(lan, pair.of_b().tcp(80, 4000).payload("at once"));
+    EXPECT_TRUE(SecurePair::carry(*pair.b, *pair.a, in_order));
+    EXPECT_EQ(pair.a->lines(lan), Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 at once"});
+    pair.run(5);
+    pair.expect_alive("after");
+    pair.check();
+}
+
+TEST_F(GoneHomeMeanwhile, NoResetHoweverLongItsBindTakes) {
+    const auto binds_of_b = [&](const Bytes& bytes) {
+        return is_notification(bytes) &&
+               ipv4::source(bytes.data() + ether_header_bytes) == addr("10.9.0.10");
+    };
+    const auto run_deaf = [&](int milliseconds) {
+        for (int i = 0; i < milliseconds; i++) {
+            pair.settle(binds_of_b);
+            pair.a->advance(from_ms(1));
+            pair.b->advance(from_ms(1));
+        }
+    };
+    run_deaf(5);
+    pair.b->receive(lan, pair.of_b().tcp(80, 4000).payload("lost"));
+    pair.b->receive(lan, pair.of_b().udp(53, 4000).payload("lost"));
+    run_deaf(500);
+    EXPECT_EQ(pair.b->lines(lan), Lines{}) << "nothing that ends a connection";
+    EXPECT_EQ(pair.a->lines(lan), Lines{});
+    pair.run(3000);
+    pair.expect_alive("after");
+    pair.check();
+}
+
 } // namespace
 } // namespace sacip::test

@@ -11,8 +11,6 @@ constexpr Nanos slow_tick_every = from_ms(10);
 constexpr Nanos doubt_after = from_s(1);
 /// A SOLICIT is answered with the whole state, unless that was said just now.
 constexpr Nanos said_just_now = from_ms(100);
-/// What was said a shorter time ago may still be on its way.
-constexpr Nanos said_a_moment_ago = from_ms(10);
 
 Challenge echo_of(const SecureBody& body) {
     if (const auto* hello = std::get_if<Hello>(&body)) {
@@ -144,7 +142,6 @@ void PeerOffice::on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now)
 
 PeerOffice::Outcome PeerOffice::on_fresh(const Message& m, const SecureBody& body, size_t bytes) {
     Peer& peer = m.peer;
-    const bool elsewhere = peer.heard && peer.heard->source != m.route.addresses.source;
     peer.heard = m.route.addresses;
     peer.last_heard = m.now;
     peer.waiting_since.reset();
@@ -163,12 +160,12 @@ PeerOffice::Outcome PeerOffice::on_fresh(const Message& m, const SecureBody& bod
     } else if (const auto* bind = std::get_if<Bind>(&body)) {
         // What we said went to where it was, or when it was nowhere; it must have that before our
         // packets come from where we are, which they do as soon as its BIND is carried out.
-        say_again(peer, elsewhere, m.now);
+        voice_.repeat(peer, m.now);
         out = on_bind(m, *bind);
     } else if (const auto* bind_ack = std::get_if<BindAck>(&body)) {
         on_bind_ack(m, *bind_ack);
     } else if (const auto* solicit = std::get_if<Solicit>(&body)) {
-        say_again(peer, elsewhere, m.now); // it explains more than the answer
+        voice_.repeat(peer, m.now); // it explains more than the answer
         voice_.answer(m.peer, m.route, solicitor_.answer(peer.index, *solicit));
         if (!peer.statement.pending() && m.now - peer.said > said_just_now) {
             voice_.say(peer, false, m.now);
@@ -233,14 +230,6 @@ PeerOffice::Outcome PeerOffice::on_hello_ack(const Message& m, const HelloAck& a
         voice_.try_statement(peer, m.now);
     }
     return {DropReason::none, true};
-}
-
-/// What was not acknowledged does not wait for its next try: the peer is there.
-void PeerOffice::say_again(Peer& peer, bool elsewhere, Nanos now) {
-    if (peer.statement.pending() &&
-        (elsewhere || now - peer.statement.last_try() > said_a_moment_ago)) {
-        voice_.try_statement(peer, now);
-    }
 }
 
 PeerOffice::Outcome PeerOffice::on_bind(const Message& m, const Bind& bind) {

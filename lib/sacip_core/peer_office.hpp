@@ -93,7 +93,6 @@ private:
     void on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now);
     void on_hello(const Message& m, const Hello& hello);
     Outcome on_hello_ack(const Message& m, const HelloAck& ack);
-    void say_again(Peer& peer, bool elsewhere, Nanos now);
     Outcome on_bind(const Message& m, const Bind& bind);
     void on_bind_ack(const Message& m, const BindAck& ack);
     Outcome on_solicit_ack(const Message& m, const SolicitAck& ack);

@@ -152,6 +152,13 @@ void PeerVoice::try_statement(Peer& peer, Nanos now) {
     });
 }
 
+void PeerVoice::repeat(Peer& peer, Nanos now) {
+    if (peer.statement.pending() &&
+        now - peer.statement.last_try() > pace_of(peer).value_or(first_retry_delay)) {
+        try_statement(peer, now);
+    }
+}
+
 void PeerVoice::announce(Peer& peer, bool old_address_lost, Nanos now) {
     peer.to_echo.reset(); // it was for an address that we may have left
     say(peer, old_address_lost, now);

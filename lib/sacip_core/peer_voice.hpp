@@ -36,6 +36,9 @@ public:
     void say(Peer& peer, bool old_address_lost, Nanos now);
     /// The next try is now.
     void try_statement(Peer& peer, Nanos now);
+    /// The peer is there: what it has not acknowledged does not wait for its next try, unless the
+    /// last one may still be on its way.
+    void repeat(Peer& peer, Nanos now);
     /// Our addresses have changed.
     void announce(Peer& peer, bool old_address_lost, Nanos now);
     /// Our state, in a moment: what is learnt of many flows goes into one message.

@@ -55,12 +55,9 @@ Admission Shield::inbound(const Guest& guest, Ipv4Addr host) {
     Admission out =
         ask(guest, *peer, {v.proto, v.source_port, v.destination_port, v.source, v.destination},
             between);
-    // An explanation of our own live flow comes as a BIND, never as new originals. If it does not
-    // come the packet is dropped: an answer to it would end the flow.
-    if (out.what == Admission::What::known && roamed) {
-        return {guest.last_try ? Admission::What::refuse : Admission::What::wait};
-    }
-    return out;
+    // An explanation of our own live flow comes as a BIND, never as new originals.
+    const bool ours = out.what == Admission::What::known && roamed;
+    return ours && !guest.last_try ? Admission{Admission::What::wait} : out;
 }
 
 Admission Shield::outbound(const Guest& guest, Ipv4Addr wire) {

@@ -54,6 +54,11 @@ too_big='icmp[0] = 3 and icmp[1] = 4'
 start_capture ha eth0 host "$too_big"
 start_capture hb eth0 far "$too_big"
 
+# Else the end that learns the MTU before its second connection asks there for small segments, and
+# gets no error.
+in_ns ha ip route replace default via 10.1.0.1 advmss 1460
+in_ns hb ip route replace default via 10.9.0.1 advmss 1460
+
 # curl takes its time, the kernel would not: with a large buffer all could arrive before the first move.
 in_ns ha sysctl -qw net.ipv4.tcp_rmem='4096 131072 1048576'
 rate=$((megabytes * 1000 / 6))k # a transfer takes six seconds

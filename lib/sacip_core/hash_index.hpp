@@ -48,7 +48,7 @@ public:
     int32_t erase(const void* key);
     /// Any registered thread.
     int32_t find(const void* key) const;
-    /// Any registered thread. count at most max_burst; positions[i] is not_found where missing.
+    /// Any registered thread. count at most max_burst; positions[i] is negative where missing.
     void find_burst(const void* const* keys, unsigned count, int32_t* positions) const;
     /// Writer. Copies the key at a position in use; false if the position is free.
     bool key_at(int32_t position, void* key) const;

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <set>
@@ -129,8 +130,8 @@ TEST_F(HashIndexTest, BurstFindsWhatSingleLookupsFind) {
         }
         index->find_burst(pointers.data(), count, found.data());
         for (unsigned i = 0; i < count; i++) {
-            EXPECT_EQ(found[i], index->find(&keys[i]));
-            EXPECT_EQ(found[i] != HashIndex::not_found, i % 3 == 0);
+            EXPECT_EQ(std::max(found[i], HashIndex::not_found), index->find(&keys[i]));
+            EXPECT_EQ(found[i] >= 0, i % 3 == 0);
         }
     }
 }

@@ -103,6 +103,7 @@ Appliance::Error Appliance::open_ports() {
         linux_packets +=
             c.host_interface.kind == HostInterfaceKind::none ? 0 : HostInterface::packets_needed;
     }
+    packets = std::max(packets, least_packets_);
     if (auto e = take(PacketPool::create("ports", packets, frame_bytes), pool_)) {
         return e;
     }

@@ -24,9 +24,9 @@ namespace sacip {
 
 class Appliance {
 public:
-    /// Both outlive the appliance. EAL is up.
-    Appliance(const Config& config, std::vector<unsigned> worker_lcores)
-        : config_{config}, lcores_{std::move(worker_lcores)} {}
+    /// `config` outlives the appliance; `least_packets`: buffers of the ports' pool. EAL is up.
+    Appliance(const Config& config, std::vector<unsigned> worker_lcores, uint32_t least_packets)
+        : config_{config}, lcores_{std::move(worker_lcores)}, least_packets_{least_packets} {}
     ~Appliance();
 
     /// Builds and starts everything; why not ("what: remedy"), or nothing.
@@ -53,6 +53,7 @@ private:
 
     const Config& config_;
     std::vector<unsigned> lcores_;
+    uint32_t least_packets_;
     std::vector<std::string> warnings_;
 
     std::unique_ptr<GracePeriod> grace_;

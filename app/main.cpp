@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// sacip-gw EAL-OPTIONS -- --config FILE [--check]
+// sacip-gw EAL-OPTIONS -- --config FILE [--check] [--total-num-mbufs N]
 //
 // Our own options are read first: a configuration is checked before any hardware is touched, and
 // with --check nothing else happens.
@@ -9,6 +9,7 @@
 #include "app/dpdk/eal.hpp"
 #include "app/yaml/config_yaml.hpp"
 
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <sys/prctl.h>
@@ -20,20 +21,29 @@ std::atomic<bool> stop{false};
 void on_signal(int) { stop = true; }
 
 constexpr const char* usage =
-    "usage: sacip-gw EAL-OPTIONS -- --config FILE [--check]\n"
+    "usage: sacip-gw EAL-OPTIONS -- --config FILE [--check] [--total-num-mbufs N]\n"
     "\n"
     "  EAL-OPTIONS    as for dpdk-testpmd: -l 0-1 or --lcores, -a PCI or --vdev, --file-prefix "
     "...\n"
     "                 the main lcore is the slow path, all others forward\n"
     "  --config FILE  the configuration (conf/sacip.example.yaml explains every key)\n"
     "  --check        read the configuration and the key, say what is wrong with them, and end\n"
+    "  --total-num-mbufs N\n"
+    "                 packet buffers, where the ports need more than their rings hold\n"
     "  --version      print the version and end\n"
     "  --help         print this and end\n";
 
 struct Options {
     std::string config;
     bool check{false};
+    uint32_t total_num_mbufs{0};
 };
+
+/// False if the word is no number of buffers.
+bool read_mbufs(std::string_view word, uint32_t& out) {
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), out);
+    return error == std::errc{} && end == word.data() + word.size() && out > 0;
+}
 
 /// Reads what stands after "--"; an exit status if that is all there is to do.
 std::optional<int> read_options(int argc, char** argv, Options& out) {
@@ -51,6 +61,14 @@ std::optional<int> read_options(int argc, char** argv, Options& out) {
         const std::string_view word{argv[at]};
         if (word == "--config" && at + 1 < argc) {
             out.config = argv[++at];
+        } else if (word == "--total-num-mbufs" && at + 1 < argc) {
+            if (!read_mbufs(argv[++at], out.total_num_mbufs)) {
+                std::fprintf(stderr,
+                             "sacip-gw: --total-num-mbufs %s is no number: write how many packet "
+                             "buffers there shall be at least, for example 65536\n",
+                             argv[at]);
+                return 2;
+            }
         } else if (word == "--check") {
             out.check = true;
         } else if (word == "--version") {
@@ -80,8 +98,8 @@ std::optional<sacip::Config> read_config(const std::string& file) {
     return std::move(result.config);
 }
 
-int run_gateway(const sacip::Config& config, std::vector<unsigned> lcores) {
-    sacip::Appliance appliance{config, std::move(lcores)};
+int run_gateway(const sacip::Config& config, std::vector<unsigned> lcores, uint32_t packets) {
+    sacip::Appliance appliance{config, std::move(lcores), packets};
     if (const auto error = appliance.start()) {
         std::fprintf(stderr, "sacip-gw: %s\n", error->c_str());
         return 1;
@@ -130,5 +148,5 @@ int main(int argc, char** argv) {
     if (const auto why = std::get<0>(eal)->enable_capture()) {
         std::fprintf(stderr, "sacip-gw: dpdk-dumpcap can't attach: %s\n", why->c_str());
     }
-    return run_gateway(*config, environment.worker_lcores());
+    return run_gateway(*config, environment.worker_lcores(), options.total_num_mbufs);
 }

@@ -10,6 +10,7 @@ routes would be asked for the way to the remote hosts.
 Environment, set by `run`: SACIP_GW, SACIPCTL (programs), BENCH_SEED, BENCH_TMP (a directory that is
 taken away afterwards).
 """
+import contextlib
 import json
 import os
 import signal
@@ -26,9 +27,9 @@ config = """\
 gateway: {{name: {name}, control_socket: {socket}, metrics: off}}
 limits: {{flows: {flows}, paths: 65536}}
 ports:
-  - {{name: lan, device: net_pcap0, role: inside,
+  - {{name: lan, device: {lan}, role: inside{mtu},
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}
-  - {{name: wan, device: net_null0, role: outside,
+  - {{name: wan, device: {wan}, role: outside{mtu},
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:02"}}
 hosts:
   - {{inside: {prefix}, outside: {prefix}}}
@@ -36,22 +37,26 @@ hosts:
 
 
 class Gateway:
-    """A running sacip-gw; a context manager."""
+    """A running sacip-gw; a context manager. `lan` and `wan` are --vdev arguments. With `packets`
+    it has huge pages, and so many buffers that hold no more than the benchmarks' frames."""
 
-    def __init__(self, name, pcap, prefix, flows, memory_mb, lcores="0@(0-1),1@(0-1)"):
+    def __init__(self, name, prefix, flows, memory_mb, lan, wan="net_null0,no-rx=1",
+                 lcores="0@(0-1),1@(0-1)", packets=0):
         self.name = name
-        self.flows_wanted = flows
         self.directory = Path(os.environ["BENCH_TMP"])
         self.socket = self.directory / f"{name}.sock"
         self.log = self.directory / f"{name}.log"
         yaml = self.directory / f"{name}.yaml"
-        yaml.write_text(config.format(name=name, socket=self.socket, flows=flows, prefix=prefix))
+        yaml.write_text(config.format(
+            name=name, socket=self.socket, flows=flows, prefix=prefix, lan=lan.split(",")[0],
+            wan=wan.split(",")[0], mtu=", mtu: 106" if packets else ""))
         # setpriv: should we be killed, the gateway is, too.
         self.command = [
             "setpriv", "--pdeathsig", "TERM", os.environ["SACIP_GW"], "--no-pci", "--no-telemetry",
-            "--no-huge", "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
-            "--lcores", lcores, "--vdev", f"net_pcap0,rx_pcap={pcap}",
-            "--vdev", "net_null0,no-rx=1", "--", "--config", str(yaml)]
+            *(["--in-memory", "--single-file-segments"] if packets else ["--no-huge"]),
+            "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
+            "--lcores", lcores, "--vdev", lan, "--vdev", wan, "--", "--config", str(yaml),
+            *(["--total-num-mbufs", str(packets)] if packets else [])]
 
     def __enter__(self):
         with open(self.log, "wb") as log:
@@ -112,6 +117,28 @@ class Gateway:
             status = self.ask("status")
             return (status["flows"], status["paths"]) == (flows, paths)
         self.wait_until(there, f"at {flows} flows on {paths} paths", 10)
+
+
+@contextlib.contextmanager
+def huge_pages(megabytes):
+    """So many megabytes of huge pages free, and afterwards as it was before."""
+    setting = Path("/proc/sys/vm/nr_hugepages")
+    before = int(setting.read_text())
+    meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    page_mb = int(meminfo["Hugepagesize"].split()[0]) // 1024
+    missing = -(-megabytes // page_mb) - int(meminfo["HugePages_Free"])
+    try:
+        if missing > 0:
+            setting.write_text(str(before + missing))
+            got = int(setting.read_text()) - before
+            check(got >= missing, f"no memory for {missing} more huge pages: {got}")
+        yield
+    except PermissionError:
+        check(False, f"{missing} more huge pages are needed: run it as root, or "
+                     f"echo {before + missing} >{setting}")
+    finally:
+        if missing > 0 and os.access(setting, os.W_OK):
+            setting.write_text(str(before))
 
 
 def check(true, what):

@@ -33,7 +33,7 @@ class Subject:
         path = Path(os.environ["BENCH_TMP"]) / f"{self.name}.fifo"
         fifo = stack.enter_context(contextlib.closing(feed.Fifo(path)))
         self.gateway = stack.enter_context(
-            lab.Gateway(self.name, path, home, capacity, memory_mb))
+            lab.Gateway(self.name, home, capacity, memory_mb, f"net_pcap0,rx_pcap={path}"))
         fifo.send(self.gateway, self.blocks(self.gateway.mac))
         self.gateway.wait_for_flows(self.flows, self.paths)
 

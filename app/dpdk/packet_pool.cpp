@@ -25,7 +25,8 @@ PacketPool::create(const std::string& name, uint32_t packets, uint32_t frame_byt
     // A core's cache may grow to 1.5 times its size before it is flushed.
     const uint32_t size = packets + rte_lcore_count() * core_cache * 3 / 2;
     // Network cards count a buffer's room in KiB, and would use two buffers rather than one.
-    const uint32_t whole = (std::max(frame_bytes, least_frame_bytes) + 1023) / 1024 * 1024;
+    const uint32_t unit = frame_bytes > 1024 ? 1024 : RTE_CACHE_LINE_SIZE;
+    const uint32_t whole = (std::max(frame_bytes, 1U) + unit - 1) / unit * unit;
     const uint32_t room = std::min(whole, most_frame_bytes);
     rte_mempool* const pool =
         rte_pktmbuf_pool_create(name.c_str(), size, core_cache, 0,
@@ -36,7 +37,7 @@ PacketPool::create(const std::string& name, uint32_t packets, uint32_t frame_byt
                std::to_string(room) + " bytes (" + name + ", " + std::to_string(megabytes) +
                " MB): " + rte_strerror(rte_errno) +
                "; give EAL more memory (-m, or more huge pages)" +
-               (room > least_frame_bytes ? ", or the ports a smaller mtu" : "");
+               (room > usual_frame_bytes ? ", or the ports a smaller mtu" : "");
     }
     return std::unique_ptr<PacketPool>{new PacketPool{pool, room}};
 }

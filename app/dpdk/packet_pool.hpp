@@ -27,13 +27,13 @@ struct PoolUse {
 
 class PacketPool {
 public:
-    /// Bytes of a frame that a buffer holds at least; enough for the usual MTU.
-    static constexpr uint32_t least_frame_bytes = 2048;
+    /// Bytes of a frame that a buffer for the usual MTU holds.
+    static constexpr uint32_t usual_frame_bytes = 2048;
 
     /// `packets` at least, with frames of `frame_bytes` at least (up to 65,407); `name` unique, at
     /// most 20 characters. Or why not.
     static std::variant<std::unique_ptr<PacketPool>, std::string>
-    create(const std::string& name, uint32_t packets, uint32_t frame_bytes = least_frame_bytes);
+    create(const std::string& name, uint32_t packets, uint32_t frame_bytes = usual_frame_bytes);
     ~PacketPool();
     PacketPool(const PacketPool&) = delete;
     PacketPool& operator=(const PacketPool&) = delete;

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Replay: files of packets that net_pcap plays for ever from memory (infinite_rx=1), any number of
+flows at no system call.
+
+Flows are UDP between the hosts of a prefix and remote hosts, `flows_per_pair` to a pair. A file
+holds each flow several times, every time all flows in another order: the gateway places records in
+the order in which flows begin, which is the file's, and packets that follow that order would find
+four records in each cache line.
+"""
+import random
+import struct
+
+import feed
+
+flows_per_pair = 256
+hosts = 250
+remote_port = 5201
+first_host_port = 1024
+
+
+def pairs(flows, local):
+    """Addresses of host and remote host, as many as the flows need."""
+    for i in range((flows + flows_per_pair - 1) // flows_per_pair):
+        remote = i // hosts
+        yield f"{local}{1 + i % hosts}", f"198.18.{remote // 250}.{1 + remote % 250}"
+
+
+def records(mac, flows, local, inbound):
+    """A list of pcap records, one for each flow."""
+    out = []
+    for host, remote in pairs(flows, local):
+        r = feed.record(mac, *((remote, host) if inbound else (host, remote)))
+        begin, end = r[:feed.ports_offset], r[feed.ports_offset + 4:]
+        for i in range(min(flows_per_pair, flows - len(out))):
+            host_port = first_host_port + i
+            ports = (remote_port, host_port) if inbound else (host_port, remote_port)
+            out.append(begin + struct.pack("!HH", *ports) + end)
+    return out
+
+
+def write(path, mac, flows, copies, seed, local="10.2.0.", inbound=False):
+    """`local`: the first three bytes of the hosts' addresses, as they are on that side. Returns how
+    many packets the file has."""
+    shuffled = records(mac, flows, local, inbound)
+    shuffle = random.Random(seed).shuffle
+    with open(path, "wb") as out:
+        out.write(feed.file_header)
+        for _ in range(copies):
+            shuffle(shuffled)
+            for i in range(0, flows, 1 << 16):
+                out.write(b"".join(shuffled[i:i + (1 << 16)]))
+    return flows * copies

@@ -8,7 +8,9 @@ std::optional<PathId> AddressDesk::path_of_pair(WirePair pair) const {
     if (wire < 0) {
         return std::nullopt;
     }
-    for (const WireView& seen : r_.paths.views(wire)) {
+    const PathTable::Views views = r_.paths.views(wire);
+    for (size_t i = 0; i < views.size(); i++) {
+        const WireView seen = views[i];
         if (const auto path = r_.ledger.any_path(seen.host, seen.remote)) {
             return path;
         }

@@ -15,6 +15,7 @@
 
 #include "sacip_core/units.hpp"
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,12 +23,11 @@
 
 namespace sacip {
 
-/// One's complement sum of the four 16-bit parts; 0 only for 0.
+/// One's complement sum of the four 16-bit parts; 0 only for 0. Adding a number to itself with the
+/// halves crossed leaves the sum of the halves in the upper one, carry and all.
 constexpr uint16_t fold_sum(uint64_t sum) {
-    sum = (sum & 0xFFFFFFFFU) + (sum >> 32); // at most 33 bits
-    sum = (sum & 0xFFFFU) + (sum >> 16);     // at most 18 bits
-    sum = (sum & 0xFFFFU) + (sum >> 16);     // at most 17 bits
-    return static_cast<uint16_t>(sum + (sum >> 16));
+    const auto half = static_cast<uint32_t>((sum + std::rotr(sum, 32)) >> 32);
+    return static_cast<uint16_t>((half + std::rotr(half, 16)) >> 16);
 }
 
 /// One's complement sum of two numbers.
@@ -63,8 +63,11 @@ inline uint16_t sum_of_plain_ipv4_header(const std::byte* header) {
     std::memcpy(&first, header, 8);
     std::memcpy(&second, header + 8, 8);
     std::memcpy(&third, header + 16, 4);
-    return fold_sum((first & 0xFFFFFFFFU) + (first >> 32) + (second & 0xFFFFFFFFU) +
-                    (second >> 32) + third);
+    uint64_t sum = first + second;
+    sum += sum < second ? 1 : 0; // the carry comes round
+    sum += third;
+    sum += sum < third ? 1 : 0;
+    return fold_sum(sum);
 }
 
 /// Sum of header and checksum together as a receiver sees it when all is well.
@@ -121,10 +124,10 @@ constexpr uint16_t mend_checksum(uint16_t checksum, uint16_t delta) {
     return static_cast<uint16_t>(~ones_add(static_cast<uint16_t>(~checksum), delta));
 }
 
-/// The same for UDP: 0 (none) stays 0, a computed 0 becomes 0xFFFF (RFC 768).
+/// The same for UDP: 0 (none) stays 0, a computed 0 becomes 0xFFFF (RFC 768). That is what the sum
+/// HC + ~(~m + m') gives: of its two zeros it has only the other one.
 constexpr uint16_t mend_udp_checksum(uint16_t checksum, uint16_t delta) {
-    const uint16_t mended = udp_checksum_on_wire(mend_checksum(checksum, delta));
-    return checksum == 0 ? uint16_t{0} : mended;
+    return checksum == 0 ? uint16_t{0} : ones_add(checksum, static_cast<uint16_t>(~delta));
 }
 
 } // namespace sacip

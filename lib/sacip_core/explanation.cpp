@@ -268,11 +268,11 @@ Explanation Explainer::outbound(const PacketView& v) const {
                       "Waits: nothing stands for " + v.source.to_text() +
                           " on the wire at the moment.");
     }
-    const PacketView reply{.proto = v.proto,
-                           .source = v.destination,
+    const PacketView reply{.source = v.destination,
                            .destination = *wire,
                            .source_port = v.destination_port,
-                           .destination_port = v.source_port};
+                           .destination_port = v.source_port,
+                           .proto = v.proto};
     int32_t other = HashIndex::not_found;
     if (r_.new_flows.path_of_wire(reply, other)) {
         if (const auto flow = live(other)) {

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <type_traits>
 
 namespace sacip {
@@ -40,6 +41,12 @@ inline constexpr uint32_t header_bytes = 14;
 inline MacAddr destination(const std::byte* h) { return load<MacAddr>(h); }
 inline MacAddr source(const std::byte* h) { return load<MacAddr>(h + 6); }
 inline Be16 type(const std::byte* h) { return load<Be16>(h + 12); }
+/// True if the frame is for this station: six bytes in two comparisons.
+inline bool is_for(const std::byte* h, const MacAddr& mac) {
+    const std::byte* station = std::as_bytes(std::span{mac.bytes}).data();
+    return load<uint32_t>(h) == load<uint32_t>(station) &&
+           load<uint16_t>(h + 4) == load<uint16_t>(station + 4);
+}
 inline void set_destination(std::byte* h, const MacAddr& mac) { store(h, mac); }
 inline void set_source(std::byte* h, const MacAddr& mac) { store(h + 6, mac); }
 inline void set_type(std::byte* h, Be16 type) { store(h + 12, type); }
@@ -116,6 +123,9 @@ inline void set_proto(std::byte* h, uint8_t v) { store(h + 9, v); }
 inline void set_checksum(std::byte* h, uint16_t v) { store(h + 10, v); }
 inline void set_source(std::byte* h, Ipv4Addr v) { store(h + 12, v); }
 inline void set_destination(std::byte* h, Ipv4Addr v) { store(h + 16, v); }
+inline void set_addresses(std::byte* h, Ipv4Addr source, Ipv4Addr destination) {
+    store(h + 12, uint64_t{destination.raw()} << 32 | source.raw());
+}
 } // namespace ipv4
 
 /// RFC 9293 §3.1.

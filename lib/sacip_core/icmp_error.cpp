@@ -105,11 +105,11 @@ std::optional<Quote> read_quote(const Frame& frame, const PacketView& error) {
 
 PacketView answer_to(const Quote& quote) {
     const PacketView& asked = quote.packet;
-    return {.proto = asked.proto,
-            .source = asked.destination,
+    return {.source = asked.destination,
             .destination = asked.source,
             .source_port = asked.destination_port,
-            .destination_port = asked.source_port};
+            .destination_port = asked.source_port,
+            .proto = asked.proto};
 }
 
 Ipv4Addr translated_source(const PacketView& error, const Quote& quote,

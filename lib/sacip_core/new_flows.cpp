@@ -24,7 +24,9 @@ std::optional<PathId> NewFlows::path_of_wire(const PacketView& view, int32_t& fl
     if (wire < 0) {
         return std::nullopt;
     }
-    for (const WireView& seen : r_.paths.views(wire)) {
+    const PathTable::Views views = r_.paths.views(wire);
+    for (size_t i = 0; i < views.size(); i++) {
+        const WireView seen = views[i];
         flow = r_.flows.find(key_from_wire(view, seen.host, seen.remote));
         if (flow >= 0) {
             const PathId path{r_.flows.record(flow).path.load(std::memory_order_relaxed)};
@@ -215,11 +217,11 @@ void NewFlows::make(Guest& guest, Direction direction, const FlowKey& key, Local
                     RemoteId remote) {
     if (direction == Direction::outbound) {
         // Inbound packets of this flow must not be taken for those of an older one.
-        const PacketView reply{.proto = key.proto,
-                               .source = r_.ledger.at(remote).active,
+        const PacketView reply{.source = r_.ledger.at(remote).active,
                                .destination = r_.ledger.at(local).active,
                                .source_port = key.remote_port,
-                               .destination_port = key.host_port};
+                               .destination_port = key.host_port,
+                               .proto = key.proto};
         int32_t other = HashIndex::not_found;
         if (path_of_wire(reply, other) && !give_way(guest, other)) {
             r_.ledger.forget_unused(local, remote);

@@ -11,21 +11,14 @@
 namespace sacip {
 namespace {
 
-/// The six bytes as one number, so that comparing is one instruction.
-inline uint64_t as_number(const std::byte* mac) {
-    return uint64_t{load<uint32_t>(mac)} | uint64_t{load<uint16_t>(mac + 4)} << 32;
-}
-
 inline Verdict parse_link(const Frame& frame, const ParseContext& context) {
     if (frame.length < ether_header_bytes) [[unlikely]] {
         return Verdict::drop(DropReason::frame_runt);
     }
-    const uint64_t destination = as_number(frame.data);
-    const uint64_t ours = as_number(std::as_bytes(std::span{context.port_mac.bytes}).data());
-    if (destination != ours) [[unlikely]] {
-        // The group bit is the first one on the wire: the lowest of the first byte.
-        return (destination & 1) != 0 ? Verdict::punt(PuntReason::link_group)
-                                      : Verdict::drop(DropReason::frame_not_ours);
+    if (!ether::is_for(frame.data, context.port_mac)) [[unlikely]] {
+        return ether::destination(frame.data).is_group()
+                   ? Verdict::punt(PuntReason::link_group)
+                   : Verdict::drop(DropReason::frame_not_ours);
     }
     if (ether::type(frame.data) != Be16{ether_type_ipv4}) [[unlikely]] {
         return Verdict::punt(PuntReason::not_ip);

@@ -45,7 +45,7 @@ struct DirectionRewrite {
     /// checksum is worked out from the packet: around a move packets of two pairs are under way.
     uint16_t l4_delta{0};
     L4ChecksumMode l4_mode{L4ChecksumMode::wire};
-    MacAddr next_hop{};
+    MacAddr next_hop{}; ///< these two as they lie in a frame
     MacAddr port_mac{};
     PortId port{no_port};
     PathAction action{PathAction::hold};
@@ -82,10 +82,16 @@ struct alignas(64) Path {
     /// before or after it (packed). A pair outside these is the slow path's to judge.
     std::atomic<uint64_t> accept[2]{};
     /// Set by the first worker that sends a packet out after a flip.
-    std::atomic<bool> used{false};
+    mutable std::atomic<bool> used{false};
     RewriteSlot slots[2];
 
     const RewriteSlot& slot() const { return slots[active.load(std::memory_order_acquire)]; }
+    /// A packet went out. Writes once for each flip.
+    void mark_used() const {
+        if (!used.load(std::memory_order_relaxed)) [[unlikely]] {
+            used.store(true, std::memory_order_relaxed);
+        }
+    }
     bool accepts(WirePair pair) const {
         const uint64_t p = pair.packed();
         return accept[0].load(std::memory_order_relaxed) == p ||

@@ -118,7 +118,7 @@ void PathTable::reference(WirePair pair, WireView view) {
     }
     const bool moved = view.remote != pair.remote || view.host != pair.local;
     views.insert(moved ? views.begin() : views.end(), {view, 1});
-    replace_list(position, pair);
+    publish_views(position, pair);
 }
 
 void PathTable::unreference(WirePair pair, WireView view) {
@@ -132,19 +132,27 @@ void PathTable::unreference(WirePair pair, WireView view) {
         return;
     }
     views.erase(known);
-    replace_list(position, pair);
+    publish_views(position, pair);
 }
 
-void PathTable::replace_list(int32_t position, WirePair pair) {
+void PathTable::publish_views(int32_t position, WirePair pair) {
     const auto& views = accounts_[static_cast<uint32_t>(position)].views;
-    auto next = views.empty() ? nullptr : std::make_unique<ViewList>();
-    for (const auto& [view, count] : views) {
-        next->views.push_back(view);
+    Entry& entry = entries_[static_cast<uint32_t>(position)];
+    std::unique_ptr<ViewList> list;
+    if (views.size() > 1) {
+        list = std::make_unique<ViewList>();
+        for (const auto& [view, count] : views) {
+            list->views.push_back(view);
+        }
+    } else {
+        entry.only.store(views.empty() ? WireView{} : views[0].first, std::memory_order_relaxed);
     }
-    const ViewList* old = entries_[static_cast<uint32_t>(position)].list.exchange(
-        next.release(), std::memory_order_acq_rel);
+    const ViewList* old = entry.list.exchange(list.release(), std::memory_order_acq_rel);
     if (views.empty()) {
+        entry.pair.store({}, std::memory_order_relaxed);
         index_->erase(&pair);
+    } else {
+        entry.pair.store(pair, std::memory_order_release);
     }
     if (old != nullptr) {
         retired_.push_back({grace_.start(), old, no_path});

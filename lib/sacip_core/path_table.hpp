@@ -7,8 +7,13 @@
 // flows set up before and after a move share the wire. Views of moved flows come first: a packet
 // that fits an older flow belongs to it, since a newcomer with the same ports is refused.
 //
-// Everything published is immutable once readers can see it: a changed list is a new list, the old
-// one is freed after a grace period.
+// The index keeps a position for each pair, and here is an entry for each position, which has the
+// pair, too: so a position from long ago (wire_hints.hpp) is proven without a look-up.
+//
+// One view lies in the entry itself, several in a list. A list is immutable once readers can
+// see it: a changed one is a new one, and the old one is freed after a grace period. A reader looks
+// for a list first; the writer fills in the single view before it takes the last list away, and
+// leaves it alone while there is one. So whatever a reader sees was the whole truth a moment ago.
 #pragma once
 
 #include "sacip_core/hash_index.hpp"
@@ -27,8 +32,28 @@ struct WireView {
     bool operator==(const WireView&) const = default;
 };
 
+static_assert(std::atomic<WireView>::is_always_lock_free);
+
 class PathTable {
 public:
+    /// The views of one pair. Valid until the reader's next quiescent state.
+    class Views {
+    public:
+        size_t size() const { return size_; }
+        WireView operator[](size_t i) const {
+            if (list_ != nullptr) [[unlikely]] { // ?: would have the one read from memory, too
+                return list_[i];
+            }
+            return only_;
+        }
+
+    private:
+        friend class PathTable;
+        WireView only_;
+        const WireView* list_{nullptr}; ///< if there are several
+        size_t size_{0};
+    };
+
     /// For up to `capacity` paths; or why not.
     static std::variant<std::unique_ptr<PathTable>, std::string> create(uint32_t capacity,
                                                                         GracePeriod& grace);
@@ -40,20 +65,19 @@ public:
         index_->find_burst(reinterpret_cast<const void* const*>(pairs), count, positions);
     }
     int32_t find(WirePair pair) const { return index_->find(&pair); }
-    /// The views at a position from find; empty if they went away meanwhile. Valid until the
-    /// reader's next quiescent state.
-    std::span<const WireView> views(int32_t position) const {
-        const ViewList* list =
-            entries_[static_cast<uint32_t>(position)].list.load(std::memory_order_acquire);
-        return list == nullptr ? std::span<const WireView>{} : std::span{list->views};
+    /// True if `pair` is at this position, one of this table at any time. False also for a pair
+    /// that came a moment ago: then find it.
+    bool is_at(WirePair pair, int32_t position) const {
+        return entries_[static_cast<uint32_t>(position)].pair.load(std::memory_order_acquire) ==
+               pair;
+    }
+    /// The views at a position from find; none if they went away meanwhile.
+    Views views(int32_t position) const;
+    /// Has them at hand for views().
+    void prefetch_views(int32_t position) const {
+        __builtin_prefetch(&entries_[static_cast<uint32_t>(position)]);
     }
     const Path& path(PathId id) const { return paths_[id.value]; }
-    /// A packet of this path went out. Writes once for each flip.
-    void mark_used(PathId id) {
-        if (!paths_[id.value].used.load(std::memory_order_relaxed)) [[unlikely]] {
-            paths_[id.value].used.store(true, std::memory_order_relaxed);
-        }
-    }
 
     // Slow path only.
 
@@ -84,8 +108,10 @@ private:
     struct ViewList {
         std::vector<WireView> views;
     };
-    struct Entry {
-        std::atomic<const ViewList*> list{nullptr};
+    struct alignas(32) Entry {
+        std::atomic<WirePair> pair{WirePair{}};     ///< zeros: none
+        std::atomic<const ViewList*> list{nullptr}; ///< of several views
+        std::atomic<WireView> only{WireView{}};     ///< where there is no list; zeros: none
     };
     /// The writer's account of an entry: each view with the number of paths that want it.
     struct Account {
@@ -99,7 +125,7 @@ private:
 
     void reference(WirePair pair, WireView view);
     void unreference(WirePair pair, WireView view);
-    void replace_list(int32_t position, WirePair pair);
+    void publish_views(int32_t position, WirePair pair);
 
     GracePeriod& grace_;
     std::unique_ptr<HashIndex> index_;
@@ -111,5 +137,18 @@ private:
     std::vector<Retired> retired_;
     uint32_t used_{0};
 };
+
+inline PathTable::Views PathTable::views(int32_t position) const {
+    const Entry& entry = entries_[static_cast<uint32_t>(position)];
+    Views out;
+    if (const ViewList* list = entry.list.load(std::memory_order_acquire)) [[unlikely]] {
+        out.list_ = list->views.data();
+        out.size_ = list->views.size();
+    } else {
+        out.only_ = entry.only.load(std::memory_order_relaxed);
+        out.size_ = out.only_ == WireView{} ? 0 : 1;
+    }
+    return out;
+}
 
 } // namespace sacip

@@ -7,33 +7,15 @@
 // holds a sum, not a complement. It is finished first, or left to the sending device.
 #include "sacip_core/rewrite.hpp"
 
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-
 #include <algorithm>
 
 namespace sacip {
+
+using rewrite_step::l4_delta;
+using rewrite_step::take_hop;
+using rewrite_step::write_addresses;
+
 namespace {
-
-/// One place for both protocols that have the addresses in their checksum.
-inline void mend_l4_checksum(std::byte* l4, const PacketView& view, uint16_t delta) {
-    if (view.is(IpProto::tcp)) {
-        if (view.l4_length >= tcp::min_header_bytes) [[likely]] {
-            tcp::set_checksum(l4, mend_checksum(tcp::checksum(l4), delta));
-        }
-    } else if (view.is(IpProto::udp)) {
-        if (view.l4_length >= udp::header_bytes) [[likely]] {
-            udp::set_checksum(l4, mend_udp_checksum(udp::checksum(l4), delta));
-        }
-    }
-}
-
-/// Returns the delta for the checksums that cover them.
-inline uint16_t write_addresses(std::byte* ip, const PacketView& view, const DirectionRewrite& to) {
-    ipv4::set_source(ip, to.source);
-    ipv4::set_destination(ip, to.destination);
-    return addresses_delta(view.source, view.destination, to.source, to.destination);
-}
 
 /// The L4 checksum of what write_addresses() was done to.
 inline void mend_l4_checksum(const Frame& frame, const PacketView& view, const DirectionRewrite& to,
@@ -41,16 +23,7 @@ inline void mend_l4_checksum(const Frame& frame, const PacketView& view, const D
     if (view.fragment && ipv4::has_fragment_offset(frame.data + view.l3)) [[unlikely]] {
         return;
     }
-    mend_l4_checksum(frame.data + view.l4, view,
-                     to.l4_mode == L4ChecksumMode::wire ? delta : to.l4_delta);
-}
-
-/// All of rewrite_next_hop() but the checksum.
-inline void take_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
-    std::byte* ip = frame.data + view.l3;
-    ipv4::set_ttl(ip, static_cast<uint8_t>(ipv4::ttl(ip) - 1));
-    ether::set_destination(frame.data, to.next_hop);
-    ether::set_source(frame.data, to.port_mac);
+    rewrite_step::mend_l4_checksum(frame.data + view.l4, view, l4_delta(to, delta));
 }
 
 /// Which L4 checksum, if any, the sending device may fill in.

@@ -8,6 +8,8 @@
 // bit.
 #pragma once
 
+#include "sacip_core/checksum.hpp"
+#include "sacip_core/headers.hpp"
 #include "sacip_core/packet.hpp"
 #include "sacip_core/path.hpp"
 
@@ -46,11 +48,15 @@ void finish_l4_checksum(Frame& frame, const PacketView& view);
 /// and `view` are of a parse() that said `proceed`.
 bool is_unfinished(const Frame& frame, const PacketView& view);
 
-/// rewrite_addresses() and rewrite_next_hop() in one, for a packet that leaves by a device which
-/// fills checksums in (`to.device`); what is left to it stands in `frame.unfinished` then. That is
-/// the IPv4 one, which parse() has checked, and the L4 one only where a whole recomputation blesses
-/// nothing: its device called it good, or nobody has filled it in. And only where the device's idea
-/// of the sum must be ours: mode `wire`, no bytes behind the packet, a UDP length that is true.
+/// rewrite_addresses() and rewrite_next_hop() in one, for what parse() said `proceed` to. Inline:
+/// this is what the data path does to a packet.
+void rewrite_forwarded(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
+
+/// The same for a packet that leaves by a device which fills checksums in (`to.device`); what is
+/// left to it stands in `frame.unfinished` then. That is the IPv4 one, which parse() has checked,
+/// and the L4 one only where a whole recomputation blesses nothing: its device called it good, or
+/// nobody has filled it in. And only where the device's idea of the sum must be ours: mode `wire`,
+/// no bytes behind the packet, a UDP length that is true.
 void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRewrite& to);
 
 /// rewrite_addresses() for an ICMP error and for the packet it quotes (icmp_error.hpp has the
@@ -65,5 +71,57 @@ void rewrite_error(const Frame& frame, const PacketView& error, const PacketView
 /// Decrements the TTL (which must be above 1), mends the header checksum for it, and writes the
 /// Ethernet addresses of the next hop.
 void rewrite_next_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
+
+namespace rewrite_step {
+
+/// Returns the delta for the checksums that cover them.
+inline uint16_t write_addresses(std::byte* ip, const PacketView& view, const DirectionRewrite& to) {
+    const Ipv4Addr source = to.source;
+    const Ipv4Addr destination = to.destination;
+    ipv4::set_addresses(ip, source, destination);
+    return addresses_delta(view.source, view.destination, source, destination);
+}
+
+/// One place for both protocols that have the addresses in their checksum.
+inline void mend_l4_checksum(std::byte* l4, const PacketView& view, uint16_t delta) {
+    if (view.is(IpProto::tcp)) {
+        if (view.l4_length >= tcp::min_header_bytes) [[likely]] {
+            tcp::set_checksum(l4, mend_checksum(tcp::checksum(l4), delta));
+        }
+    } else if (view.is(IpProto::udp)) {
+        if (view.l4_length >= udp::header_bytes) [[likely]] {
+            udp::set_checksum(l4, mend_udp_checksum(udp::checksum(l4), delta));
+        }
+    }
+}
+
+/// What the L4 checksum gets where the addresses changed by `wire`.
+inline uint16_t l4_delta(const DirectionRewrite& to, uint16_t wire) {
+    return to.l4_mode == L4ChecksumMode::wire ? wire : to.l4_delta;
+}
+
+/// All of rewrite_next_hop() but the checksum.
+inline void take_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+    static_assert(offsetof(DirectionRewrite, port_mac) ==
+                  offsetof(DirectionRewrite, next_hop) + sizeof(MacAddr));
+    std::byte* const data = frame.data;
+    std::byte* const ip = data + view.l3;
+    ipv4::set_ttl(ip, static_cast<uint8_t>(ipv4::ttl(ip) - 1));
+    const auto* stations =
+        reinterpret_cast<const std::byte*>(&to) + offsetof(DirectionRewrite, next_hop);
+    std::memcpy(data, stations, 2 * sizeof(MacAddr));
+}
+
+} // namespace rewrite_step
+
+[[gnu::always_inline]] inline void rewrite_forwarded(const Frame& frame, const PacketView& view,
+                                                     const DirectionRewrite& to) {
+    std::byte* const data = frame.data;
+    std::byte* const ip = data + view.l3;
+    const uint16_t delta = rewrite_step::write_addresses(ip, view, to);
+    ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), ones_add(delta, ttl_decrement_delta)));
+    rewrite_step::mend_l4_checksum(data + view.l4, view, rewrite_step::l4_delta(to, delta));
+    rewrite_step::take_hop(frame, view, to);
+}
 
 } // namespace sacip

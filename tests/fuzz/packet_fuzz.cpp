@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Fuzz target: one frame through parse() and, where something can be rewritten, there and back.
+// Fuzz target: one frame through parse() and, where something can be rewritten, there and back; and
+// through the data path's short cuts, which must come to the same.
 //
 // Input: one byte of choices, then the frame.
 //   bit 0  the port is an outside one     bit 2  L4 checksum mode `original`
 //   bit 1  the device vouches for the IPv4 checksum   bit 3  inbound
 #include "sacip_core/headers.hpp"
 #include "sacip_core/packet.hpp"
+#include "sacip_core/packet_plain.hpp"
 #include "sacip_core/rewrite.hpp"
 
 #include <algorithm>
@@ -30,6 +32,14 @@ bool has_impossible_checksum(const Frame& frame, const PacketView& view) {
            (tcp_there && tcp::checksum(frame.data + view.l4) == 0xFFFF);
 }
 
+void rewrite_at_once(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+    std::vector<std::byte> copy(frame.data, frame.data + frame.length);
+    rewrite_forwarded({copy.data(), frame.length, frame.facts}, view, to);
+    rewrite_addresses(frame, view, to);
+    rewrite_next_hop(frame, view, to);
+    require(std::equal(copy.begin(), copy.end(), frame.data));
+}
+
 void rewrite_and_undo(const Frame& frame, const PacketView& view, L4ChecksumMode mode,
                       bool inbound) {
     RewriteSlot slot;
@@ -43,7 +53,8 @@ void rewrite_and_undo(const Frame& frame, const PacketView& view, L4ChecksumMode
     undo.source = view.source;
     undo.destination = view.destination;
     DirectionRewrite there = inbound ? slot.inbound : slot.outbound;
-    // The packet's checksums are the fuzzer's: they need not become right, they must only come back.
+    // The packet's checksums are the fuzzer's: they need not become right, they must only come
+    // back.
     const std::vector<std::byte> before(frame.data, frame.data + frame.length);
     const bool exact = !has_impossible_checksum(frame, view);
     rewrite_addresses(frame, view, there);
@@ -53,7 +64,9 @@ void rewrite_and_undo(const Frame& frame, const PacketView& view, L4ChecksumMode
     written.destination = there.destination;
     rewrite_addresses(frame, written, undo);
     require(!exact || std::equal(before.begin(), before.end(), frame.data));
-    rewrite_next_hop(frame, view, there);
+    if (!view.fragment) {
+        rewrite_at_once(frame, view, there);
+    }
 }
 
 } // namespace
@@ -74,6 +87,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     PacketView view;
     const Verdict verdict = parse(frame, context, view);
     require(uint32_t{view.l4} + view.l4_length <= length);
+    PacketView plain;
+    require(!parse_plain(frame, context, plain) || (!verdict.decided() && plain == view));
     if (!verdict.decided() || verdict.punt_reason() == PuntReason::fragment) {
         const auto mode = (choices & 4) != 0 ? L4ChecksumMode::original : L4ChecksumMode::wire;
         rewrite_and_undo(frame, view, mode, (choices & 8) != 0);

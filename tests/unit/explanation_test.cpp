@@ -10,11 +10,11 @@ using Fate = Explanation::Fate;
 
 PacketView packet(std::string_view from, uint16_t from_port, std::string_view to, uint16_t to_port,
                   IpProto proto = IpProto::tcp) {
-    return {.proto = static_cast<uint8_t>(proto),
-            .source = addr(from),
+    return {.source = addr(from),
             .destination = addr(to),
             .source_port = L4Port{from_port},
-            .destination_port = L4Port{to_port}};
+            .destination_port = L4Port{to_port},
+            .proto = static_cast<uint8_t>(proto)};
 }
 
 Explanation why(const GatewayRig& rig, const PacketView& view) {

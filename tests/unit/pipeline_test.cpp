@@ -116,6 +116,45 @@ TEST_F(PipelineTest, TwoOriginalsBehindOneWirePair) {
     EXPECT_EQ(verdicts[2], Verdict::punt(PuntReason::first_packet));
 }
 
+TEST_F(PipelineTest, TenOriginalsBehindOneWirePairAgainAndAgain) {
+    constexpr uint16_t first_port = 4000, count = 10;
+    for (uint16_t i = 0; i < count; i++) {
+        const Ipv4Addr own = addr("10.1.0." + std::to_string(10 + i));
+        add_flow(add_path({own, original, active, remote, remote}), first_port + i, remote, own);
+    }
+    for (int turn = 0; turn < 3; turn++) { // the second one has hints
+        for (uint16_t i = 0; i < count; i++) {
+            Bytes bytes = from_wire(active, first_port + i).build();
+            EXPECT_EQ(one(outside, bytes), Verdict::forward(inside));
+            EXPECT_EQ(view_of(bytes).destination, addr("10.1.0." + std::to_string(10 + i)));
+        }
+        Bytes bytes = from_wire(active, first_port + count).build();
+        EXPECT_EQ(one(outside, bytes), Verdict::punt(PuntReason::first_packet));
+    }
+}
+
+TEST_F(PipelineTest, AHintOutlivesItsPairAndHarmsNobody) {
+    const PathId path = add_path(moved_);
+    const FlowId flow = add_flow(path, 4000);
+    Bytes bytes = from_wire().build();
+    ASSERT_EQ(one(outside, bytes), Verdict::forward(inside));
+    const WirePair pair{remote, active}, other{remote, original};
+    const int32_t position = paths_->find(pair);
+
+    flows_->erase(flows_->at(flow).value());
+    paths_->retire(path, pair, {host, remote});
+    EXPECT_FALSE(paths_->is_at(pair, position));
+    paths_->remove(path);
+    paths_->reclaim();
+    add_flow(add_path({host, original, original, remote, remote}), 4000);
+    // rte_hash and the index of the tests give the freed position out again at once.
+    ASSERT_TRUE(paths_->is_at(other, position));
+    bytes = from_wire().build();
+    EXPECT_EQ(one(outside, bytes), Verdict::punt(PuntReason::first_packet));
+    bytes = from_wire(original).build();
+    EXPECT_EQ(one(outside, bytes), Verdict::forward(inside));
+}
+
 TEST_F(PipelineTest, APairThatThePathDoesNotTakeIsNotItsOwn) {
     // The far end moved to another address; somebody else uses its old one.
     const PathId path = add_path({host, original, active, remote, addr("10.19.0.10")});

@@ -92,5 +92,43 @@ TEST(Publication, NoPacketIsHalfOldAndHalfNew) {
     EXPECT_GE(sent, 20'000U);
 }
 
+/// A pair has one view all the time; another comes before it and goes again.
+TEST(Publication, AViewThatStaysIsSeenAllTheTime) {
+    Tables tables;
+    const WirePair pair{remote, host};
+    const WireView stays{host, remote};
+    const WireView comes{active(1), remote};
+    tables.paths->add(slot_for(host), pair, stays);
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> looks{0};
+    std::atomic<bool> both_seen{false};
+    std::thread reader{[&] {
+        tables.grace->online(worker);
+        while (!stop.load(std::memory_order_relaxed)) {
+            const PathTable::Views views = tables.paths->views(tables.paths->find(pair));
+            const size_t last = views.size() - 1; // what was moved stands before it
+            if (last > 1 || views[last] != stays || (last == 1 && views[0] != comes)) {
+                ADD_FAILURE() << views.size() << " views, of which none is the one that stays";
+                break;
+            }
+            both_seen = both_seen || last == 1;
+            looks.fetch_add(1, std::memory_order_relaxed);
+            tables.grace->quiescent(worker);
+        }
+        tables.grace->offline(worker);
+    }};
+    for (unsigned i = 0; i < 20'000 || (!both_seen && !testing::Test::HasFailure()); i++) {
+        const auto path = tables.paths->add(slot_for(host), pair, comes);
+        ASSERT_TRUE(path);
+        tables.paths->retire(*path, pair, comes);
+        tables.paths->remove(*path);
+        tables.grace->wait();
+        tables.paths->reclaim();
+    }
+    stop = true;
+    reader.join();
+    EXPECT_GT(looks, 0U);
+}
+
 } // namespace
 } // namespace sacip

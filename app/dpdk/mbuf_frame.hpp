@@ -25,7 +25,11 @@ inline constexpr DropReason does_not_fit = DropReason::frame_too_long;
 /// What the receiving device said of the checksums. L4 "none" is DPDK's word for: the field is not
 /// filled in, the data are good.
 inline RxFacts rx_facts(const rte_mbuf& mbuf) {
+    constexpr uint64_t said = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
     RxFacts out = RxFacts::none;
+    if ((mbuf.ol_flags & said) == 0) {
+        return out;
+    }
     if ((mbuf.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
         out = out | RxFacts::ip_checksum_good;
     }

@@ -30,7 +30,7 @@ namespace sacip {
 /// The ports of one device, by VLAN. Filled before packets flow; then any core may read.
 class VlanPorts {
 public:
-    static constexpr unsigned max_burst = 32;
+    static constexpr unsigned max_burst = 64;
 
     VlanPorts();
     /// `vlan` 1 to 4094, or 0 for untagged frames; each once.

@@ -18,7 +18,7 @@
 namespace sacip {
 namespace {
 
-constexpr unsigned rx_burst = 32;
+constexpr unsigned rx_burst = 64;
 static_assert(rx_burst <= Pipeline::max_burst && rx_burst <= VlanPorts::max_burst);
 constexpr unsigned tx_room = 64;
 
@@ -44,6 +44,9 @@ bool is_of_earlier(std::span<Port* const> ports, size_t i) {
 struct Worker::Impl {
     Params params;
     std::vector<TxBuffer> tx; ///< by PortId
+    // Of the burst in hand; made once, since filling them anew takes longer than a packet.
+    std::array<Frame, rx_burst> frames;
+    std::array<Verdict, rx_burst> verdicts;
     std::atomic<bool> stopping{false};
     bool launched{false};
 
@@ -51,7 +54,8 @@ struct Worker::Impl {
     unsigned serve(const ServedQueue& queue, Tick now);
     void sort(std::span<rte_mbuf* const> packets, const ServedQueue& queue, Tick now);
     void judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context, Tick now);
-    void carry_out(Verdict verdict, rte_mbuf* packet, PortId from);
+    void send(rte_mbuf* packet, PortId to);
+    void do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from);
     void flush(size_t port);
     void sleep(unsigned empty_turns);
 };
@@ -77,18 +81,19 @@ void Worker::Impl::flush(size_t port) {
     buffer.count = 0;
 }
 
-/// The back door: each packet leaves through one of these.
-void Worker::Impl::carry_out(Verdict verdict, rte_mbuf* packet, PortId from) {
+/// The back door for what is forwarded to a port that is there.
+inline void Worker::Impl::send(rte_mbuf* packet, PortId to) {
+    TxBuffer& buffer = tx[to.value];
+    buffer.packets[buffer.count++] = packet;
+    if (buffer.count == tx_room) [[unlikely]] {
+        flush(to.value);
+    }
+}
+
+/// The back door for everything else.
+void Worker::Impl::do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from) {
     CoreCounters& counters = *params.counters;
     DropReason dropped = verdict.drop_reason();
-    if (verdict.action == Action::forward && verdict.port.value < tx.size()) {
-        TxBuffer& buffer = tx[verdict.port.value];
-        buffer.packets[buffer.count++] = packet;
-        if (buffer.count == tx_room) {
-            flush(verdict.port.value);
-        }
-        return;
-    }
     if (verdict.action == Action::punt) {
         // If it was not filled in, the pipeline has done so.
         packet->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
@@ -139,18 +144,20 @@ void Worker::Impl::sort(std::span<rte_mbuf* const> packets, const ServedQueue& q
 /// Packets that came in on one port, and what becomes of them.
 void Worker::Impl::judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context,
                          Tick now) {
-    std::array<Frame, rx_burst> frames;
-    std::array<Verdict, rx_burst> verdicts;
     CoreCounters& counters = *params.counters;
     const size_t received = packets.size();
     uint64_t bytes = 0;
     unsigned count = 0;
     for (size_t i = 0; i < received; i++) {
         bytes += packets[i]->pkt_len;
-        if (make_contiguous(*packets[i])) {
+        if (make_contiguous(*packets[i])) [[likely]] {
             packets[count] = packets[i];
-            frames[count] = frame_of(*packets[i]);
-            count++;
+            Frame& frame = frames[count++];
+            frame.data = rte_pktmbuf_mtod(packets[i], std::byte*);
+            frame.length = packets[i]->data_len;
+            frame.facts = rx_facts(*packets[i]);
+            frame.unfinished = TxChecksums::none;
+            __builtin_prefetch(frame.data);
         } else {
             counters.drop(does_not_fit);
             rte_pktmbuf_free(packets[i]);
@@ -161,11 +168,16 @@ void Worker::Impl::judge(std::span<rte_mbuf*> packets, PortId from, const ParseC
 
     params.pipeline->process(std::span{frames.data(), count}, context, now,
                              std::span{verdicts.data(), count});
+    const size_t ports = tx.size();
     for (unsigned i = 0; i < count; i++) {
         if (frames[i].unfinished != TxChecksums::none) {
             ask_for_checksums(*packets[i], frames[i]);
         }
-        carry_out(verdicts[i], packets[i], from);
+        if (verdicts[i].action == Action::forward && verdicts[i].port.value < ports) [[likely]] {
+            send(packets[i], verdicts[i].port);
+        } else {
+            do_otherwise(verdicts[i], packets[i], from);
+        }
     }
 }
 

@@ -145,14 +145,15 @@ void PathTable::publish_views(int32_t position, WirePair pair) {
             list->views.push_back(view);
         }
     } else {
-        entry.only.store(views.empty() ? WireView{} : views[0].first, std::memory_order_relaxed);
+        const WireView only = views.empty() ? WireView{} : views[0].first;
+        entry.only.store(std::bit_cast<uint64_t>(only), std::memory_order_relaxed);
     }
     const ViewList* old = entry.list.exchange(list.release(), std::memory_order_acq_rel);
     if (views.empty()) {
-        entry.pair.store({}, std::memory_order_relaxed);
+        entry.pair.store(0, std::memory_order_relaxed);
         index_->erase(&pair);
     } else {
-        entry.pair.store(pair, std::memory_order_release);
+        entry.pair.store(pair.packed(), std::memory_order_release);
     }
     if (old != nullptr) {
         retired_.push_back({grace_.start(), old, no_path});

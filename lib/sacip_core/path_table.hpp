@@ -19,6 +19,7 @@
 #include "sacip_core/hash_index.hpp"
 #include "sacip_core/path.hpp"
 
+#include <bit>
 #include <optional>
 #include <span>
 #include <vector>
@@ -31,8 +32,6 @@ struct WireView {
     Ipv4Addr remote; ///< original
     bool operator==(const WireView&) const = default;
 };
-
-static_assert(std::atomic<WireView>::is_always_lock_free);
 
 class PathTable {
 public:
@@ -69,7 +68,7 @@ public:
     /// that came a moment ago: then find it.
     bool is_at(WirePair pair, int32_t position) const {
         return entries_[static_cast<uint32_t>(position)].pair.load(std::memory_order_acquire) ==
-               pair;
+               pair.packed();
     }
     /// The views at a position from find; none if they went away meanwhile.
     Views views(int32_t position) const;
@@ -109,9 +108,10 @@ private:
         std::vector<WireView> views;
     };
     struct alignas(32) Entry {
-        std::atomic<WirePair> pair{WirePair{}};     ///< zeros: none
+        // Numbers, for their atomics: clang calls a library for those of two halves.
+        std::atomic<uint64_t> pair{0};              ///< packed(); 0: none
         std::atomic<const ViewList*> list{nullptr}; ///< of several views
-        std::atomic<WireView> only{WireView{}};     ///< where there is no list; zeros: none
+        std::atomic<uint64_t> only{0};              ///< a WireView, where no list; 0: none
     };
     /// The writer's account of an entry: each view with the number of paths that want it.
     struct Account {
@@ -145,8 +145,9 @@ inline PathTable::Views PathTable::views(int32_t position) const {
         out.list_ = list->views.data();
         out.size_ = list->views.size();
     } else {
-        out.only_ = entry.only.load(std::memory_order_relaxed);
-        out.size_ = out.only_ == WireView{} ? 0 : 1;
+        const uint64_t only = entry.only.load(std::memory_order_relaxed);
+        out.only_ = std::bit_cast<WireView>(only);
+        out.size_ = only == 0 ? 0 : 1;
     }
     return out;
 }

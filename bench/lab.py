@@ -72,12 +72,7 @@ class Gateway:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
 
     def ask(self, command, **args):
         """One exchange over the control socket, for what is asked often."""
@@ -139,6 +134,16 @@ def huge_pages(megabytes):
     finally:
         if missing > 0 and os.access(setting, os.W_OK):
             setting.write_text(str(before))
+
+
+def end(process):
+    """Politely, and for certain."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def check(true, what):

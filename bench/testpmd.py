@@ -7,6 +7,8 @@ import select
 import subprocess
 import time
 
+import lab
+
 
 class Testpmd:
     """A running dpdk-testpmd that forwards between two devices; a context manager."""
@@ -34,12 +36,7 @@ class Testpmd:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        lab.end(self.process)
         os.close(self.terminal)
 
     def wait_for_prompt(self, seconds):

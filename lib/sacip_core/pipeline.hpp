@@ -3,9 +3,9 @@
 // Pipeline: what one worker does with a burst of frames, on one page.
 //
 // Stages over the whole burst, so that each one's cache misses overlap: parse every frame; inbound,
-// look all wire pairs up, which tell the 5-tuples that the hosts would see; look all 5-tuples up;
-// fetch their records, paths and slots; rewrite every hit. What can't be decided here is punted
-// under its reason.
+// find all wire pairs, by hint as a rule, which tell the 5-tuples that the hosts would see; look up
+// all 5-tuples; fetch their records, paths and slots; rewrite every hit. What can't be decided here
+// is punted under its reason.
 // Run to completion: no lock, no allocation, no system call, no shared write but a flow's own
 // "last seen" when it changes.
 #pragma once

@@ -23,7 +23,6 @@
 #include <rte_rcu_qsbr.h>
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 #include <vector>
 
@@ -207,16 +206,8 @@ void HashIndex::find_burst(const void* const* keys, unsigned count, int32_t* pos
                                    positions);
 }
 
-bool HashIndex::key_at(int32_t position, void* key) const {
-    if (position < 0 || static_cast<uint32_t>(position) >= impl_->positions - 1) {
-        return false; // max_key_id itself is never given out
-    }
-    void* stored = nullptr;
-    if (rte_hash_get_key_with_position(impl_->hash.get(), position, &stored) != 0) {
-        return false;
-    }
-    std::memcpy(key, stored, impl_->key_bytes);
-    return true;
+void HashIndex::hash_burst(const void* const* keys, unsigned count, uint32_t* hashes) const {
+    impl_->keyed.burst(keys, count, impl_->key_bytes, hashes);
 }
 
 uint32_t HashIndex::size() const { return impl_->size; }

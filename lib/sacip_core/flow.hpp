@@ -32,16 +32,18 @@ inline constexpr uint8_t flow_seen_rst = 8;
 inline constexpr uint8_t flow_seen_out = 16; ///< a segment without SYN went out
 inline constexpr uint8_t flow_seen_in = 32;  ///< a segment without SYN came in
 
-/// What workers read and mark of a flow; lies at the flow's position in a dense array. Sixteen
-/// bytes, four to a cache line. `path` is written by the slow path; the rest also by workers, and
-/// only when it changes, so that a busy flow's line stays clean.
-struct FlowRecord {
+/// What workers read and mark of a flow; lies at the flow's position in a dense array, two to a
+/// cache line. `key` and `path` are written by the slow path; the rest also by workers, and only
+/// when it changes, so that a busy flow's line stays clean.
+struct alignas(32) FlowRecord {
+    /// Valid for a reader who has seen a path here, until it is quiescent.
+    FlowKey key;
     std::atomic<uint32_t> path{no_path.value};
     std::atomic<uint32_t> last_seen{0}; ///< Tick
-    std::atomic<uint8_t> seen{0};       ///< flow_seen_*
-    std::atomic<uint8_t> proto{0};
-    uint8_t zero[6]{};
+    /// PathTable::orders() when a packet from the wire was last found to be this flow's.
+    std::atomic<uint32_t> order{0};
+    std::atomic<uint8_t> seen{0}; ///< flow_seen_*
 };
-static_assert(sizeof(FlowRecord) == 16);
+static_assert(sizeof(FlowRecord) == 32);
 
 } // namespace sacip

@@ -25,8 +25,9 @@ std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick no
     }
     FlowRecord& r = record(position);
     r.last_seen.store(now.value, std::memory_order_relaxed);
+    r.order.store(0, std::memory_order_relaxed);
     r.seen.store(0, std::memory_order_relaxed);
-    r.proto.store(key.proto, std::memory_order_relaxed);
+    r.key = key; // nobody reads it: the last one's readers have all been quiescent
     r.path.store(path.value, std::memory_order_release);
     return FlowId{static_cast<uint32_t>(position)};
 }
@@ -39,15 +40,14 @@ void FlowTable::erase(const FlowInfo& flow) {
 std::optional<FlowInfo> FlowTable::at(FlowId id) const {
     const FlowRecord& r = records_[id.value];
     const uint32_t path = r.path.load(std::memory_order_relaxed);
-    FlowInfo info{id,
-                  {},
-                  {path},
-                  {r.last_seen.load(std::memory_order_relaxed)},
-                  r.seen.load(std::memory_order_relaxed)};
-    if (path == no_path.value || !index_->key_at(static_cast<int32_t>(id.value), &info.key)) {
+    if (path == no_path.value) {
         return std::nullopt;
     }
-    return info;
+    return FlowInfo{id,
+                    r.key,
+                    {path},
+                    {r.last_seen.load(std::memory_order_relaxed)},
+                    r.seen.load(std::memory_order_relaxed)};
 }
 
 bool FlowTable::is_closed(uint8_t seen) {
@@ -56,7 +56,7 @@ bool FlowTable::is_closed(uint8_t seen) {
 }
 
 Tick FlowTable::timeout_of(const FlowRecord& record, const FlowTimeouts& timeouts) {
-    switch (static_cast<IpProto>(record.proto.load(std::memory_order_relaxed))) {
+    switch (static_cast<IpProto>(record.key.proto)) {
     case IpProto::tcp: {
         constexpr uint8_t both = flow_seen_in | flow_seen_out;
         const uint8_t seen = record.seen.load(std::memory_order_relaxed);

@@ -44,8 +44,12 @@ public:
     void find_burst(const FlowKey* const* keys, unsigned count, int32_t* positions) const {
         index_->find_burst(reinterpret_cast<const void* const*>(keys), count, positions);
     }
+    void hash_burst(const FlowKey* const* keys, unsigned count, uint32_t* hashes) const {
+        index_->hash_burst(reinterpret_cast<const void* const*>(keys), count, hashes);
+    }
     int32_t find(const FlowKey& key) const { return index_->find(&key); }
-    FlowRecord& record(int32_t position) { return records_[static_cast<uint32_t>(position)]; }
+    FlowRecord& record(int32_t position) { return record(static_cast<uint32_t>(position)); }
+    FlowRecord& record(uint32_t position) { return records_[position]; }
     PathId path_at(int32_t position) const {
         return {records_[static_cast<uint32_t>(position)].path.load(std::memory_order_relaxed)};
     }

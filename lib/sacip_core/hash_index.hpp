@@ -50,8 +50,8 @@ public:
     int32_t find(const void* key) const;
     /// Any registered thread. count at most max_burst; positions[i] is negative where missing.
     void find_burst(const void* const* keys, unsigned count, int32_t* positions) const;
-    /// Writer. Copies the key at a position in use; false if the position is free.
-    bool key_at(int32_t position, void* key) const;
+    /// Any thread. The keyed hashes of keys. count at most max_burst.
+    void hash_burst(const void* const* keys, unsigned count, uint32_t* hashes) const;
     /// Writer. Keys in the index.
     uint32_t size() const;
     /// Positions are below this; at least Params::capacity (the implementation may round up).

@@ -119,6 +119,9 @@ void PathTable::reference(WirePair pair, WireView view) {
     const bool moved = view.remote != pair.remote || view.host != pair.local;
     views.insert(moved ? views.begin() : views.end(), {view, 1});
     publish_views(position, pair);
+    if (moved && views.size() > 1) {
+        orders_.fetch_add(1, std::memory_order_release);
+    }
 }
 
 void PathTable::unreference(WirePair pair, WireView view) {
@@ -150,10 +153,7 @@ void PathTable::publish_views(int32_t position, WirePair pair) {
     }
     const ViewList* old = entry.list.exchange(list.release(), std::memory_order_acq_rel);
     if (views.empty()) {
-        entry.pair.store(0, std::memory_order_relaxed);
         index_->erase(&pair);
-    } else {
-        entry.pair.store(pair.packed(), std::memory_order_release);
     }
     if (old != nullptr) {
         retired_.push_back({grace_.start(), old, no_path});

@@ -7,9 +7,6 @@
 // flows set up before and after a move share the wire. Views of moved flows come first: a packet
 // that fits an older flow belongs to it, since a newcomer with the same ports is refused.
 //
-// The index keeps a position for each pair, and here is an entry for each position, which has the
-// pair, too: so a position from long ago (wire_hints.hpp) is proven without a look-up.
-//
 // One view lies in the entry itself, several in a list. A list is immutable once readers can
 // see it: a changed one is a new one, and the old one is freed after a grace period. A reader looks
 // for a list first; the writer fills in the single view before it takes the last list away, and
@@ -64,18 +61,11 @@ public:
         index_->find_burst(reinterpret_cast<const void* const*>(pairs), count, positions);
     }
     int32_t find(WirePair pair) const { return index_->find(&pair); }
-    /// True if `pair` is at this position, one of this table at any time. False also for a pair
-    /// that came a moment ago: then find it.
-    bool is_at(WirePair pair, int32_t position) const {
-        return entries_[static_cast<uint32_t>(position)].pair.load(std::memory_order_acquire) ==
-               pair.packed();
-    }
     /// The views at a position from find; none if they went away meanwhile.
     Views views(int32_t position) const;
-    /// Has them at hand for views().
-    void prefetch_views(int32_t position) const {
-        __builtin_prefetch(&entries_[static_cast<uint32_t>(position)]);
-    }
+    /// Changes whenever packets of some pair may have become another flow's: a moved view has come
+    /// before others.
+    uint32_t orders() const { return orders_.load(std::memory_order_acquire); }
     const Path& path(PathId id) const { return paths_[id.value]; }
 
     // Slow path only.
@@ -107,11 +97,9 @@ private:
     struct ViewList {
         std::vector<WireView> views;
     };
-    struct alignas(32) Entry {
-        // Numbers, for their atomics: clang calls a library for those of two halves.
-        std::atomic<uint64_t> pair{0};              ///< packed(); 0: none
+    struct Entry {
         std::atomic<const ViewList*> list{nullptr}; ///< of several views
-        std::atomic<uint64_t> only{0};              ///< a WireView, where no list; 0: none
+        std::atomic<uint64_t> only{0}; ///< a WireView as a number, where no list; 0: none
     };
     /// The writer's account of an entry: each view with the number of paths that want it.
     struct Account {
@@ -131,6 +119,7 @@ private:
     std::unique_ptr<HashIndex> index_;
     std::vector<Entry> entries_;
     std::vector<Account> accounts_;
+    std::atomic<uint32_t> orders_{1}; ///< 0 is nobody's
     std::vector<Path> paths_;
     std::vector<uint64_t> flipped_; ///< per path: grace token of its last flip
     std::vector<PathId> free_;

@@ -8,23 +8,34 @@ namespace sacip {
 namespace {
 
 // Keys are written in place, field by field: one that is put together first and then copied whole
-// is read before its parts have left the store buffer, which costs more than the look-up's hash.
+// is read before its parts have left the store buffer, which costs more than its hash.
 
-/// The key of a packet from the inside: as it stands. Both begin alike.
-void set_key_outbound(FlowKey& key, const PacketView& v) {
-    static_assert(offsetof(FlowKey, proto) == PacketView::wire_bytes);
-    std::memcpy(static_cast<void*>(&key), &v, PacketView::wire_bytes);
+/// The 5-tuple as it stands in the packet, the inside host's part first.
+template <Direction D>
+void set_key(FlowKey& key, const PacketView& v) {
+    if constexpr (D == Direction::outbound) { // both begin alike
+        static_assert(offsetof(FlowKey, proto) == PacketView::wire_bytes);
+        std::memcpy(static_cast<void*>(&key), &v, PacketView::wire_bytes);
+    } else {
+        key.host = v.destination;
+        key.remote = v.source;
+        key.host_port = v.destination_port;
+        key.remote_port = v.source_port;
+    }
     key.proto = v.proto;
 }
 
-/// The key of a packet from the wire, as the inside host would see it.
-void set_key_inbound(FlowKey& key, const PacketView& v, const WireView& seen) {
-    key.host = seen.host;
-    key.remote = seen.remote;
-    key.host_port = v.destination_port;
-    key.remote_port = v.source_port;
-    key.proto = v.proto;
+/// What is left of a key without its addresses.
+uint64_t ports_and_proto(const FlowKey& key) {
+    uint64_t out;
+    static_assert(offsetof(FlowKey, host_port) + sizeof out == sizeof(FlowKey));
+    std::memcpy(&out, reinterpret_cast<const std::byte*>(&key) + offsetof(FlowKey, host_port),
+                sizeof out);
+    return out;
 }
+
+/// The addresses on the wire that a packet from there has.
+WirePair wire_pair(const PacketView& view) { return {view.source, view.destination}; }
 
 template <Direction D>
 const DirectionRewrite& side(const RewriteSlot& slot) {
@@ -89,99 +100,149 @@ void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
             }
         }
         item->frame = static_cast<uint8_t>(i);
-        if constexpr (D == Direction::inbound) {
-            item->pair = {item->view.source, item->view.destination};
-        } else {
-            set_key_outbound(item->key, item->view);
-        }
+        set_key<D>(item->key, item->view);
         item++;
     }
     burst_.count = static_cast<unsigned>(item - burst_.items.data());
 }
 
-/// Inbound: where each item's pair stands in the wire index, by hint or else by look-up; and so its
-/// key, as the host would see it.
-void Pipeline::find_views() {
+/// The path of the flow whose record this is, if that is the packet's own. Inbound its addresses
+/// tell nothing, being those on the wire; but a path takes packets of a pair only from its own two
+/// hosts.
+template <Direction D>
+inline const Path* Pipeline::path_of(const FlowRecord& record, const Item& item) const {
+    // The path first: what has one keeps its key until we are quiescent.
+    const PathId id{record.path.load(std::memory_order_acquire)};
+    if (id == no_path) [[unlikely]] {
+        return nullptr;
+    }
+    const bool same = D == Direction::outbound
+                          ? record.key == item.key
+                          : ports_and_proto(record.key) == ports_and_proto(item.key);
+    return same ? &paths_.path(id) : nullptr;
+}
+
+/// If the item has a path that takes its packet. Else it has none.
+template <Direction D>
+inline bool Pipeline::take_slot(Item& item) {
+    if (item.path == nullptr ||
+        (D == Direction::inbound && !item.path->accepts(wire_pair(item.view)))) [[unlikely]] {
+        item.path = nullptr;
+        return false;
+    }
+    item.slot = &item.path->slot();
+    __builtin_prefetch(item.slot);
+    return true;
+}
+
+/// Flow, path and slot of each item, each a miss that overlaps with the others of its kind.
+template <Direction D>
+void Pipeline::find_by_hints() {
+    uint32_t* const hashes = burst_.hashes.data();
+    flows_.hash_burst(burst_.keys.data(), burst_.count, hashes);
+    for (unsigned i = 0; i < burst_.count; i++) {
+        hints_.prefetch(hashes[i]);
+    }
+    const uint32_t* hash = hashes;
     for (Item& item : burst_.all()) {
-        item.wire = hints_.position(item.pair);
-        paths_.prefetch_views(item.wire);
+        item.record = &flows_.record(hints_.position(*hash++));
+        __builtin_prefetch(item.record);
+    }
+    const uint32_t order = paths_.orders();
+    for (Item& item : burst_.all()) {
+        item.path = path_of<D>(*item.record, item);
+        if (D == Direction::inbound && item.record->order.load(std::memory_order_relaxed) != order)
+            [[unlikely]] {
+            item.path = nullptr; // the packet may be another one's since then
+        }
+        __builtin_prefetch(item.path);
     }
     unsigned unknown = 0;
     for (Item& item : burst_.all()) {
-        if (paths_.is_at(item.pair, item.wire)) [[likely]] {
-            take_view(item);
-        } else {
+        if (!take_slot<D>(item)) [[unlikely]] {
             unknown_[unknown++] = &item;
         }
     }
     if (unknown > 0) [[unlikely]] {
-        find_wires(unknown);
+        look_up<D>(unknown);
     }
 }
 
-/// Of the first `count` of unknown_.
-void Pipeline::find_wires(unsigned count) {
-    std::array<const WirePair*, max_burst> pairs{};
-    std::array<int32_t, max_burst> positions{};
-    for (unsigned i = 0; i < count; i++) {
-        pairs[i] = &unknown_[i]->pair;
+/// The flows of the first `count` of unknown_.
+template <Direction D>
+void Pipeline::look_up(unsigned count) {
+    if constexpr (D == Direction::outbound) {
+        look_up_keys<D>(count, 0);
+    } else {
+        look_up_views(count);
     }
-    paths_.find_burst(pairs.data(), count, positions.data());
+}
+
+/// Inbound: as each of the views that its pair has, one after the other.
+void Pipeline::look_up_views(unsigned count) {
+    const uint32_t order = paths_.orders(); // before the views are read
+    std::array<WirePair, max_burst> pairs;
+    std::array<const WirePair*, max_burst> pointers{};
+    std::array<int32_t, max_burst> wires;
+    for (unsigned i = 0; i < count; i++) {
+        pairs[i] = wire_pair(unknown_[i]->view);
+        pointers[i] = &pairs[i];
+    }
+    paths_.find_burst(pointers.data(), count, wires.data());
+    for (unsigned i = 0; i < count; i++) {
+        unknown_[i]->wire = wires[i];
+    }
+    for (size_t view = 0; count > 0; view++) {
+        unsigned left = 0;
+        for (unsigned i = 0; i < count; i++) {
+            Item& item = *unknown_[i];
+            if (item.wire < 0) {
+                continue;
+            }
+            const PathTable::Views views = paths_.views(item.wire);
+            if (view < views.size()) {
+                item.key.host = views[view].host;
+                item.key.remote = views[view].remote;
+                unknown_[left++] = &item;
+            }
+        }
+        count = look_up_keys<Direction::inbound>(left, order);
+    }
+}
+
+/// Looks up the keys of the first `count` of unknown_. Returns how many have no flow, which are the
+/// first ones then. `order`: of the views; inbound only.
+template <Direction D>
+unsigned Pipeline::look_up_keys(unsigned count, uint32_t order) {
+    std::array<const FlowKey*, max_burst> keys{};
+    std::array<int32_t, max_burst> positions;
+    for (unsigned i = 0; i < count; i++) {
+        keys[i] = &unknown_[i]->key;
+    }
+    flows_.find_burst(keys.data(), count, positions.data());
+    for (unsigned i = 0; i < count; i++) {
+        if (positions[i] >= 0) {
+            __builtin_prefetch(&flows_.record(positions[i]));
+        }
+    }
+    unsigned left = 0;
     for (unsigned i = 0; i < count; i++) {
         Item& item = *unknown_[i];
-        item.wire = positions[i];
-        item.key = {};
-        if (item.wire >= 0) {
-            hints_.found_at(item.pair, item.wire);
-            take_view(item);
+        if (positions[i] >= 0) {
+            item.record = &flows_.record(positions[i]);
+            item.path = path_of<D>(*item.record, item);
+        }
+        if (take_slot<D>(item)) {
+            const auto number = static_cast<size_t>(&item - burst_.items.data());
+            hints_.found_at(burst_.hashes[number], static_cast<uint32_t>(positions[i]));
+            if constexpr (D == Direction::inbound) {
+                item.record->order.store(order, std::memory_order_relaxed);
+            }
+        } else {
+            unknown_[left++] = &item;
         }
     }
-}
-
-/// The key as the host would see it. Where the pair has no view it is all zero, which no flow has.
-inline void Pipeline::take_view(Item& item) const {
-    const PathTable::Views views = paths_.views(item.wire);
-    item.seen_as = 0;
-    if (views.size() != 1) [[unlikely]] {
-        if (views.size() == 0) {
-            item.key = {};
-            return;
-        }
-        const uint8_t hint = hints_.view(item.view);
-        item.seen_as = hint < views.size() ? hint : 0;
-    }
-    set_key_inbound(item.key, item.view, views[item.seen_as]);
-}
-
-/// Flow, path and slot of each item, each a miss that overlaps with the others of its kind.
-void Pipeline::find_flows() {
-    const std::span<Item> items = burst_.all();
-    std::array<int32_t, max_burst> positions;
-    flows_.find_burst(burst_.keys.data(), burst_.count, positions.data());
-    const int32_t* position = positions.data();
-    for (Item& item : items) {
-        item.record = *position < 0 ? nullptr : &flows_.record(*position);
-        __builtin_prefetch(item.record);
-        position++;
-    }
-    for (Item& item : items) {
-        item.path = path_of(item.record);
-        __builtin_prefetch(item.path);
-    }
-    for (Item& item : items) {
-        if (item.path != nullptr) [[likely]] {
-            item.slot = &item.path->slot();
-            __builtin_prefetch(item.slot);
-        }
-    }
-}
-
-inline const Path* Pipeline::path_of(const FlowRecord* record) const {
-    if (record == nullptr) [[unlikely]] {
-        return nullptr;
-    }
-    const PathId id{record->path.load(std::memory_order_acquire)};
-    return id == no_path ? nullptr : &paths_.path(id);
+    return left;
 }
 
 /// The frame is rewritten where the verdict is `forward` or to_box. `behind`: something of this
@@ -190,7 +251,7 @@ template <Direction D>
 [[gnu::always_inline]] inline Verdict Pipeline::judge(const Item& item, Frame& frame, Tick now,
                                                       bool behind, unsigned& rewritten) {
     constexpr bool inbound = D == Direction::inbound;
-    if (item.path == nullptr || (inbound && !item.path->accepts(item.pair))) [[unlikely]] {
+    if (item.path == nullptr) [[unlikely]] {
         return Verdict::punt(PuntReason::first_packet);
     }
     const RewriteSlot& slot = *item.slot;
@@ -212,51 +273,21 @@ template <Direction D>
     return verdict;
 }
 
-/// The view that the hint names has been tried; the others are tried one by one.
-Verdict Pipeline::judge_by_other_views(Item& item, Frame& frame, Tick now, bool behind,
-                                       unsigned& rewritten) {
-    const PathTable::Views views = paths_.views(item.wire);
-    Verdict verdict = Verdict::punt(PuntReason::first_packet);
-    for (size_t i = 0; i < views.size() && verdict.punt_reason() == PuntReason::first_packet; i++) {
-        if (i == item.seen_as) {
-            continue;
-        }
-        set_key_inbound(item.key, item.view, views[i]);
-        const int32_t position = flows_.find(item.key);
-        item.record = position < 0 ? nullptr : &flows_.record(position);
-        item.path = path_of(item.record);
-        item.slot = item.path == nullptr ? nullptr : &item.path->slot();
-        verdict = judge<Direction::inbound>(item, frame, now, behind, rewritten);
-        if (verdict.punt_reason() != PuntReason::first_packet) {
-            hints_.seen_as(item.view, static_cast<uint8_t>(i));
-        }
-    }
-    return verdict;
-}
-
 template <Direction D>
 void Pipeline::process_directed(std::span<Frame> frames, const ParseContext& port, Tick now,
                                 std::span<Verdict> verdicts) {
-    constexpr bool inbound = D == Direction::inbound;
     Burst& burst = burst_;
     parse_all<D>(frames, port, verdicts);
     if (burst.count == 0) {
         return;
     }
-    if constexpr (inbound) {
-        find_views();
-    }
-    find_flows();
+    find_by_hints<D>();
 
     unsigned rewritten = 0;
     bool behind = false; // something of this burst is punted, and not yet in the ring
-    for (Item& item : burst.all()) {
+    for (const Item& item : burst.all()) {
         Frame& frame = frames[item.frame];
-        Verdict verdict = judge<D>(item, frame, now, behind, rewritten);
-        if (inbound && verdict.punt_reason() == PuntReason::first_packet && item.wire >= 0)
-            [[unlikely]] {
-            verdict = judge_by_other_views(item, frame, now, behind, rewritten);
-        }
+        const Verdict verdict = judge<D>(item, frame, now, behind, rewritten);
         if (verdict.action == Action::punt) [[unlikely]] {
             behind = true;
             finish_l4_checksum(frame, item.view);

@@ -2,19 +2,20 @@
 //
 // Pipeline: what one worker does with a burst of frames, on one page.
 //
-// Stages over the whole burst, so that each one's cache misses overlap: parse every frame; inbound,
-// find all wire pairs, by hint as a rule, which tell the 5-tuples that the hosts would see; look up
-// all 5-tuples; fetch their records, paths and slots; rewrite every hit. What can't be decided here
-// is punted under its reason.
+// Stages over the whole burst, so that each one's cache misses overlap: parse every frame; guess
+// each one's flow by a hint; fetch the records, which prove the guesses, their paths and slots;
+// rewrite every hit. Those whose hint did not lead to their flow are looked up in between: outbound
+// the 5-tuple; inbound the wire pair first, which tells the 5-tuples that the hosts would see. What
+// can't be decided here is punted under its reason.
 // Run to completion: no lock, no allocation, no system call, no shared write but a flow's own
 // "last seen" when it changes.
 #pragma once
 
 #include "sacip_core/counters.hpp"
+#include "sacip_core/flow_hints.hpp"
 #include "sacip_core/flow_table.hpp"
 #include "sacip_core/packet.hpp"
 #include "sacip_core/path_table.hpp"
-#include "sacip_core/wire_hints.hpp"
 
 #include <array>
 #include <span>
@@ -37,7 +38,7 @@ public:
     /// All references outlive the pipeline. `counters` belong to the worker that calls process().
     Pipeline(FlowTable& flows, PathTable& paths, CoreCounters& counters,
              const PuntsUnderWay* punts = nullptr)
-        : flows_{flows}, paths_{paths}, counters_{counters}, punts_{punts} {
+        : flows_{flows}, paths_{paths}, counters_{counters}, punts_{punts}, hints_{flows.positions()} {
         for (size_t i = 0; i < max_burst; i++) {
             burst_.keys[i] = &burst_.items[i].key;
         }
@@ -57,18 +58,17 @@ private:
     /// A frame on its way through the stages.
     struct Item {
         PacketView view;
-        FlowKey key;
-        WirePair pair;               ///< inbound only
-        int32_t wire;                ///< inbound only: the pair's position in the wire index
-        uint8_t frame;               ///< index in the burst
-        uint8_t seen_as;             ///< inbound only: the view that the key is made of
-        FlowRecord* record{nullptr}; ///< nullptr: no flow
-        const Path* path{nullptr};   ///< of the record; nullptr where it has none
-        const RewriteSlot* slot;     ///< of the path, where there is one
+        FlowKey key;             ///< inbound with the addresses that are on the wire
+        int32_t wire;            ///< inbound, not found by hint: the pair's position, or negative
+        uint8_t frame;           ///< index in the burst
+        FlowRecord* record;
+        const Path* path;        ///< of the packet's flow; nullptr: none is known
+        const RewriteSlot* slot; ///< of the path, where there is one
     };
     struct Burst {
         std::array<Item, max_burst> items;
         std::array<const FlowKey*, max_burst> keys; ///< of the items, at all times
+        std::array<uint32_t, max_burst> hashes;
         unsigned count{0};
         std::span<Item> all() { return {items.data(), count}; }
     };
@@ -78,23 +78,27 @@ private:
                           std::span<Verdict> verdicts);
     template <Direction D>
     void parse_all(std::span<Frame> frames, const ParseContext& port, std::span<Verdict> verdicts);
-    void find_views();
-    void find_wires(unsigned count);
-    void take_view(Item& item) const;
-    void find_flows();
-    const Path* path_of(const FlowRecord* record) const;
+    template <Direction D>
+    bool take_slot(Item& item);
+    template <Direction D>
+    void find_by_hints();
+    template <Direction D>
+    void look_up(unsigned count);
+    void look_up_views(unsigned count);
+    template <Direction D>
+    unsigned look_up_keys(unsigned count, uint32_t order);
+    template <Direction D>
+    const Path* path_of(const FlowRecord& record, const Item& item) const;
     template <Direction D>
     Verdict judge(const Item& item, Frame& frame, Tick now, bool behind, unsigned& rewritten);
-    Verdict judge_by_other_views(Item& item, Frame& frame, Tick now, bool behind,
-                                 unsigned& rewritten);
 
     FlowTable& flows_;
     PathTable& paths_;
     CoreCounters& counters_;
     const PuntsUnderWay* punts_; ///< nullptr: the slow path is as fast as we are
-    WireHints hints_;
+    FlowHints hints_;
     Burst burst_; ///< made once: filling it with zeros takes longer than a packet
-    std::array<Item*, max_burst> unknown_{}; ///< of the burst: whose pair no hint has found
+    std::array<Item*, max_burst> unknown_{}; ///< of the burst: whose flow no hint has found
 };
 
 } // namespace sacip

@@ -7,7 +7,6 @@
 // position too early fails here as it would in the product. One lock makes readers safe.
 #include "sacip_core/hash_index.hpp"
 
-#include <cstring>
 #include <deque>
 #include <mutex>
 #include <unordered_map>
@@ -26,7 +25,6 @@ struct HashIndex::Impl {
     uint32_t capacity{0};
     uint32_t key_bytes{0};
     std::unordered_map<std::string, int32_t> positions;
-    std::vector<std::string> keys; ///< by position; empty where free
     std::vector<int32_t> free;
     std::deque<Deferred> deferred;
 
@@ -48,7 +46,6 @@ std::variant<std::unique_ptr<HashIndex>, std::string> HashIndex::create(const Pa
     impl->grace = params.grace;
     impl->capacity = params.capacity;
     impl->key_bytes = params.key_bytes;
-    impl->keys.resize(params.capacity);
     for (uint32_t i = params.capacity; i > 0; i--) {
         impl->free.push_back(static_cast<int32_t>(i - 1));
     }
@@ -73,7 +70,6 @@ int32_t HashIndex::insert(const void* key) {
     const std::lock_guard lock{impl_->mutex};
     const int32_t position = impl_->free.back();
     impl_->free.pop_back();
-    impl_->keys[static_cast<size_t>(position)] = impl_->bytes(key);
     impl_->positions.emplace(impl_->bytes(key), position);
     return position;
 }
@@ -86,7 +82,6 @@ int32_t HashIndex::erase(const void* key) {
     }
     const int32_t position = found->second;
     impl_->positions.erase(found);
-    impl_->keys[static_cast<size_t>(position)].clear();
     impl_->deferred.push_back({impl_->grace->start(), position});
     return position;
 }
@@ -103,14 +98,10 @@ void HashIndex::find_burst(const void* const* keys, unsigned count, int32_t* pos
     }
 }
 
-bool HashIndex::key_at(int32_t position, void* key) const {
-    const std::lock_guard lock{impl_->mutex};
-    if (position < 0 || static_cast<size_t>(position) >= impl_->keys.size() ||
-        impl_->keys[static_cast<size_t>(position)].empty()) {
-        return false;
+void HashIndex::hash_burst(const void* const* keys, unsigned count, uint32_t* hashes) const {
+    for (unsigned i = 0; i < count; i++) {
+        hashes[i] = static_cast<uint32_t>(std::hash<std::string>{}(impl_->bytes(keys[i])));
     }
-    std::memcpy(key, impl_->keys[static_cast<size_t>(position)].data(), impl_->key_bytes);
-    return true;
 }
 
 uint32_t HashIndex::size() const {

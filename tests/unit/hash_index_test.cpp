@@ -96,25 +96,6 @@ TEST_F(HashIndexTest, EveryKeyFitsAndNoMore) {
     }
 }
 
-TEST_F(HashIndexTest, KeyAtReturnsOnlyKeysInUse) {
-    auto index = make(50);
-    const int32_t position = insert(*index, 7);
-    Key key{};
-    ASSERT_TRUE(index->key_at(position, &key));
-    EXPECT_EQ(key.low, 7U);
-    EXPECT_EQ(key.high, key_of(7).high);
-    erase(*index, 7);
-    EXPECT_FALSE(index->key_at(position, &key));
-    unsigned used = 0;
-    insert(*index, 8);
-    for (uint32_t i = 0; i < index->positions(); i++) {
-        used += index->key_at(static_cast<int32_t>(i), &key) ? 1 : 0;
-    }
-    EXPECT_EQ(used, 1U);
-    EXPECT_FALSE(index->key_at(-1, &key));
-    EXPECT_FALSE(index->key_at(static_cast<int32_t>(index->positions()), &key));
-}
-
 TEST_F(HashIndexTest, BurstFindsWhatSingleLookupsFind) {
     auto index = make(200);
     for (uint64_t n = 0; n < 200; n += 3) {

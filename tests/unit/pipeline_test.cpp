@@ -133,26 +133,37 @@ TEST_F(PipelineTest, TenOriginalsBehindOneWirePairAgainAndAgain) {
     }
 }
 
-TEST_F(PipelineTest, AHintOutlivesItsPairAndHarmsNobody) {
+TEST_F(PipelineTest, AHintOutlivesItsFlowAndHarmsNobody) {
     const PathId path = add_path(moved_);
     const FlowId flow = add_flow(path, 4000);
-    Bytes bytes = from_wire().build();
-    ASSERT_EQ(one(outside, bytes), Verdict::forward(inside));
-    const WirePair pair{remote, active}, other{remote, original};
-    const int32_t position = paths_->find(pair);
+    Bytes in = from_wire().build(), out = from_host().build();
+    ASSERT_EQ(one(outside, in), Verdict::forward(inside));
+    ASSERT_EQ(one(inside, out), Verdict::forward(outside));
 
     flows_->erase(flows_->at(flow).value());
-    paths_->retire(path, pair, {host, remote});
-    EXPECT_FALSE(paths_->is_at(pair, position));
-    paths_->remove(path);
-    paths_->reclaim();
-    add_flow(add_path({host, original, original, remote, remote}), 4000);
+    in = from_wire().build(), out = from_host().build();
+    EXPECT_EQ(one(outside, in), Verdict::punt(PuntReason::first_packet));
+    EXPECT_EQ(one(inside, out), Verdict::punt(PuntReason::first_packet));
     // rte_hash and the index of the tests give the freed position out again at once.
-    ASSERT_TRUE(paths_->is_at(other, position));
+    ASSERT_EQ(add_flow(path, 4001).value, flow.value);
+    in = from_wire().build(), out = from_host().build();
+    EXPECT_EQ(one(outside, in), Verdict::punt(PuntReason::first_packet));
+    EXPECT_EQ(one(inside, out), Verdict::punt(PuntReason::first_packet));
+    in = from_wire(active, 4001).build();
+    EXPECT_EQ(one(outside, in), Verdict::forward(inside));
+}
+
+TEST_F(PipelineTest, AMovedViewComesBeforeAHint) {
+    // The newcomer has the address for its own; then an older flow with the same ports moves there.
+    const Ipv4Addr newcomer = active;
+    add_flow(add_path({newcomer, newcomer, active, remote, remote}), 4000, remote, newcomer);
+    Bytes bytes = from_wire().build();
+    ASSERT_EQ(one(outside, bytes), Verdict::forward(inside));
+    EXPECT_EQ(view_of(bytes).destination, newcomer);
+    add_flow(add_path(moved_), 4000);
     bytes = from_wire().build();
-    EXPECT_EQ(one(outside, bytes), Verdict::punt(PuntReason::first_packet));
-    bytes = from_wire(original).build();
-    EXPECT_EQ(one(outside, bytes), Verdict::forward(inside));
+    ASSERT_EQ(one(outside, bytes), Verdict::forward(inside));
+    EXPECT_EQ(view_of(bytes).destination, host);
 }
 
 TEST_F(PipelineTest, APairThatThePathDoesNotTakeIsNotItsOwn) {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// FlowHints: where in the flow table a worker found the flow of a packet the last time.
+//
+// A look-up in the index touches two cold cache lines and takes a hundred instructions and more; a
+// packet from the wire needs two of them. But most packets are of a flow that has just been seen. A
+// hint is only a guess: the record it leads to has the flow's own key, and proves it. So a hint
+// that is old, or another one's that fell into the same place, costs time and nothing else, and
+// neither an address change nor the end of a flow has to come here.
+//
+// Places are chosen by the keyed hash of the 5-tuple as it lies in the packet, two to a set. A
+// place holds a position, and in the bits above it what the hash has there.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace sacip {
+
+/// Of one worker.
+class FlowHints {
+public:
+    /// For a flow table of so many positions, at least 1.
+    explicit FlowHints(uint32_t positions)
+        : position_mask_{std::bit_ceil(positions) - 1},
+          sets_(std::max<size_t>(std::bit_ceil(size_t{positions}), least_sets)) {}
+
+    void prefetch(uint32_t hash) const { __builtin_prefetch(&set(hash)); }
+    /// A position of the table; which, where nothing is known, does not matter.
+    uint32_t position(uint32_t hash) const {
+        const Set& at = set(hash);
+        return (is_of(at.second, hash) ? at.second : at.first) & position_mask_;
+    }
+    void found_at(uint32_t hash, uint32_t position) {
+        Set& at = sets_[hash & (sets_.size() - 1)];
+        if (!is_of(at.first, hash)) {
+            at.second = at.first;
+        }
+        at.first = (hash & ~position_mask_) | position;
+    }
+
+private:
+    struct alignas(8) Set {
+        uint32_t first{0}; ///< the younger one
+        uint32_t second{0};
+    };
+    static constexpr size_t least_sets = size_t{1} << 15; // 256 KiB, of which few flows touch little
+
+    const Set& set(uint32_t hash) const { return sets_[hash & (sets_.size() - 1)]; }
+    bool is_of(uint32_t place, uint32_t hash) const {
+        return ((place ^ hash) & ~position_mask_) == 0;
+    }
+
+    uint32_t position_mask_;
+    std::vector<Set> sets_;
+};
+
+} // namespace sacip

@@ -100,7 +100,10 @@ inline uint16_t l4_checksum(Ipv4Addr source, Ipv4Addr destination, uint8_t proto
 }
 
 /// What a change does to a checksum: ~m + m' of RFC 1624 eqn. 3, from 0 to 0xFFFE, memory order.
-constexpr uint16_t as_delta(uint16_t sum) { return sum == 0xFFFF ? uint16_t{0} : sum; }
+/// No branch: flows that have moved and others come mixed.
+constexpr uint16_t as_delta(uint16_t sum) {
+    return static_cast<uint16_t>(sum + ((uint32_t{sum} + 1) >> 16));
+}
 
 /// Delta of writing `to` where `from` was.
 constexpr uint16_t address_delta(Ipv4Addr from, Ipv4Addr to) {
@@ -119,15 +122,16 @@ constexpr uint16_t inverse_delta(uint16_t delta) { return as_delta(static_cast<u
 /// memory order is the low one: m' = m - 1, so ~m + m' is the same for every TTL above 0.
 inline constexpr uint16_t ttl_decrement_delta = 0xFFFE;
 
-/// The checksum after a change: HC' = ~(~HC + ~m + m'), RFC 1624 eqn. 3.
+/// The checksum after a change: HC' = ~(~HC + ~m + m'), RFC 1624 eqn. 3, which is HC - (~m + m')
+/// with the borrow taken round.
 constexpr uint16_t mend_checksum(uint16_t checksum, uint16_t delta) {
-    return static_cast<uint16_t>(~ones_add(static_cast<uint16_t>(~checksum), delta));
+    const uint32_t difference = uint32_t{checksum} - delta;
+    return static_cast<uint16_t>(difference - (difference >> 31));
 }
 
-/// The same for UDP: 0 (none) stays 0, a computed 0 becomes 0xFFFF (RFC 768). That is what the sum
-/// HC + ~(~m + m') gives: of its two zeros it has only the other one.
+/// The same for UDP: 0 (none) stays 0, a computed 0 becomes 0xFFFF (RFC 768).
 constexpr uint16_t mend_udp_checksum(uint16_t checksum, uint16_t delta) {
-    return checksum == 0 ? uint16_t{0} : ones_add(checksum, static_cast<uint16_t>(~delta));
+    return checksum == 0 ? uint16_t{0} : udp_checksum_on_wire(mend_checksum(checksum, delta));
 }
 
 } // namespace sacip

@@ -44,8 +44,9 @@ public:
     void find_burst(const FlowKey* const* keys, unsigned count, int32_t* positions) const {
         index_->find_burst(reinterpret_cast<const void* const*>(keys), count, positions);
     }
-    void hash_burst(const FlowKey* const* keys, unsigned count, uint32_t* hashes) const {
-        index_->hash_burst(reinterpret_cast<const void* const*>(keys), count, hashes);
+    /// Keyed hashes of anything of the size of a key.
+    void hash_burst(const void* const* keys, unsigned count, uint32_t* hashes) const {
+        index_->hash_burst(keys, count, hashes);
     }
     int32_t find(const FlowKey& key) const { return index_->find(&key); }
     FlowRecord& record(int32_t position) { return record(static_cast<uint32_t>(position)); }

@@ -29,27 +29,30 @@ inline constexpr uint8_t tcp_ack = 0x10;
 /// a packet without options lies together here, in the same order: it can be copied at once.
 struct PacketView {
     static constexpr size_t wire_bytes = 12; ///< from `source` to `destination_port`
+    static constexpr size_t key_bytes = 16;  ///< from `source` to `zero`: what tells flows apart
     Ipv4Addr source{};
     Ipv4Addr destination{};
     /// Ports of TCP and UDP; the identifier of an ICMP echo in both; 0 for all else.
     L4Port source_port{};
     L4Port destination_port{};
     uint8_t proto{0}; ///< IPv4 protocol field
+    uint8_t zero[3]{};
     uint8_t ttl{0};
     uint8_t tcp_flags{0};  ///< 0 unless TCP
     bool fragment{false};  ///< more fragments follow, or the offset is not 0; ports are then 0
+    uint8_t icmp_type{0};  ///< 0 unless ICMP (and then 0 is an echo reply: look at proto)
+    uint8_t icmp_code{0};
     uint16_t l3{0};        ///< offset of the IPv4 header
     uint16_t l4{0};        ///< offset of what follows it
     uint16_t l4_length{0}; ///< bytes from l4 to the end of the IP packet (not of the frame)
-    uint8_t icmp_type{0};  ///< 0 unless ICMP (and then 0 is an echo reply: look at proto)
-    uint8_t icmp_code{0};
 
     bool is(IpProto p) const { return proto == static_cast<uint8_t>(p); }
     /// Of the IP packet, header included.
     uint32_t ip_length() const { return uint32_t{l4} - l3 + l4_length; }
     bool operator==(const PacketView&) const = default;
 };
-static_assert(sizeof(PacketView) == 24 && offsetof(PacketView, proto) == PacketView::wire_bytes);
+static_assert(sizeof(PacketView) == 28 && offsetof(PacketView, proto) == PacketView::wire_bytes &&
+              offsetof(PacketView, ttl) == PacketView::key_bytes);
 
 /// What parse() needs to know of the port the frame came in on.
 struct ParseContext {

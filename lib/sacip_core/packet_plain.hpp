@@ -31,20 +31,26 @@ namespace sacip {
         return false;
     }
     const uint32_t total = ipv4::total_length(ip).value();
-    const bool tcp = ipv4::proto(ip) == static_cast<uint8_t>(IpProto::tcp);
-    const uint32_t least =
-        ipv4::min_header_bytes + (tcp ? tcp::min_header_bytes : udp::header_bytes);
     const uint32_t from = load<uint8_t>(ip + 12); // the first byte of an address tells its kind
     const uint32_t to = load<uint8_t>(ip + 16);
-    if (total < least || total > available || from - 1 >= 223 || from == 127 || to >= 224)
-        [[unlikely]] {
+    if (total > available || from - 1 >= 223 || from == 127 || to >= 224) [[unlikely]] {
         return false;
     }
-    const L4Port destination = tcp::destination_port(l4); // where UDP has it, too
-    if (!tcp && (ipv4::proto(ip) != static_cast<uint8_t>(IpProto::udp) ||
-                 destination == udp::dhcp_server || destination == udp::dhcp_client ||
-                 destination == context.notification_udp_port)) [[unlikely]] {
-        return false;
+    const uint32_t proto = ipv4::proto(ip);
+    uint8_t tcp_flags = 0;
+    if (proto == static_cast<uint8_t>(IpProto::tcp)) {
+        if (total < ipv4::min_header_bytes + tcp::min_header_bytes) [[unlikely]] {
+            return false;
+        }
+        tcp_flags = tcp::flags(l4);
+    } else {
+        const L4Port destination = udp::destination_port(l4);
+        if (proto != static_cast<uint8_t>(IpProto::udp) ||
+            total < ipv4::min_header_bytes + udp::header_bytes ||
+            destination == udp::dhcp_server || destination == udp::dhcp_client ||
+            destination == context.notification_udp_port) [[unlikely]] {
+            return false;
+        }
     }
     if (!has(frame.facts, RxFacts::ip_checksum_good) && !is_right_sum(sum_of_plain_ipv4_header(ip)))
         [[unlikely]] {
@@ -52,15 +58,15 @@ namespace sacip {
     }
     // Both addresses and both ports.
     std::memcpy(static_cast<void*>(&view), ip + 12, PacketView::wire_bytes);
-    view.proto = ipv4::proto(ip);
+    std::memcpy(static_cast<void*>(&view.proto), &proto, sizeof proto); // and the zeros
     view.ttl = ipv4::ttl(ip);
-    view.tcp_flags = tcp ? tcp::flags(l4) : uint8_t{0};
+    view.tcp_flags = tcp_flags;
     view.fragment = false;
+    view.icmp_type = 0;
+    view.icmp_code = 0;
     view.l3 = ether_header_bytes;
     view.l4 = l4_at;
     view.l4_length = static_cast<uint16_t>(total - ipv4::min_header_bytes);
-    view.icmp_type = 0;
-    view.icmp_code = 0;
     return true;
 }
 

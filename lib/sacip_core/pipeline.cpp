@@ -7,31 +7,38 @@
 namespace sacip {
 namespace {
 
-// Keys are written in place, field by field: one that is put together first and then copied whole
-// is read before its parts have left the store buffer, which costs more than its hash.
+// A view begins as a key does.
+static_assert(PacketView::key_bytes == sizeof(FlowKey));
 
-/// The 5-tuple as it stands in the packet, the inside host's part first.
-template <Direction D>
-void set_key(FlowKey& key, const PacketView& v) {
-    if constexpr (D == Direction::outbound) { // both begin alike
-        static_assert(offsetof(FlowKey, proto) == PacketView::wire_bytes);
-        std::memcpy(static_cast<void*>(&key), &v, PacketView::wire_bytes);
-    } else {
-        key.host = v.destination;
-        key.remote = v.source;
-        key.host_port = v.destination_port;
-        key.remote_port = v.source_port;
-    }
-    key.proto = v.proto;
+/// The key of a packet from the inside: as it stands.
+FlowKey key_outbound(const PacketView& view) {
+    FlowKey key;
+    std::memcpy(static_cast<void*>(&key), &view, sizeof key);
+    return key;
 }
 
-/// What is left of a key without its addresses.
-uint64_t ports_and_proto(const FlowKey& key) {
-    uint64_t out;
-    static_assert(offsetof(FlowKey, host_port) + sizeof out == sizeof(FlowKey));
-    std::memcpy(&out, reinterpret_cast<const std::byte*>(&key) + offsetof(FlowKey, host_port),
-                sizeof out);
-    return out;
+/// The key of a packet from the wire, as the inside host would see it.
+FlowKey key_inbound(const PacketView& v, WireView seen) {
+    return {seen.host, seen.remote, v.destination_port, v.source_port, v.proto, {}};
+}
+
+/// Whether a flow is the packet's own. Inbound the addresses tell nothing, being those on the wire.
+template <Direction D>
+inline bool is_of(const FlowKey& key, const PacketView& view) {
+    struct Parts {
+        uint64_t addresses;
+        uint32_t ports;
+        uint32_t proto;
+    };
+    const auto flow = std::bit_cast<Parts>(key);
+    Parts packet;
+    std::memcpy(&packet, &view, sizeof packet);
+    if constexpr (D == Direction::outbound) {
+        return ((flow.addresses ^ packet.addresses) | (flow.ports ^ packet.ports) |
+                (flow.proto ^ packet.proto)) == 0;
+    } else {
+        return ((flow.ports ^ std::rotl(packet.ports, 16)) | (flow.proto ^ packet.proto)) == 0;
+    }
 }
 
 /// The addresses on the wire that a packet from there has.
@@ -100,15 +107,13 @@ void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
             }
         }
         item->frame = static_cast<uint8_t>(i);
-        set_key<D>(item->key, item->view);
         item++;
     }
     burst_.count = static_cast<unsigned>(item - burst_.items.data());
 }
 
-/// The path of the flow whose record this is, if that is the packet's own. Inbound its addresses
-/// tell nothing, being those on the wire; but a path takes packets of a pair only from its own two
-/// hosts.
+/// The path of the flow whose record this is, if that is the packet's own. (Inbound that the path
+/// takes packets of this pair makes it so.)
 template <Direction D>
 inline const Path* Pipeline::path_of(const FlowRecord& record, const Item& item) const {
     // The path first: what has one keeps its key until we are quiescent.
@@ -116,10 +121,7 @@ inline const Path* Pipeline::path_of(const FlowRecord& record, const Item& item)
     if (id == no_path) [[unlikely]] {
         return nullptr;
     }
-    const bool same = D == Direction::outbound
-                          ? record.key == item.key
-                          : ports_and_proto(record.key) == ports_and_proto(item.key);
-    return same ? &paths_.path(id) : nullptr;
+    return is_of<D>(record.key, item.view) ? &paths_.path(id) : nullptr;
 }
 
 /// If the item has a path that takes its packet. Else it has none.
@@ -139,7 +141,7 @@ inline bool Pipeline::take_slot(Item& item) {
 template <Direction D>
 void Pipeline::find_by_hints() {
     uint32_t* const hashes = burst_.hashes.data();
-    flows_.hash_burst(burst_.keys.data(), burst_.count, hashes);
+    flows_.hash_burst(burst_.views.data(), burst_.count, hashes);
     for (unsigned i = 0; i < burst_.count; i++) {
         hints_.prefetch(hashes[i]);
     }
@@ -164,21 +166,20 @@ void Pipeline::find_by_hints() {
         }
     }
     if (unknown > 0) [[unlikely]] {
-        look_up<D>(unknown);
+        D == Direction::outbound ? look_up(unknown) : look_up_views(unknown);
     }
 }
 
-/// The flows of the first `count` of unknown_.
-template <Direction D>
+/// Outbound: the flows of the first `count` of unknown_.
 void Pipeline::look_up(unsigned count) {
-    if constexpr (D == Direction::outbound) {
-        look_up_keys<D>(count, 0);
-    } else {
-        look_up_views(count);
+    Wanted wanted;
+    for (; wanted.count < count; wanted.count++) {
+        wanted.keys[wanted.count] = key_outbound(unknown_[wanted.count]->view);
     }
+    look_up_keys<Direction::outbound>(wanted, 0);
 }
 
-/// Inbound: as each of the views that its pair has, one after the other.
+/// Inbound: the same, as each of the views that a packet's pair has, one after the other.
 void Pipeline::look_up_views(unsigned count) {
     const uint32_t order = paths_.orders(); // before the views are read
     std::array<WirePair, max_burst> pairs;
@@ -193,7 +194,7 @@ void Pipeline::look_up_views(unsigned count) {
         unknown_[i]->wire = wires[i];
     }
     for (size_t view = 0; count > 0; view++) {
-        unsigned left = 0;
+        Wanted wanted;
         for (unsigned i = 0; i < count; i++) {
             Item& item = *unknown_[i];
             if (item.wire < 0) {
@@ -201,45 +202,44 @@ void Pipeline::look_up_views(unsigned count) {
             }
             const PathTable::Views views = paths_.views(item.wire);
             if (view < views.size()) {
-                item.key.host = views[view].host;
-                item.key.remote = views[view].remote;
-                unknown_[left++] = &item;
+                wanted.keys[wanted.count] = key_inbound(item.view, views[view]);
+                unknown_[wanted.count++] = &item;
             }
         }
-        count = look_up_keys<Direction::inbound>(left, order);
+        count = look_up_keys<Direction::inbound>(wanted, order);
     }
 }
 
-/// Looks up the keys of the first `count` of unknown_. Returns how many have no flow, which are the
-/// first ones then. `order`: of the views; inbound only.
+/// Looks up one key for each of the first ones of unknown_. Returns how many have no flow, which
+/// are the first ones then. `order`: of the views; inbound only.
 template <Direction D>
-unsigned Pipeline::look_up_keys(unsigned count, uint32_t order) {
+unsigned Pipeline::look_up_keys(const Wanted& wanted, uint32_t order) {
     std::array<const FlowKey*, max_burst> keys{};
     std::array<int32_t, max_burst> positions;
-    for (unsigned i = 0; i < count; i++) {
-        keys[i] = &unknown_[i]->key;
+    for (unsigned i = 0; i < wanted.count; i++) {
+        keys[i] = &wanted.keys[i];
     }
-    flows_.find_burst(keys.data(), count, positions.data());
-    for (unsigned i = 0; i < count; i++) {
+    flows_.find_burst(keys.data(), wanted.count, positions.data());
+    for (unsigned i = 0; i < wanted.count; i++) {
         if (positions[i] >= 0) {
             __builtin_prefetch(&flows_.record(positions[i]));
         }
     }
     unsigned left = 0;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < wanted.count; i++) {
         Item& item = *unknown_[i];
         if (positions[i] >= 0) {
             item.record = &flows_.record(positions[i]);
             item.path = path_of<D>(*item.record, item);
         }
-        if (take_slot<D>(item)) {
-            const auto number = static_cast<size_t>(&item - burst_.items.data());
-            hints_.found_at(burst_.hashes[number], static_cast<uint32_t>(positions[i]));
-            if constexpr (D == Direction::inbound) {
-                item.record->order.store(order, std::memory_order_relaxed);
-            }
-        } else {
+        if (!take_slot<D>(item)) {
             unknown_[left++] = &item;
+            continue;
+        }
+        const auto number = static_cast<size_t>(&item - burst_.items.data());
+        hints_.found_at(burst_.hashes[number], static_cast<uint32_t>(positions[i]));
+        if constexpr (D == Direction::inbound) {
+            item.record->order.store(order, std::memory_order_relaxed);
         }
     }
     return left;
@@ -263,9 +263,11 @@ template <Direction D>
         item.path->mark_used();
     }
     const DirectionRewrite& to = side<D>(slot);
-    if (to.action == PathAction::forward_in_turn &&
-        (behind || (punts_ != nullptr && punts_->any()))) [[unlikely]] {
-        return Verdict::punt(PuntReason::in_turn);
+    if (to.action != PathAction::forward) [[unlikely]] {
+        if (to.action == PathAction::forward_in_turn &&
+            (behind || (punts_ != nullptr && punts_->any()))) {
+            return Verdict::punt(PuntReason::in_turn);
+        }
     }
     const Verdict verdict = carry_out(frame, item.view, to);
     rewritten +=

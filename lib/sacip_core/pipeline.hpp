@@ -40,7 +40,7 @@ public:
              const PuntsUnderWay* punts = nullptr)
         : flows_{flows}, paths_{paths}, counters_{counters}, punts_{punts}, hints_{flows.positions()} {
         for (size_t i = 0; i < max_burst; i++) {
-            burst_.keys[i] = &burst_.items[i].key;
+            burst_.views[i] = &burst_.items[i].view;
         }
     }
     Pipeline(const Pipeline&) = delete;
@@ -58,16 +58,20 @@ private:
     /// A frame on its way through the stages.
     struct Item {
         PacketView view;
-        FlowKey key;             ///< inbound with the addresses that are on the wire
-        int32_t wire;            ///< inbound, not found by hint: the pair's position, or negative
-        uint8_t frame;           ///< index in the burst
         FlowRecord* record;
         const Path* path;        ///< of the packet's flow; nullptr: none is known
         const RewriteSlot* slot; ///< of the path, where there is one
+        int32_t wire;            ///< inbound, not found by hint: the pair's position, or negative
+        uint8_t frame;           ///< index in the burst
+    };
+    /// Keys to be looked up.
+    struct Wanted {
+        std::array<FlowKey, max_burst> keys;
+        unsigned count{0};
     };
     struct Burst {
         std::array<Item, max_burst> items;
-        std::array<const FlowKey*, max_burst> keys; ///< of the items, at all times
+        std::array<const void*, max_burst> views; ///< of the items, at all times
         std::array<uint32_t, max_burst> hashes;
         unsigned count{0};
         std::span<Item> all() { return {items.data(), count}; }
@@ -82,11 +86,10 @@ private:
     bool take_slot(Item& item);
     template <Direction D>
     void find_by_hints();
-    template <Direction D>
     void look_up(unsigned count);
     void look_up_views(unsigned count);
     template <Direction D>
-    unsigned look_up_keys(unsigned count, uint32_t order);
+    unsigned look_up_keys(const Wanted& wanted, uint32_t order);
     template <Direction D>
     const Path* path_of(const FlowRecord& record, const Item& item) const;
     template <Direction D>

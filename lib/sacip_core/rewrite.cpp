@@ -20,7 +20,9 @@ namespace {
 /// The L4 checksum of what write_addresses() was done to.
 inline void mend_l4_checksum(const Frame& frame, const PacketView& view, const DirectionRewrite& to,
                              uint16_t delta) {
-    if (view.fragment && ipv4::has_fragment_offset(frame.data + view.l3)) [[unlikely]] {
+    const uint32_t least = view.is(IpProto::tcp) ? tcp::min_header_bytes : udp::header_bytes;
+    if (view.l4_length < least ||
+        (view.fragment && ipv4::has_fragment_offset(frame.data + view.l3))) [[unlikely]] {
         return;
     }
     rewrite_step::mend_l4_checksum(frame.data + view.l4, view, l4_delta(to, delta));

@@ -82,16 +82,12 @@ inline uint16_t write_addresses(std::byte* ip, const PacketView& view, const Dir
     return addresses_delta(view.source, view.destination, source, destination);
 }
 
-/// One place for both protocols that have the addresses in their checksum.
+/// One place for both protocols that have the addresses in their checksum. The header is whole.
 inline void mend_l4_checksum(std::byte* l4, const PacketView& view, uint16_t delta) {
     if (view.is(IpProto::tcp)) {
-        if (view.l4_length >= tcp::min_header_bytes) [[likely]] {
-            tcp::set_checksum(l4, mend_checksum(tcp::checksum(l4), delta));
-        }
+        tcp::set_checksum(l4, mend_checksum(tcp::checksum(l4), delta));
     } else if (view.is(IpProto::udp)) {
-        if (view.l4_length >= udp::header_bytes) [[likely]] {
-            udp::set_checksum(l4, mend_udp_checksum(udp::checksum(l4), delta));
-        }
+        udp::set_checksum(l4, mend_udp_checksum(udp::checksum(l4), delta));
     }
 }
 
@@ -119,7 +115,8 @@ inline void take_hop(const Frame& frame, const PacketView& view, const Direction
     std::byte* const data = frame.data;
     std::byte* const ip = data + view.l3;
     const uint16_t delta = rewrite_step::write_addresses(ip, view, to);
-    ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), ones_add(delta, ttl_decrement_delta)));
+    const uint16_t mended = mend_checksum(ipv4::checksum(ip), delta);
+    ipv4::set_checksum(ip, mend_checksum(mended, ttl_decrement_delta));
     rewrite_step::mend_l4_checksum(data + view.l4, view, rewrite_step::l4_delta(to, delta));
     rewrite_step::take_hop(frame, view, to);
 }

@@ -131,7 +131,7 @@ enum class Action : uint8_t {
 };
 
 /// The one answer every stage of the data path gives.
-struct Verdict {
+struct alignas(4) Verdict { // a number to a processor
     Action action{Action::proceed};
     uint8_t reason{0};
     PortId port{no_port};

@@ -8,14 +8,16 @@
 // that is old, or another one's that fell into the same place, costs time and nothing else, and
 // neither an address change nor the end of a flow has to come here.
 //
-// Places are chosen by the keyed hash of the 5-tuple as it lies in the packet, two to a set. A
+// Places are chosen by the keyed hash of the 5-tuple as it lies in the packet, four to a set. A
 // place holds a position, and in the bits above it what the hash has there.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace sacip {
@@ -31,28 +33,30 @@ public:
     void prefetch(uint32_t hash) const { __builtin_prefetch(&set(hash)); }
     /// A position of the table; which, where nothing is known, does not matter.
     uint32_t position(uint32_t hash) const {
-        const Set& at = set(hash);
-        return (is_of(at.second, hash) ? at.second : at.first) & position_mask_;
+        Lanes places;
+        std::memcpy(&places, &set(hash), sizeof places);
+        // No two places of a set have the same hash; empty ones, which may, hold position 0.
+        const Lanes same = ((places ^ hash) & ~position_mask_) == 0;
+        Lanes found = places & same;
+        found |= __builtin_shufflevector(found, found, 2, 3, 0, 1);
+        return (found[0] | found[1]) & position_mask_;
     }
     void found_at(uint32_t hash, uint32_t position) {
-        Set& at = sets_[hash & (sets_.size() - 1)];
-        if (!is_of(at.first, hash)) {
-            at.second = at.first;
-        }
-        at.first = (hash & ~position_mask_) | position;
+        Set& at = set(hash);
+        auto last = std::ranges::find_if(
+            at, [&](uint32_t place) { return ((place ^ hash) & ~position_mask_) == 0; });
+        last = last == at.end() ? at.end() - 1 : last; // the oldest one goes
+        std::move_backward(at.begin(), last, last + 1);
+        at[0] = (hash & ~position_mask_) | position;
     }
 
 private:
-    struct alignas(8) Set {
-        uint32_t first{0}; ///< the younger one
-        uint32_t second{0};
-    };
-    static constexpr size_t least_sets = size_t{1} << 15; // 256 KiB, of which few flows touch little
+    using Set = std::array<uint32_t, 4>; ///< the youngest first
+    using Lanes = uint32_t __attribute__((vector_size(sizeof(Set))));
+    static constexpr size_t least_sets = size_t{1} << 12;
 
     const Set& set(uint32_t hash) const { return sets_[hash & (sets_.size() - 1)]; }
-    bool is_of(uint32_t place, uint32_t hash) const {
-        return ((place ^ hash) & ~position_mask_) == 0;
-    }
+    Set& set(uint32_t hash) { return sets_[hash & (sets_.size() - 1)]; }
 
     uint32_t position_mask_;
     std::vector<Set> sets_;

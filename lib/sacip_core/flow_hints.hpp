@@ -12,13 +12,14 @@
 // place holds a position, and in the bits above it what the hash has there.
 #pragma once
 
+#include "sacip_core/big_array.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 namespace sacip {
 
@@ -59,7 +60,7 @@ private:
     Set& set(uint32_t hash) { return sets_[hash & (sets_.size() - 1)]; }
 
     uint32_t position_mask_;
-    std::vector<Set> sets_;
+    BigArray<Set> sets_;
 };
 
 } // namespace sacip

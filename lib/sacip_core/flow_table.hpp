@@ -7,6 +7,7 @@
 // all: it edits paths. Ageing walks a few positions at a time, so no pause grows with the table.
 #pragma once
 
+#include "sacip_core/big_array.hpp"
 #include "sacip_core/flow.hpp"
 #include "sacip_core/hash_index.hpp"
 #include "sacip_core/path.hpp"
@@ -81,7 +82,7 @@ private:
     static Tick timeout_of(const FlowRecord& record, const FlowTimeouts& timeouts);
 
     std::unique_ptr<HashIndex> index_;
-    std::vector<FlowRecord> records_;
+    BigArray<FlowRecord> records_;
     uint32_t capacity_;
     uint32_t cursor_{0};
 };

@@ -13,6 +13,7 @@
 // leaves it alone while there is one. So whatever a reader sees was the whole truth a moment ago.
 #pragma once
 
+#include "sacip_core/big_array.hpp"
 #include "sacip_core/hash_index.hpp"
 #include "sacip_core/path.hpp"
 
@@ -117,10 +118,10 @@ private:
 
     GracePeriod& grace_;
     std::unique_ptr<HashIndex> index_;
-    std::vector<Entry> entries_;
+    BigArray<Entry> entries_;
     std::vector<Account> accounts_;
     std::atomic<uint32_t> orders_{1}; ///< 0 is nobody's
-    std::vector<Path> paths_;
+    BigArray<Path> paths_;
     std::vector<uint64_t> flipped_; ///< per path: grace token of its last flip
     std::vector<PathId> free_;
     std::vector<Retired> retired_;

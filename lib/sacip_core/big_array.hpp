@@ -28,17 +28,18 @@ struct BigAllocator {
     static constexpr bool is_big(size_t count) { return count * sizeof(T) > huge_page_bytes / 2; }
     T* allocate(size_t count) {
         if (!is_big(count)) {
-            return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{alignof(T)}));
+            return static_cast<T*>(
+                ::operator new (count * sizeof(T), std::align_val_t{alignof(T)}));
         }
         // Whole pages, so that the last one may be huge, too.
         const size_t bytes =
             (count * sizeof(T) + huge_page_bytes - 1) / huge_page_bytes * huge_page_bytes;
-        void* memory = ::operator new(bytes, std::align_val_t{huge_page_bytes});
+        void* memory = ::operator new (bytes, std::align_val_t{huge_page_bytes});
         prefer_huge_pages(memory, bytes);
         return static_cast<T*>(memory);
     }
     void deallocate(T* memory, size_t count) {
-        ::operator delete(memory, std::align_val_t{is_big(count) ? huge_page_bytes : alignof(T)});
+        ::operator delete (memory, std::align_val_t{is_big(count) ? huge_page_bytes : alignof(T)});
     }
     bool operator==(const BigAllocator&) const = default;
 };

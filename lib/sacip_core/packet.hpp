@@ -38,9 +38,9 @@ struct PacketView {
     uint8_t proto{0}; ///< IPv4 protocol field
     uint8_t zero[3]{};
     uint8_t ttl{0};
-    uint8_t tcp_flags{0};  ///< 0 unless TCP
-    bool fragment{false};  ///< more fragments follow, or the offset is not 0; ports are then 0
-    uint8_t icmp_type{0};  ///< 0 unless ICMP (and then 0 is an echo reply: look at proto)
+    uint8_t tcp_flags{0}; ///< 0 unless TCP
+    bool fragment{false}; ///< more fragments follow, or the offset is not 0; ports are then 0
+    uint8_t icmp_type{0}; ///< 0 unless ICMP (and then 0 is an echo reply: look at proto)
     uint8_t icmp_code{0};
     uint16_t l3{0};        ///< offset of the IPv4 header
     uint16_t l4{0};        ///< offset of what follows it

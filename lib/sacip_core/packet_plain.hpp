@@ -46,9 +46,9 @@ namespace sacip {
     } else {
         const L4Port destination = udp::destination_port(l4);
         if (proto != static_cast<uint8_t>(IpProto::udp) ||
-            total < ipv4::min_header_bytes + udp::header_bytes ||
-            destination == udp::dhcp_server || destination == udp::dhcp_client ||
-            destination == context.notification_udp_port) [[unlikely]] {
+            total < ipv4::min_header_bytes + udp::header_bytes || destination == udp::dhcp_server ||
+            destination == udp::dhcp_client || destination == context.notification_udp_port)
+            [[unlikely]] {
             return false;
         }
     }

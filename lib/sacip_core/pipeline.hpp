@@ -38,8 +38,8 @@ public:
     /// All references outlive the pipeline. `counters` belong to the worker that calls process().
     Pipeline(FlowTable& flows, PathTable& paths, CoreCounters& counters,
              const PuntsUnderWay* punts = nullptr)
-        : flows_{flows}, paths_{paths}, counters_{counters}, punts_{punts},
-          hints_{flows.positions()} {
+        : flows_{flows}, paths_{paths}, counters_{counters}, punts_{punts}, hints_{
+                                                                                flows.positions()} {
         for (size_t i = 0; i < max_burst; i++) {
             burst_.views[i] = &burst_.items[i].view;
         }

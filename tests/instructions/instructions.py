@@ -24,7 +24,8 @@ baseline = Path(__file__).with_name("baseline.json")
 flows, bursts, burst, turns = 256, 100, 32, 10
 slack = 0.02
 cases = [" ".join(words) for words in itertools.product(
-    ("outbound", "inbound"), ("still", "moved"), ("udp", "tcp"))]
+    ("outbound", "inbound"), ("still", "moved"), ("udp", "tcp"), ("1",))]
+cases += ["inbound moved udp 10"]  # ten originals behind a pair
 
 
 def by_object(text):

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// pipeline_probe [EAL options] -- FLOWS outbound|inbound still|moved udp|tcp BURSTS
+// pipeline_probe [EAL options] -- FLOWS outbound|inbound still|moved udp|tcp VIEWS BURSTS
 //
 // The pipeline alone, on the real flow table and wire index: no device, no mbuf. Prints the cycles
 // per packet. Under callgrind, told to collect in `judge_burst` only, it gives the instructions per
 // packet (instructions.py).
 //
-// Packets of 60 bytes, 256 flows to a path, in an order that has nothing to do with that of the
-// records. What was rewritten is written anew between bursts, outside of what is counted.
+// Packets of 60 bytes, 256 flows to a pair of addresses on the wire, VIEWS paths to a pair, in an
+// order that has nothing to do with that of the records. What was rewritten is written anew between
+// bursts, outside of what is counted.
 #include "app/dpdk/eal.hpp"
 #include "sacip_core/pipeline.hpp"
 #include "sacip_core/rewrite.hpp"
@@ -29,7 +30,7 @@ using test::PacketBuilder;
 
 constexpr unsigned burst = 32;
 constexpr unsigned turns = 9; // after a first one, which fills caches and hints
-constexpr uint32_t flows_per_path = 256;
+constexpr uint32_t flows_per_pair = 256;
 constexpr uint32_t frame_bytes = 60;
 constexpr uint16_t service = 5201;
 constexpr uint32_t host_net = 0x0A020000;
@@ -40,7 +41,9 @@ using Bytes = std::array<std::byte, 64>;
 struct Wanted {
     uint32_t flows;
     bool inbound, moved, tcp;
+    uint32_t views; ///< with more than one nobody has its own address on the wire
     unsigned bursts;
+    uint32_t flows_per_path() const { return flows_per_pair / views; }
 };
 
 /// Everything goes out on the other port.
@@ -64,9 +67,11 @@ Bytes make_packet(const Wanted& wanted, Ipv4Addr local, Ipv4Addr remote, uint16_
 }
 
 bool add_path(World& world, const Wanted& wanted, uint32_t number, uint32_t flows) {
+    const uint32_t pair = number / wanted.views;
     const Ipv4Addr host{Be32{host_net + number}};
-    const Ipv4Addr remote{Be32{remote_net + number}};
-    const Ipv4Addr local = wanted.moved ? Ipv4Addr{Be32{moved_net + number}} : host;
+    const Ipv4Addr remote{Be32{remote_net + pair}};
+    const Ipv4Addr local = wanted.moved ? Ipv4Addr{Be32{moved_net + pair}} : host;
+    const uint32_t first_port = 1024 + number % wanted.views * flows_per_pair;
     RewriteSlot slot;
     prepare_rewrite({host, host, local, remote, remote}, L4ChecksumMode::wire, slot);
     for (DirectionRewrite* side : {&slot.outbound, &slot.inbound}) {
@@ -78,7 +83,7 @@ bool add_path(World& world, const Wanted& wanted, uint32_t number, uint32_t flow
     }
     const auto path = world.paths->add(slot, {remote, local}, {host, remote});
     for (uint32_t i = 0; path && i < flows; i++) {
-        const auto port = static_cast<uint16_t>(1024 + i);
+        const auto port = static_cast<uint16_t>(first_port + i);
         const uint8_t proto = wanted.tcp ? 6 : 17;
         if (!world.flows->insert({host, remote, L4Port{port}, L4Port{service}, proto, {}}, *path,
                                  {1})) {
@@ -90,7 +95,8 @@ bool add_path(World& world, const Wanted& wanted, uint32_t number, uint32_t flow
 }
 
 bool fill(World& world, const Wanted& wanted) {
-    const uint32_t paths = (wanted.flows + flows_per_path - 1) / flows_per_path;
+    const uint32_t per_path = wanted.flows_per_path();
+    const uint32_t paths = (wanted.flows + per_path - 1) / per_path;
     auto flow_table = FlowTable::create(wanted.flows * 5 / 4 + 64, *world.grace);
     auto path_table = PathTable::create(paths + 1, *world.grace);
     if (flow_table.index() != 0 || path_table.index() != 0) {
@@ -99,8 +105,7 @@ bool fill(World& world, const Wanted& wanted) {
     world.flows = std::move(std::get<0>(flow_table));
     world.paths = std::move(std::get<0>(path_table));
     for (uint32_t i = 0; i < paths; i++) {
-        if (!add_path(world, wanted, i,
-                      std::min(flows_per_path, wanted.flows - i * flows_per_path))) {
+        if (!add_path(world, wanted, i, std::min(per_path, wanted.flows - i * per_path))) {
             return false;
         }
     }
@@ -173,14 +178,15 @@ int main(int argc, char** argv) {
         return 1;
     }
     const std::vector<std::string> words(argv + std::get<0>(eal)->arguments_used(), argv + argc);
-    if (words.size() != 5) {
+    if (words.size() != 6) {
         std::cerr << "usage: pipeline_probe [EAL options] -- FLOWS outbound|inbound still|moved "
-                     "udp|tcp BURSTS\n";
+                     "udp|tcp VIEWS BURSTS\n";
         return 2;
     }
     return sacip::probe({.flows = static_cast<uint32_t>(std::stoul(words[0])),
                          .inbound = words[1] == "inbound",
                          .moved = words[2] == "moved",
                          .tcp = words[3] == "tcp",
-                         .bursts = static_cast<unsigned>(std::stoul(words[4]))});
+                         .views = static_cast<uint32_t>(std::stoul(words[4])),
+                         .bursts = static_cast<unsigned>(std::stoul(words[5]))});
 }

@@ -21,6 +21,7 @@ import sys
 import time
 from pathlib import Path
 
+programs = Path(os.environ.get("SACIP_BUILD") or Path(__file__).resolve().parent.parent / "build")
 seed = int(os.environ.get("BENCH_SEED", "1"))
 pcap_mac = "02:70:63:61:70:00"  # of the first net_pcap device in every process
 config = """\
@@ -65,7 +66,7 @@ class Gateway:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL)
         try:
-            self.wait_until(lambda: f"{self.name} ready" in self.log.read_text(), "ready", 20)
+            self.wait_until(lambda: f"{self.name} ready" in self.log.read_text(), "ready", 120)
             self.mac = self.port("lan")["mac"]
             check(self.mac == pcap_mac or not self.plays, f"net_pcap calls itself {self.mac}, not {pcap_mac}")
         except BaseException:

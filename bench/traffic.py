@@ -14,8 +14,7 @@ from pathlib import Path
 import lab
 
 ring = 1024
-programs = Path(os.environ.get("SACIP_BUILD") or Path(__file__).resolve().parent.parent / "build")
-program = programs / "bench" / "generator"
+program = lab.programs / "bench" / "generator"
 
 
 def cable(name, role):

@@ -25,8 +25,8 @@ frame_bytes = 60  # 64 on a wire, with the FCS
 record_bytes = 16 + frame_bytes
 ports_offset = 16 + 14 + 20
 
-burst = 32
-chunk = 32 * burst  # half of the ring to the slow path
+burst = 64  # of the worker
+chunk = 16 * burst  # half of the ring to the slow path
 first_port = 1024
 ports = 50_000  # source ports in use, each with as many destination ports as needed
 

@@ -27,7 +27,7 @@ pcap_mac = "02:70:63:61:70:00"  # of the first net_pcap device in every process
 config = """\
 gateway: {{name: {name}, control_socket: {socket}, metrics: off}}
 cores: {{idle: {idle}}}
-limits: {{flows: {flows}, paths: 65536}}
+limits: {{flows: {flows}, paths: 131072}}
 ports:
   - {{name: lan, device: {lan}, role: inside{mtu},
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}

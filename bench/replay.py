@@ -18,30 +18,31 @@ remote_port = 5201
 first_host_port = 1024
 
 
-def pairs(flows, local):
+def pairs(flows, local, per_pair):
     """Addresses of host and remote host, as many as the flows need."""
-    for i in range((flows + flows_per_pair - 1) // flows_per_pair):
+    for i in range((flows + per_pair - 1) // per_pair):
         remote = i // hosts
         yield f"{local}{1 + i % hosts}", f"198.18.{remote // 250}.{1 + remote % 250}"
 
 
-def records(mac, flows, local, inbound):
+def records(mac, flows, local, inbound, per_pair):
     """A list of pcap records, one for each flow."""
     out = []
-    for host, remote in pairs(flows, local):
+    for host, remote in pairs(flows, local, per_pair):
         r = feed.record(mac, *((remote, host) if inbound else (host, remote)))
         begin, end = r[:feed.ports_offset], r[feed.ports_offset + 4:]
-        for i in range(min(flows_per_pair, flows - len(out))):
+        for i in range(min(per_pair, flows - len(out))):
             host_port = first_host_port + i
             ports = (remote_port, host_port) if inbound else (host_port, remote_port)
             out.append(begin + struct.pack("!HH", *ports) + end)
     return out
 
 
-def write(path, mac, flows, copies, seed, local="10.2.0.", inbound=False):
+def write(path, mac, flows, copies, seed, local="10.2.0.", inbound=False,
+          per_pair=flows_per_pair):
     """`local`: the first three bytes of the hosts' addresses, as they are on that side. Returns how
     many packets the file has."""
-    shuffled = records(mac, flows, local, inbound)
+    shuffled = records(mac, flows, local, inbound, per_pair)
     shuffle = random.Random(seed).shuffle
     with open(path, "wb") as out:
         out.write(feed.file_header)

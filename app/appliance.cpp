@@ -5,6 +5,7 @@
 #include "app/dpdk/clock.hpp"
 #include "app/dpdk/random.hpp"
 
+#include <array>
 #include <poll.h>
 
 namespace sacip {
@@ -284,6 +285,11 @@ void Appliance::run(const std::atomic<bool>& stop) {
 bool Appliance::take_punted(Nanos now) {
     Punted batch[64];
     const unsigned count = punts_->receive(batch);
+    std::array<Frame, std::size(batch)> frames;
+    for (unsigned i = 0; i < count; i++) {
+        frames[i] = batch[i].packet.frame;
+    }
+    slow_path_->foresee({frames.data(), count});
     for (unsigned i = 0; i < count; i++) {
         const Punted& p = batch[i];
         slow_path_->on_punted(p.packet, p.reason == PuntReason::to_box ? p.to : p.port, p.reason,

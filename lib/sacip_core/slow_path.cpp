@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/slow_path.hpp"
 
+#include "sacip_core/headers.hpp"
+
 #include <algorithm>
+#include <array>
 
 namespace sacip {
 namespace {
@@ -231,6 +234,26 @@ void SlowPath::let_held_go(Nanos now) {
         reception_.retry_held(now);
     }
     keeper_.flip_waiting();
+}
+
+void SlowPath::foresee(std::span<const Frame> frames) const {
+    std::array<FlowKey, HashIndex::max_burst> keys;
+    std::array<const FlowKey*, HashIndex::max_burst> pointers{};
+    std::array<int32_t, HashIndex::max_burst> positions;
+    unsigned count = 0;
+    for (const Frame& frame : frames) {
+        // As if all were from the inside and plain: most are, and others do no harm.
+        if (frame.length < ether_header_bytes + ipv4::min_header_bytes + udp::header_bytes) {
+            continue;
+        }
+        const std::byte* ip = frame.data + ether_header_bytes;
+        const std::byte* l4 = ip + ipv4::min_header_bytes;
+        keys[count] = {ipv4::source(ip), ipv4::destination(ip), udp::source_port(l4),
+                       udp::destination_port(l4), ipv4::proto(ip), {}};
+        pointers[count] = &keys[count];
+        count++;
+    }
+    w_.flows.find_burst(pointers.data(), count, positions.data());
 }
 
 /// True if all that workers decided to punt before has been received: a turn found nothing, and

@@ -13,6 +13,7 @@
 #include "sacip_core/uplink.hpp"
 
 #include <set>
+#include <span>
 
 namespace sacip {
 
@@ -38,6 +39,9 @@ public:
     };
     explicit SlowPath(const World& world);
 
+    /// These come next through on_punted(): what they will be looked up in is fetched for all of
+    /// them at a time. Helps, and does nothing else. At most HashIndex::max_burst.
+    void foresee(std::span<const Frame> frames) const;
     void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
         time_ = now;
         if (reason != PuntReason::notification) {

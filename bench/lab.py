@@ -30,7 +30,7 @@ cores: {{idle: {idle}}}
 limits: {{flows: {flows}, paths: 131072}}
 ports:
   - {{name: lan, device: {lan}, role: inside{mtu},
-     host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}
+     host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}{more_lan}
   - {{name: wan, device: {wan}, role: outside{mtu},
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:02"}}
 hosts:
@@ -38,27 +38,37 @@ hosts:
 """
 
 
+more_lan_config = """
+  - {{name: lan2, device: {device}, role: inside{mtu},
+     host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}"""
+
+
 class Gateway:
     """A running sacip-gw; a context manager. `lan` and `wan` are --vdev arguments. With `packets`
     it has huge pages, and so many buffers that hold no more than the benchmarks' frames."""
 
     def __init__(self, name, prefix, flows, memory_mb, lan, wan="net_null0,no-rx=1",
-                 lcores="0@(0-1),1@(0-1)", packets=0, idle="adaptive"):
+                 lcores="0@(0-1),1@(0-1)", packets=0, idle="adaptive",
+                 more_lan=None):
         self.name = name
         self.directory = Path(os.environ["BENCH_TMP"])
         self.socket = self.directory / f"{name}.sock"
         self.log = self.directory / f"{name}.log"
         yaml = self.directory / f"{name}.yaml"
+        mtu = ", mtu: 106" if packets else ""
         yaml.write_text(config.format(
             name=name, socket=self.socket, flows=flows, prefix=prefix, lan=lan.split(",")[0],
-            wan=wan.split(",")[0], mtu=", mtu: 106" if packets else "", idle=idle))
+            wan=wan.split(",")[0], mtu=mtu, idle=idle,
+            more_lan=more_lan_config.format(device=more_lan.split(",")[0], mtu=mtu)
+            if more_lan else ""))
         self.plays = lan.startswith("net_pcap")
         # setpriv: should we be killed, the gateway is, too.
         self.command = [
             "setpriv", "--pdeathsig", "TERM", os.environ["SACIP_GW"], "--no-pci", "--no-telemetry",
             *(["--in-memory", "--single-file-segments"] if packets else ["--no-huge"]),
             "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
-            "--lcores", lcores, "--vdev", lan, "--vdev", wan, "--", "--config", str(yaml),
+            "--lcores", lcores, "--vdev", lan, *(["--vdev", more_lan] if more_lan else []), "--vdev", wan,
+            "--", "--config", str(yaml),
             *(["--total-num-mbufs", str(packets)] if packets else [])]
 
     def __enter__(self):
@@ -68,7 +78,8 @@ class Gateway:
         try:
             self.wait_until(lambda: f"{self.name} ready" in self.log.read_text(), "ready", 120)
             self.mac = self.port("lan")["mac"]
-            check(self.mac == pcap_mac or not self.plays, f"net_pcap calls itself {self.mac}, not {pcap_mac}")
+            check(self.mac == pcap_mac or not self.plays,
+                  f"net_pcap calls itself {self.mac}, not {pcap_mac}")
         except BaseException:
             self.__exit__()
             raise
@@ -162,6 +173,11 @@ def summary(values):
 
 def bound(what, value, at_most):
     return {"what": what, "value": round(value, 3), "at_most": at_most, "kept": value <= at_most}
+
+
+def bound_below(what, value, at_least):
+    return {"what": what, "value": round(value, 3), "at_least": at_least,
+            "kept": value >= at_least}
 
 
 def end_orderly():

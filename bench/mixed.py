@@ -1,58 +1,99 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Mixed: first packets of new flows between packets of established ones, in a file played once.
+"""Mixed: first packets of new flows beside established traffic that goes on at full speed.
 
-The established flows begin the file and repeat until the slow path has made them. The same file
-with established packets in place of the first ones tells what the device and the worker do without
-new flows: the rate that the share is of.
+The gateway has two inside ports, which its worker serves in turns, up to a burst of each. One plays
+packets of established flows for ever, so the worker is never idle. The other plays a file once: in
+each burst some first packets, the rest repeats of the established flows; how many there are decides
+how many new flows the slow path is offered a second, and the file begins with established ones
+only, until everything is warm. What established traffic is measured by is what the same worker
+forwards when the file is over: nothing then but established packets, which come at no cost.
 """
+import contextlib
+import os
 import time
+from pathlib import Path
 
 import feed
 import lab
+import replay
 
-established = 256
-new = 400_000
-mix = 5  # packets of established flows to each first packet
-total = 9 * established + new * (mix + 1)
+established = 4096
+burst = feed.burst
+new = 600_000
+new_per_burst = 6
+warm_up = 3_000_000  # packets
 
 
-def write(path, with_new):
-    def flows(host, count):
-        return b"".join(feed.flows_of_pair(lab.pcap_mac, f"10.2.0.{host}", "10.9.0.10", count,
-                                           lab.seed))
+def write(path):
+    """Returns how many packets the file has."""
+    records = b"".join(replay.records(lab.pcap_mac[:-1] + "1", established, "10.2.0.", False,
+                                      replay.flows_per_pair))
     size = feed.record_bytes
-    known, first = flows(11, established), flows(10, new)
+    old = records * (2 + burst // 8)
+    first = b"".join(feed.flows_of_pair(lab.pcap_mac[:-1] + "1", "10.2.0.251", "10.9.0.10", new,
+                                        lab.seed))
+    bursts = new // new_per_burst
     with open(path, "wb") as out:
-        out.write(feed.file_header + known * 9)
-        for i in range(new):
-            at = i * mix % (established - mix) * size
-            out.write(known[at:at + mix * size])
-            out.write(first[i * size:(i + 1) * size] if with_new else known[:size])
+        out.write(feed.file_header)
+        for _ in range(warm_up // established):
+            out.write(records)
+        for i in range(bursts):
+            at = i * burst % established * size
+            out.write(first[i * new_per_burst * size:(i + 1) * new_per_burst * size])
+            out.write(old[at:at + (burst - new_per_burst) * size])
+    return warm_up // established * established + bursts * burst
 
 
-def run(name, pcap, with_new, lcores, cpu_seconds):
-    """One gateway's life. Gives packets/s, flows/s and how many were lost."""
-    with lab.Gateway(name, "10.2.0.0/24", 1 << 20, 1024, f"net_pcap0,rx_pcap={pcap}",
-                     lcores=lcores) as gateway:
-        samples = []
-        deadline = time.monotonic() + 20
-        while True:
-            before = time.monotonic()
-            status = gateway.ask("status")
-            worker, slow = status["stages"]
-            samples.append(((before + time.monotonic()) / 2, worker["received"], status["flows"],
-                            cpu_seconds(gateway.process.pid)[0]))
-            if worker["received"] == total and slow["received"] == worker["punted"]:
-                break
-            lab.check(before < deadline, f"{name}: only {worker['received']} of {total}")
-            time.sleep(0.005)
-    lost = worker["dropped"] + slow["dropped"]
-    lab.check(status["balanced"] and worker["forwarded"] + slow["forwarded"] + lost == total,
-              f"{name}: packets are missing: {worker} {slow}")
-    known = established + (new if with_new else 0)
-    lab.check(known - lost <= status["flows"] <= known, f"{name}: {status}")
-    seen = [s for s in samples if 0 < s[1] < total]
-    lab.check(len(seen) >= 8, f"{name}: over too soon to measure")
-    (t0, p0, f0, c0), (t1, p1, f1, c1) = seen[len(seen) // 4], seen[-1]
-    return {"packets": (p1 - p0) / (t1 - t0), "flows": (f1 - f0) / (t1 - t0),
-            "flows_cpu": (f1 - f0) / (c1 - c0), "lost": lost}
+class Run:
+    """One gateway's life, sampled."""
+
+    def __init__(self, name, replayed, played, total, lcores, cpu_seconds):
+        buffers = 2 * established + 40_000
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lab.huge_pages(640))
+            gateway = stack.enter_context(lab.Gateway(
+                name, "10.2.0.0/24", 1 << 20, 512, f"net_pcap0,rx_pcap={replayed},infinite_rx=1",
+                lcores=lcores, packets=buffers, more_lan=f"net_pcap1,rx_pcap={played}"))
+            self.name, self.samples, over = name, [], 0
+            deadline = time.monotonic() + 30
+            while over < 80:  # samples with nothing but established packets
+                before = time.monotonic()
+                status = gateway.ask("status")
+                played_now = gateway.port("lan2")["rx_packets"]
+                ran, waited = cpu_seconds(gateway.process.pid)
+                worker, slow = status["stages"]
+                self.samples.append({
+                    "time": (before + time.monotonic()) / 2, "received": worker["received"],
+                    "lost": worker["dropped"] + slow["dropped"], "flows": status["flows"],
+                    "played": played_now, "ran": ran, "waited": waited})
+                over += played_now == total and slow["received"] == worker["punted"]
+                lab.check(before < deadline, f"{name}: only {played_now} of {total}")
+                time.sleep(0.004)
+
+    def between(self, begin, end):
+        """Rates while the file was between two of its packets: of established packets, and of new
+        flows by wall time and by the slow path's; its share of waiting for a core; packets lost."""
+        inside = [s for s in self.samples if begin <= s["played"] <= end]
+        lab.check(len(inside) >= 8, f"{self.name}: over too soon to measure")
+        took = {key: inside[-1][key] - inside[0][key] for key in inside[0]}
+        return {"established": (took["received"] - took["flows"]) / took["time"],
+                "flows": took["flows"] / took["time"],
+                "flows_cpu": took["flows"] / max(took["ran"], 1e-9),
+                "waited": took["waited"] / took["time"], "lost": took["lost"],
+                "made": inside[-1]["flows"]}
+
+
+def measure(runs, lcores, cpu_seconds):
+    directory = Path(os.environ["BENCH_TMP"])
+    replayed, played = directory / "established.pcap", directory / "mixed.pcap"
+    replay.write(replayed, lab.pcap_mac, established, 2, lab.seed)
+    total = write(played)
+    out = []
+    for i in range(runs):
+        run = Run(f"mixed-{i}", replayed, played, total, lcores, cpu_seconds)
+        warm = warm_up // established * established
+        whole = run.between(warm // 2, total)
+        lab.check(whole["made"] + whole["lost"] >= established + new, f"flows are missing: {whole}")
+        out.append({"peace": run.between(total, total), "lost": whole["lost"],
+                    "busy": run.between(warm + 2000 * burst, total - burst)})
+    return out

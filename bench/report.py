@@ -12,6 +12,11 @@ import sys
 from pathlib import Path
 
 
+def limit(bound):
+    return (f"at most {bound['at_most']}" if "at_most" in bound
+            else f"at least {bound['at_least']}")
+
+
 def cpu_model():
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -54,7 +59,7 @@ def main():
         for bound in benchmark["bounds"]:
             kept = kept and bound["kept"]
             out.append(f"  {'kept' if bound['kept'] else 'BROKEN'}: {bound['what']} = "
-                       f"{bound['value']} (at most {bound['at_most']})")
+                       f"{bound['value']} ({limit(bound)})")
     print("\n".join(out))
     return 0 if kept else 1
 

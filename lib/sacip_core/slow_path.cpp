@@ -248,8 +248,8 @@ void SlowPath::foresee(std::span<const Frame> frames) const {
         }
         const std::byte* ip = frame.data + ether_header_bytes;
         const std::byte* l4 = ip + ipv4::min_header_bytes;
-        keys[count] = {ipv4::source(ip), ipv4::destination(ip), udp::source_port(l4),
-                       udp::destination_port(l4), ipv4::proto(ip), {}};
+        keys[count] = {ipv4::source(ip),          ipv4::destination(ip), udp::source_port(l4),
+                       udp::destination_port(l4), ipv4::proto(ip),       {}};
         pointers[count] = &keys[count];
         count++;
     }

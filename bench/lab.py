@@ -67,8 +67,8 @@ class Gateway:
             "setpriv", "--pdeathsig", "TERM", os.environ["SACIP_GW"], "--no-pci", "--no-telemetry",
             *(["--in-memory", "--single-file-segments"] if packets else ["--no-huge"]),
             "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
-            "--lcores", lcores, "--vdev", lan, *(["--vdev", more_lan] if more_lan else []), "--vdev", wan,
-            "--", "--config", str(yaml),
+            "--lcores", lcores, "--vdev", lan, *(["--vdev", more_lan] if more_lan else []),
+            "--vdev", wan, "--", "--config", str(yaml),
             *(["--total-num-mbufs", str(packets)] if packets else [])]
 
     def __enter__(self):

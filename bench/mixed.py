@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Mixed: first packets of new flows beside established traffic that goes on at full speed.
 
-The gateway has two inside ports, which its worker serves in turns, up to a burst of each. One plays
-packets of established flows for ever, so the worker is never idle. The other plays a file once: in
-each burst some first packets, the rest repeats of the established flows; how many there are decides
-how many new flows the slow path is offered a second, and the file begins with established ones
-only, until everything is warm. What established traffic is measured by is what the same worker
-forwards when the file is over: nothing then but established packets, which come at no cost.
+The worker serves an inside and an outside port that play packets of established flows for ever, so
+that it is never idle, and a second inside port that plays a file once; each port up to a burst in
+turn. In each burst of the file are some first packets, the rest repeats established flows; how many
+there are decides how many new flows the slow path is offered a second. The file begins with
+established packets only, until everything is warm. What established traffic is measured by is what
+the same worker forwards when the file is over: nothing then but established packets, which come at
+no cost.
 """
 import contextlib
 import os
@@ -20,8 +21,8 @@ import replay
 established = 4096
 burst = feed.burst
 new = 600_000
-new_per_burst = 6
-warm_up = 3_000_000  # packets
+new_per_burst = 12
+warm_up = 2_000_000  # packets
 
 
 def write(path):
@@ -47,13 +48,14 @@ def write(path):
 class Run:
     """One gateway's life, sampled."""
 
-    def __init__(self, name, replayed, played, total, lcores, cpu_seconds):
-        buffers = 2 * established + 40_000
+    def __init__(self, name, replayed, answers, played, total, lcores, cpu_seconds):
+        buffers = 2 * 2 * established + 40_000
         with contextlib.ExitStack() as stack:
             stack.enter_context(lab.huge_pages(640))
             gateway = stack.enter_context(lab.Gateway(
                 name, "10.2.0.0/24", 1 << 20, 512, f"net_pcap0,rx_pcap={replayed},infinite_rx=1",
-                lcores=lcores, packets=buffers, more_lan=f"net_pcap1,rx_pcap={played}"))
+                f"net_pcap2,rx_pcap={answers},infinite_rx=1", lcores=lcores,
+                packets=buffers, more_lan=f"net_pcap1,rx_pcap={played}"))
             self.name, self.samples, over = name, [], 0
             deadline = time.monotonic() + 30
             while over < 80:  # samples with nothing but established packets
@@ -85,12 +87,13 @@ class Run:
 
 def measure(runs, lcores, cpu_seconds):
     directory = Path(os.environ["BENCH_TMP"])
-    replayed, played = directory / "established.pcap", directory / "mixed.pcap"
+    replayed, answers, played = (directory / f"{n}.pcap" for n in ("out", "in", "mixed"))
     replay.write(replayed, lab.pcap_mac, established, 2, lab.seed)
+    replay.write(answers, lab.pcap_mac[:-1] + "2", established, 2, lab.seed, inbound=True)
     total = write(played)
     out = []
     for i in range(runs):
-        run = Run(f"mixed-{i}", replayed, played, total, lcores, cpu_seconds)
+        run = Run(f"mixed-{i}", replayed, answers, played, total, lcores, cpu_seconds)
         warm = warm_up // established * established
         whole = run.between(warm // 2, total)
         lab.check(whole["made"] + whole["lost"] >= established + new, f"flows are missing: {whole}")

@@ -31,6 +31,7 @@ public:
         : position_mask_{std::bit_ceil(positions) - 1},
           sets_(std::max<size_t>(std::bit_ceil(size_t{positions}), least_sets)) {}
 
+    size_t bytes() const { return sets_.size() * sizeof(Set); }
     void prefetch(uint32_t hash) const { __builtin_prefetch(&set(hash)); }
     /// A position of the table; which, where nothing is known, does not matter.
     uint32_t position(uint32_t hash) const {

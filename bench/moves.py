@@ -29,7 +29,9 @@ class Subject:
         self.times_us = []
         self.gateway = None
 
-    def start(self, stack, capacity, memory_mb):
+    def start(self, stack):
+        capacity = max(1 << 16, self.flows * 9 // 8)
+        memory_mb = 256 + capacity * 112 // 1_000_000  # what rte_hash takes, and packets
         path = Path(os.environ["BENCH_TMP"]) / f"{self.name}.fifo"
         fifo = stack.enter_context(contextlib.closing(feed.Fifo(path)))
         self.gateway = stack.enter_context(
@@ -55,14 +57,14 @@ class Subject:
             lab.check(is_away == {moves % 2 == 1}, f"{self.name}: paths are in the wrong place")
 
 
-def measure(subjects, moves, capacity, memory_mb):
+def measure(subjects, moves):
     """Fills in times_us of every subject; `moves` odd, so that all end up away."""
     order = list(subjects)
     shuffle = random.Random(lab.seed).shuffle
     lab.end_orderly()
     with contextlib.ExitStack() as stack:
         for subject in subjects:
-            subject.start(stack, capacity, memory_mb)
+            subject.start(stack)
         for i in range(moves):
             shuffle(order)
             for subject in order:

@@ -39,15 +39,15 @@ def records(mac, flows, local, inbound, per_pair):
 
 
 def write(path, mac, flows, copies, seed, local="10.2.0.", inbound=False,
-          per_pair=flows_per_pair):
+          per_pair=flows_per_pair, part=(0, 1)):
     """`local`: the first three bytes of the hosts' addresses, as they are on that side. Returns how
     many packets the file has."""
-    shuffled = records(mac, flows, local, inbound, per_pair)
+    shuffled = records(mac, flows, local, inbound, per_pair)[part[0]::part[1]]
     shuffle = random.Random(seed).shuffle
     with open(path, "wb") as out:
         out.write(feed.file_header)
         for _ in range(copies):
             shuffle(shuffled)
-            for i in range(0, flows, 1 << 16):
+            for i in range(0, len(shuffled), 1 << 16):
                 out.write(b"".join(shuffled[i:i + (1 << 16)]))
-    return flows * copies
+    return len(shuffled) * copies

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import lab
 
-ring = 1024
+ring = 16_384
 program = lab.programs / "bench" / "generator"
 
 
@@ -21,7 +21,7 @@ def cable(name, role):
     """The two --vdev arguments of one end: lan, wan."""
     directory = os.environ["BENCH_TMP"]
     return [f"net_memif{i},role={role},id={i},socket={directory}/{name}{i}.memif,"
-            "socket-abstract=no" for i in (0, 1)]
+            f"socket-abstract=no,rsize={ring.bit_length() - 1}" for i in (0, 1)]
 
 
 def vdevs(devices):

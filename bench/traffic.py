@@ -13,15 +13,15 @@ from pathlib import Path
 
 import lab
 
-ring = 16_384
+ring = 1024
 program = lab.programs / "bench" / "generator"
 
 
-def cable(name, role):
-    """The two --vdev arguments of one end: lan, wan."""
+def cable(name, role, packets=ring):
+    """The two --vdev arguments of one end: lan, wan. `packets`: what a ring has room for."""
     directory = os.environ["BENCH_TMP"]
     return [f"net_memif{i},role={role},id={i},socket={directory}/{name}{i}.memif,"
-            f"socket-abstract=no,rsize={ring.bit_length() - 1}" for i in (0, 1)]
+            f"socket-abstract=no,rsize={packets.bit_length() - 1}" for i in (0, 1)]
 
 
 def vdevs(devices):

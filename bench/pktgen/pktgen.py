@@ -18,6 +18,7 @@ import lab
 import traffic
 
 memory_mb = 3900  # it has pools for everything it could do
+ring = 16_384  # it and the slow path share a core: what comes meanwhile has to wait
 nominal_pps = 100e9 / (84 * 8)
 quiet = 0.3  # seconds without a packet: the trial is over
 

@@ -39,7 +39,7 @@ hosts:
 
 
 more_lan_config = """
-  - {{name: lan2, device: {device}, role: inside{mtu},
+  - {{name: lan{number}, device: {device}, role: inside{mtu},
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}"""
 
 
@@ -49,7 +49,7 @@ class Gateway:
 
     def __init__(self, name, prefix, flows, memory_mb, lan, wan="net_null0,no-rx=1",
                  lcores="0@(0-1),1@(0-1)", packets=0, idle="adaptive",
-                 more_lan=None):
+                 more_lan=()):
         self.name = name
         self.directory = Path(os.environ["BENCH_TMP"])
         self.socket = self.directory / f"{name}.sock"
@@ -59,16 +59,16 @@ class Gateway:
         yaml.write_text(config.format(
             name=name, socket=self.socket, flows=flows, prefix=prefix, lan=lan.split(",")[0],
             wan=wan.split(",")[0], mtu=mtu, idle=idle,
-            more_lan=more_lan_config.format(device=more_lan.split(",")[0], mtu=mtu)
-            if more_lan else ""))
+            more_lan="".join(more_lan_config.format(number=i, device=device.split(",")[0], mtu=mtu)
+                             for i, device in enumerate(more_lan, 2))))
         self.plays = lan.startswith("net_pcap")
         # setpriv: should we be killed, the gateway is, too.
         self.command = [
             "setpriv", "--pdeathsig", "TERM", os.environ["SACIP_GW"], "--no-pci", "--no-telemetry",
             *(["--in-memory", "--single-file-segments"] if packets else ["--no-huge"]),
             "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
-            "--lcores", lcores, "--vdev", lan, *(["--vdev", more_lan] if more_lan else []),
-            "--vdev", wan, "--", "--config", str(yaml),
+            "--lcores", lcores, *(word for device in (lan, *more_lan, wan)
+                                  for word in ("--vdev", device)), "--", "--config", str(yaml),
             *(["--total-num-mbufs", str(packets)] if packets else [])]
 
     def __enter__(self):

@@ -10,8 +10,6 @@ A trial with loss is void if the box's thread had to wait for its core for longe
 or the generator's for 5 % of the time: the machine lost those packets. It is repeated, a few times;
 then it counts.
 """
-import traffic
-
 goals = {"NDR": 0.0, "PDR": 0.005}
 precision = 0.03
 repeats, confirmations = 3, 5
@@ -35,7 +33,7 @@ class Search:
     def trial(self, rate):
         for attempt in range(voids + 1):
             t = self.generator.trial(rate, self.seconds, self.direction)
-            late = (t["box_waited_us"] > traffic.ring / rate * 1e6 or
+            late = (t["box_waited_us"] > self.generator.ring / rate * 1e6 or
                     t["waited_us"] > 0.05 * self.seconds * 1e6)
             short = t["offered_pps"] < short_of * rate
             if attempt < voids and (short or (t["lost"] and late)):

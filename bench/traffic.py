@@ -61,6 +61,8 @@ class Generator:
     """A running generator; a context manager. `box` is the process id of what is measured, if it
     is on this machine. `local` are the hosts' addresses at the lan and at the wan."""
 
+    ring = ring  # packets that wait while the box has no core
+
     def __init__(self, name, devices, flows, macs, local=("10.2.0.", "10.2.0."), box=None,
                  core=0, memory_mb=128):
         self.box = box and polling_thread(box)

@@ -26,6 +26,8 @@ quiet = 0.3  # seconds without a packet: the trial is over
 class Pktgen:
     """A running one beside a gateway; a context manager."""
 
+    ring = ring  # packets that wait while the box has no core
+
     def __init__(self, program, box, devices):
         self.box = box
         self.command = [

@@ -23,7 +23,7 @@
 
 namespace sacip {
 
-/// Of one worker.
+/// Of one worker, which alone may call it. `hash` is FlowTable::hash_burst()'s.
 class FlowHints {
 public:
     /// For a flow table of so many positions, at least 1.
@@ -31,6 +31,7 @@ public:
         : position_mask_{std::bit_ceil(positions) - 1},
           sets_(std::max<size_t>(std::bit_ceil(size_t{positions}), least_sets)) {}
 
+    /// What it takes of memory.
     size_t bytes() const { return sets_.size() * sizeof(Set); }
     void prefetch(uint32_t hash) const { __builtin_prefetch(&set(hash)); }
     /// A position of the table; which, where nothing is known, does not matter.
@@ -43,6 +44,7 @@ public:
         found |= __builtin_shufflevector(found, found, 2, 3, 0, 1);
         return (found[0] | found[1]) & position_mask_;
     }
+    /// The flow of packets with this hash is there.
     void found_at(uint32_t hash, uint32_t position) {
         Set& at = set(hash);
         auto last = std::ranges::find_if(

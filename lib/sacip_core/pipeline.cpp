@@ -263,11 +263,9 @@ template <Direction D>
         item.path->mark_used();
     }
     const DirectionRewrite& to = side<D>(slot);
-    if (to.action != PathAction::forward) [[unlikely]] {
-        if (to.action == PathAction::forward_in_turn &&
-            (behind || (punts_ != nullptr && punts_->any()))) {
-            return Verdict::punt(PuntReason::in_turn);
-        }
+    if (to.action == PathAction::forward_in_turn &&
+        (behind || (punts_ != nullptr && punts_->any()))) [[unlikely]] {
+        return Verdict::punt(PuntReason::in_turn);
     }
     const Verdict verdict = carry_out(frame, item.view, to);
     rewritten +=

@@ -15,10 +15,17 @@ add_second_router 1500
 start_gateways
 prepare_moves addr
 
+# Linux queues an ICMP error at its socket and sets sk_err after that. A traceroute that reads the
+# error in between, on another CPU, is told of errors ever after (POLLERR) and reads no reply any
+# more. So what its host receives and traceroute itself have CPU 0 in turn.
+for ns in ha hb; do
+    in_ns $ns sh -c 'echo 1 >/sys/class/net/eth0/queues/rx-0/rps_cpus' || fail "RPS at $ns"
+done
+
 hops() { # NS TO OPTIONS...: their addresses, in order
     local ns=$1 to=$2
     shift 2
-    in_ns "$ns" traceroute -n -q 1 -w 2 -m 8 "$@" "$to" 2>&1 |
+    in_ns "$ns" taskset -c 0 traceroute -n -q 1 -w 2 -m 8 "$@" "$to" 2>&1 |
         awk 'NR > 1 { printf "%s%s", sep, $2; sep = " " }'
 }
 

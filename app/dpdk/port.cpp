@@ -45,6 +45,10 @@ bool spreads_by_itself(std::string_view driver) {
     return std::find(drivers.begin(), drivers.end(), driver) != drivers.end();
 }
 
+/// True if the device takes packets for queues that its peer doesn't have: net_memif names 256, and
+/// lays those that the peer has not connected over the first ring of the shared memory.
+bool has_peers_queues(std::string_view driver) { return driver == "net_memif"; }
+
 /// True if the device drops the frames of VLANs that it was not told of, filter or no filter.
 bool filters_vlans(const rte_eth_dev_info& info) {
     return info.driver_name == std::string_view{"net_virtio"} &&
@@ -171,6 +175,9 @@ std::optional<std::string> Port::Impl::configure() {
                     ? info.max_rx_queues
                     : static_cast<uint16_t>(std::min<unsigned>(wanted_rx, info.max_rx_queues));
     tx_queues = static_cast<uint16_t>(std::min<unsigned>(params.workers + 1, info.max_tx_queues));
+    if (has_peers_queues(info.driver_name)) {
+        rx_queues = tx_queues = 1; // what every peer has
+    }
     if (info.driver_name == std::string_view{"net_tap"}) {
         tx_queues = rx_queues; // it can do no other
     }

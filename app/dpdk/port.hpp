@@ -7,7 +7,8 @@
 // is the same for all of its ports.
 // Receive: each queue is polled by one worker. Devices with RSS get as many queues as there are
 // workers (at most); devices that spread packets over a given number of queues by themselves
-// (af_packet, af_xdp, vhost, ring, pcap) have all of them polled, or some packets would never come.
+// (af_packet, af_xdp, vhost, ring, pcap) have all of them polled, or some packets would never come;
+// memif, whose peer says how many there are, but only to the driver, has one each way.
 // Transmit: every sender (each worker, and the slow path) has a queue of its own where the device
 // has that many; otherwise senders share queues under a spinlock each, which costs an uncontended
 // atomic per burst.

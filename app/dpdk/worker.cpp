@@ -27,7 +27,7 @@ constexpr unsigned long_sleep_after = first_sleep_after + 200;
 constexpr long first_sleep = 20'000; // ns
 constexpr long long_sleep = 1'000'000;
 
-/// Packets for one port, collected over a turn.
+/// Packets for one port, collected over a burst.
 struct TxBuffer {
     std::array<rte_mbuf*, tx_room> packets;
     unsigned count{0};
@@ -109,7 +109,7 @@ void Worker::Impl::do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from) 
     rte_pktmbuf_free(packet);
 }
 
-/// One burst from one queue. Returns how many packets it had.
+/// One burst from one queue, and out with it. Returns how many packets it had.
 unsigned Worker::Impl::serve(const ServedQueue& queue, Tick now) {
     std::array<rte_mbuf*, rx_burst> packets;
     const unsigned received = queue.port->receive(queue.queue, packets.data(), rx_burst);
@@ -122,6 +122,11 @@ unsigned Worker::Impl::serve(const ServedQueue& queue, Tick now) {
         judge({packets.data(), received}, from, queue.contexts[from.value], now);
     } else {
         sort({packets.data(), received}, queue, now);
+    }
+    for (size_t port = 0; port < tx.size(); port++) {
+        if (tx[port].count > 0) {
+            flush(port);
+        }
     }
     return received;
 }
@@ -212,11 +217,6 @@ void Worker::Impl::run() {
         unsigned received = 0;
         for (const ServedQueue& queue : params.queues) {
             received += serve(queue, now);
-        }
-        for (size_t port = 0; port < tx.size(); port++) {
-            if (tx[port].count > 0) {
-                flush(port);
-            }
         }
         params.grace->quiescent(params.id);
         empty_turns = received > 0 ? 0 : empty_turns + 1;

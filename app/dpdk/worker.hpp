@@ -5,9 +5,10 @@
 // Each turn it polls its receive queues, lets the pipeline judge each burst, and carries the
 // verdicts out: to a port's transmit queue, into the rings to the slow path, or back into the pool.
 // A burst of a device that several ports share, one per VLAN, is sorted first, and each port's
-// share judged as a burst of its own. Packets for one port are collected over the turn and handed
-// over together. Every packet ends in exactly one counter, and `forwarded` counts only what the
-// device has taken, so at each turn's end received = forwarded + punted + dropped.
+// share judged as a burst of its own. A burst's packets for one port are handed over together,
+// before the next queue is polled: none waits for another queue's. Every packet ends in exactly one
+// counter, and `forwarded` counts only what the device has taken, so at each turn's end received =
+// forwarded + punted + dropped.
 //
 // Idle, it spins, or sleeps ever longer: 20 us after 16 empty turns, 1 ms after 200 more, which
 // costs about 2 % of a CPU and at most a millisecond before the first packet. Asleep it is offline

@@ -13,7 +13,7 @@ namespace sacip {
 namespace {
 
 // Buffers each core keeps at hand; the pool's size must not suffer from it.
-constexpr unsigned core_cache = 128;
+constexpr unsigned core_cache = 256;
 constexpr uint32_t most_frame_bytes = UINT16_MAX - RTE_PKTMBUF_HEADROOM;
 /// Of a buffer beside the frame: headroom, rte_mbuf, the pool's own.
 constexpr uint32_t overhead_bytes = RTE_PKTMBUF_HEADROOM + sizeof(rte_mbuf) + 64;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <ctime>
 #include <sys/prctl.h>
 
@@ -31,7 +32,22 @@ constexpr long long_sleep = 1'000'000;
 struct TxBuffer {
     std::array<rte_mbuf*, tx_room> packets;
     unsigned count{0};
+    uint64_t bytes{0};
 };
+
+/// True if all are forwarded to the same port, and none asks its device for anything.
+bool are_alike(std::span<const Verdict> verdicts, std::span<const Frame> frames) {
+    uint32_t differences = 0;
+    for (const Verdict& verdict : verdicts) {
+        differences |= std::bit_cast<uint32_t>(verdict) ^ std::bit_cast<uint32_t>(verdicts[0]);
+    }
+    TxChecksums unfinished = TxChecksums::none;
+    for (const Frame& frame : frames) {
+        unfinished = unfinished | frame.unfinished;
+    }
+    return differences == 0 && unfinished == TxChecksums::none &&
+           verdicts[0].action == Action::forward;
+}
 
 /// True if port `i` has its device in common with one before it.
 bool is_of_earlier(std::span<Port* const> ports, size_t i) {
@@ -54,37 +70,41 @@ struct Worker::Impl {
     unsigned serve(const ServedQueue& queue, Tick now);
     void sort(std::span<rte_mbuf* const> packets, const ServedQueue& queue, Tick now);
     void judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context, Tick now);
+    void carry_out(std::span<rte_mbuf* const> packets, PortId from);
     void send(rte_mbuf* packet, PortId to);
     void do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from);
     void flush(size_t port);
+    void hand_over(size_t port, std::span<rte_mbuf*> packets, uint64_t bytes);
     void sleep(unsigned empty_turns);
 };
 
-/// Hands a port what was collected for it; what the device does not take is dropped by name.
-void Worker::Impl::flush(size_t port) {
-    TxBuffer& buffer = tx[port];
+/// Hands packets, of so many bytes, to a port; what the device does not take is dropped by name.
+void Worker::Impl::hand_over(size_t port, std::span<rte_mbuf*> packets, uint64_t bytes) {
     CoreCounters& counters = *params.counters;
-    uint64_t bytes = 0;
-    for (unsigned i = 0; i < buffer.count; i++) {
-        bytes += buffer.packets[i]->pkt_len; // now: once sent they are not ours
-    }
-    const unsigned sent =
-        params.ports[port]->transmit(params.id.value, buffer.packets.data(), buffer.count);
-    for (unsigned i = sent; i < buffer.count; i++) {
-        bytes -= buffer.packets[i]->pkt_len;
-        rte_pktmbuf_free(buffer.packets[i]);
+    const unsigned sent = params.ports[port]->transmit(params.id.value, packets.data(),
+                                                       static_cast<unsigned>(packets.size()));
+    for (rte_mbuf* left : packets.subspan(sent)) {
+        bytes -= left->pkt_len;
+        rte_pktmbuf_free(left);
         counters.drop(DropReason::tx_full);
     }
     counters.forwarded.add(sent);
     counters.ports[port].tx_packets.add(sent);
     counters.ports[port].tx_bytes.add(bytes);
+}
+
+void Worker::Impl::flush(size_t port) {
+    TxBuffer& buffer = tx[port];
+    hand_over(port, {buffer.packets.data(), buffer.count}, buffer.bytes);
     buffer.count = 0;
+    buffer.bytes = 0;
 }
 
 /// The back door for what is forwarded to a port that is there.
 inline void Worker::Impl::send(rte_mbuf* packet, PortId to) {
     TxBuffer& buffer = tx[to.value];
     buffer.packets[buffer.count++] = packet;
+    buffer.bytes += packet->pkt_len;
     if (buffer.count == tx_room) [[unlikely]] {
         flush(to.value);
     }
@@ -173,8 +193,23 @@ void Worker::Impl::judge(std::span<rte_mbuf*> packets, PortId from, const ParseC
 
     params.pipeline->process(std::span{frames.data(), count}, context, now,
                              std::span{verdicts.data(), count});
+    if (count == 0) {
+        return;
+    }
+    const std::span judged = packets.first(count);
+    const size_t port = verdicts[0].port.value;
+    if (are_alike({verdicts.data(), count}, {frames.data(), count}) && port < tx.size() &&
+        tx[port].count == 0 && count == received) [[likely]] {
+        hand_over(port, judged, bytes); // nearly every burst
+    } else {
+        carry_out(judged, from);
+    }
+}
+
+/// Each packet's own verdict.
+void Worker::Impl::carry_out(std::span<rte_mbuf* const> packets, PortId from) {
     const size_t ports = tx.size();
-    for (unsigned i = 0; i < count; i++) {
+    for (size_t i = 0; i < packets.size(); i++) {
         if (frames[i].unfinished != TxChecksums::none) {
             ask_for_checksums(*packets[i], frames[i]);
         }

@@ -13,7 +13,9 @@
 #include "sacip_core/frame.hpp"
 #include "sacip_core/units.hpp"
 
+#include <array>
 #include <atomic>
+#include <bit>
 
 namespace sacip {
 
@@ -52,7 +54,11 @@ struct DirectionRewrite {
     TxChecksums device{TxChecksums::none}; ///< what `port` fills in by itself
     uint16_t mtu{UINT16_MAX};              ///< of `port`: bytes of an IP packet
     /// True if a packet with these addresses gets others.
-    bool changes(Ipv4Addr from, Ipv4Addr to) const { return from != source || to != destination; }
+    bool changes(Ipv4Addr from, Ipv4Addr to) const {
+        using Both = std::array<Ipv4Addr, 2>; // at once: they lie together, as in a packet
+        return std::bit_cast<uint64_t>(Both{from, to}) !=
+               std::bit_cast<uint64_t>(Both{source, destination});
+    }
     bool operator==(const DirectionRewrite&) const = default;
 };
 
@@ -70,7 +76,7 @@ struct WirePair {
     constexpr bool operator==(const WirePair&) const = default;
     constexpr auto operator<=>(const WirePair&) const = default;
     /// One number, for atomic publication.
-    constexpr uint64_t packed() const { return uint64_t{remote.raw()} << 32 | local.raw(); }
+    constexpr uint64_t packed() const { return std::bit_cast<uint64_t>(*this); }
 };
 static_assert(std::has_unique_object_representations_v<WirePair>);
 

@@ -90,13 +90,17 @@ inline bool is_suspect(const PacketView& view, const RewriteSlot& slot) {
 
 } // namespace
 
-/// Those that are not decided go into the burst.
+/// Those that are not decided go into the burst, and their hints are fetched.
 template <Direction D>
 void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
                          std::span<Verdict> verdicts) {
     const ParseContext context = port; // our own: no write into a packet can change it
     Item* item = burst_.items.data();
+    unsigned sought = 0;
     for (unsigned i = 0; i < frames.size(); i++) {
+        if (i == max_burst / 2) [[unlikely]] {
+            sought = seek(sought, item);
+        }
         if (!parse_plain(frames[i], context, item->view)) [[unlikely]] {
             verdicts[i] = parse(frames[i], port, item->view);
             if (verdicts[i].action == Action::punt) {
@@ -109,7 +113,19 @@ void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
         item->frame = static_cast<uint8_t>(i);
         item++;
     }
-    burst_.count = static_cast<unsigned>(item - burst_.items.data());
+    burst_.count = seek(sought, item);
+}
+
+/// Fetches the hints of the items from number `from` to `end`, whose number is returned. So it goes
+/// by halves: parsing hides the misses.
+inline unsigned Pipeline::seek(unsigned from, const Item* end) {
+    const auto to = static_cast<unsigned>(end - burst_.items.data());
+    uint32_t* const hashes = burst_.hashes.data();
+    flows_.hash_burst(burst_.views.data() + from, to - from, hashes + from);
+    for (unsigned i = from; i < to; i++) {
+        hints_.prefetch(hashes[i]);
+    }
+    return to;
 }
 
 /// The path of the flow whose record this is, if that is the packet's own. (Inbound that the path
@@ -140,12 +156,7 @@ inline bool Pipeline::take_slot(Item& item) {
 /// Flow, path and slot of each item, each a miss that overlaps with the others of its kind.
 template <Direction D>
 void Pipeline::find_by_hints() {
-    uint32_t* const hashes = burst_.hashes.data();
-    flows_.hash_burst(burst_.views.data(), burst_.count, hashes);
-    for (unsigned i = 0; i < burst_.count; i++) {
-        hints_.prefetch(hashes[i]);
-    }
-    const uint32_t* hash = hashes;
+    const uint32_t* hash = burst_.hashes.data();
     for (Item& item : burst_.all()) {
         item.record = &flows_.record(hints_.position(*hash++));
         __builtin_prefetch(item.record);

@@ -83,6 +83,7 @@ private:
                           std::span<Verdict> verdicts);
     template <Direction D>
     void parse_all(std::span<Frame> frames, const ParseContext& port, std::span<Verdict> verdicts);
+    unsigned seek(unsigned from, const Item* end);
     template <Direction D>
     bool take_slot(Item& item);
     template <Direction D>

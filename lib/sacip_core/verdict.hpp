@@ -10,6 +10,7 @@
 #include "sacip_core/units.hpp"
 
 #include <string_view>
+#include <type_traits>
 
 namespace sacip {
 
@@ -135,14 +136,15 @@ struct alignas(4) Verdict { // a number to a processor
     Action action{Action::proceed};
     uint8_t reason{0};
     PortId port{no_port};
+    uint8_t zero{0}; ///< so that all of it is one number
 
     static constexpr Verdict proceed() { return {}; }
-    static constexpr Verdict forward(PortId port) { return {Action::forward, 0, port}; }
+    static constexpr Verdict forward(PortId port) { return {Action::forward, 0, port, 0}; }
     static constexpr Verdict punt(PuntReason why) {
-        return {Action::punt, static_cast<uint8_t>(why), no_port};
+        return {Action::punt, static_cast<uint8_t>(why), no_port, 0};
     }
     static constexpr Verdict drop(DropReason why) {
-        return {Action::drop, static_cast<uint8_t>(why), no_port};
+        return {Action::drop, static_cast<uint8_t>(why), no_port, 0};
     }
     constexpr PuntReason punt_reason() const {
         return action == Action::punt ? static_cast<PuntReason>(reason) : PuntReason::none;
@@ -153,5 +155,6 @@ struct alignas(4) Verdict { // a number to a processor
     constexpr bool decided() const { return action != Action::proceed; }
     constexpr bool operator==(const Verdict&) const = default;
 };
+static_assert(std::has_unique_object_representations_v<Verdict>);
 
 } // namespace sacip

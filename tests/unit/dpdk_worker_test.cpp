@@ -252,6 +252,50 @@ TEST_F(WorkerTest, WhatTheDeviceDoesNotTakeIsDroppedByName) {
     EXPECT_EQ(counters_.ports[1].tx_bytes.get(), counters_.forwarded.get() * frame_bytes);
 }
 
+/// Bursts of one kind are handed over as they are, others packet by packet: nobody can tell.
+TEST_F(WorkerTest, BurstsComeOutInOrderWhateverIsAmongThem) {
+    begin(false); // b is read here
+    constexpr unsigned burst = 40;
+    std::vector<uint32_t> wanted;
+    uint64_t bytes = 0;
+    uint64_t drops = 0;
+    for (const unsigned each : {1U, 2U, 3U, burst}) { // every each-th packet is dropped; 1: none
+        std::array<rte_mbuf*, burst> packets;
+        for (unsigned i = 0; i < burst; i++) {
+            const uint32_t length = frame_bytes + i;
+            packets[i] = rte_pktmbuf_alloc(devices_->pool->native());
+            auto* data = reinterpret_cast<std::byte*>(
+                rte_pktmbuf_append(packets[i], static_cast<uint16_t>(length)));
+            const bool drop = each > 1 && i % each == 0;
+            data[0] = drop ? drop_frame : forward_frame;
+            data[1] =
+                drop ? std::byte{static_cast<uint8_t>(DropReason::frame_runt)} : std::byte{b.value};
+            if (drop) {
+                drops++;
+            } else {
+                wanted.push_back(length);
+                bytes += length;
+            }
+        }
+        ASSERT_EQ(devices_->port_a->transmit(1, packets.data(), burst), burst);
+    }
+    wait_for(4 * burst);
+    worker_->stop();
+    EXPECT_EQ(counters_.forwarded.get(), wanted.size());
+    EXPECT_EQ(dropped(DropReason::frame_runt), drops);
+    EXPECT_EQ(counters_.ports[1].tx_packets.get(), wanted.size());
+    EXPECT_EQ(counters_.ports[1].tx_bytes.get(), bytes);
+    std::vector<uint32_t> got;
+    std::array<rte_mbuf*, 32> in;
+    while (const unsigned n = devices_->port_b->receive(0, in.data(), in.size())) {
+        for (unsigned i = 0; i < n; i++) {
+            got.push_back(rte_pktmbuf_pkt_len(in[i]));
+            rte_pktmbuf_free(in[i]);
+        }
+    }
+    EXPECT_EQ(got, wanted);
+}
+
 TEST_F(WorkerTest, ForwardToAPortThatIsNotThereIsADrop) {
     begin(false);
     send(forward_frame, 7);

@@ -35,16 +35,15 @@ def ipv4_checksum(header):
     return 0xFFFF - int.from_bytes(header, "big") % 0xFFFF
 
 
-def record(mac, source, destination):
+def record(mac, source, destination, size=frame_bytes):
     """One pcap record: a UDP frame without checksum to `mac` ("02:00:…"), ports still 0."""
     address = ipaddress.IPv4Address
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, frame_bytes - 14, 0, 0x4000, 64, 17, 0,
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, size - 14, 0, 0x4000, 64, 17, 0,
                      address(source).packed, address(destination).packed)
     ip = ip[:10] + struct.pack("!H", ipv4_checksum(ip)) + ip[12:]
     ether = bytes.fromhex(mac.replace(":", "")) + b"\x02\0\0\0\0\x99" + b"\x08\0"
-    udp = struct.pack("!HHHH", 0, 0, frame_bytes - 34, 0)
-    frame = (ether + ip + udp).ljust(frame_bytes, b"\0")
-    return struct.pack("<IIII", 0, 0, frame_bytes, frame_bytes) + frame
+    udp = struct.pack("!HHHH", 0, 0, size - 34, 0)
+    return struct.pack("<IIII", 0, 0, size, size) + (ether + ip + udp).ljust(size, b"\0")
 
 
 def flows_of_pair(mac, source, destination, count, seed):

@@ -33,9 +33,10 @@ ports:
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:01"}}{more_lan}
   - {{name: wan, device: {wan}, role: outside{mtu},
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:02"}}
-hosts:
-  - {{inside: {prefix}, outside: {prefix}}}
+hosts:{hosts}
 """
+hosts_config = """
+  - {{inside: {prefix}, outside: {prefix}}}"""
 
 
 more_lan_config = """
@@ -44,20 +45,22 @@ more_lan_config = """
 
 
 class Gateway:
-    """A running sacip-gw; a context manager. `lan` and `wan` are --vdev arguments. With `packets`
-    it has huge pages, and so many buffers that hold no more than the benchmarks' frames."""
+    """A running sacip-gw; a context manager. `prefix`: of its hosts; several with spaces between.
+    `lan` and `wan` are --vdev arguments. With `packets`
+    it has huge pages, and so many buffers, which hold packets of `mtu` bytes."""
 
     def __init__(self, name, prefix, flows, memory_mb, lan, wan="net_null0,no-rx=1",
                  lcores="0@(0-1),1@(0-1)", packets=0, idle="adaptive",
-                 more_lan=()):
+                 more_lan=(), mtu=106):
         self.name = name
         self.directory = Path(os.environ["BENCH_TMP"])
         self.socket = self.directory / f"{name}.sock"
         self.log = self.directory / f"{name}.log"
         yaml = self.directory / f"{name}.yaml"
-        mtu = ", mtu: 106" if packets else ""
+        mtu = f", mtu: {mtu}" if packets else ""
         yaml.write_text(config.format(
-            name=name, socket=self.socket, flows=flows, prefix=prefix, lan=lan.split(",")[0],
+            name=name, socket=self.socket, flows=flows, lan=lan.split(",")[0],
+            hosts="".join(hosts_config.format(prefix=each) for each in prefix.split()),
             wan=wan.split(",")[0], mtu=mtu, idle=idle,
             more_lan="".join(more_lan_config.format(number=i, device=device.split(",")[0], mtu=mtu)
                              for i, device in enumerate(more_lan, 2))))

@@ -13,14 +13,14 @@ import lab
 class Testpmd:
     """A running dpdk-testpmd that forwards between two devices; a context manager."""
 
-    def __init__(self, name, memory_mb, devices, packets, lcores):
+    def __init__(self, name, memory_mb, devices, packets, lcores, buffer_bytes=256):
         self.name = name
         self.command = [
             "setpriv", "--pdeathsig", "TERM", "dpdk-testpmd", "--no-pci", "--no-telemetry",
             "--in-memory", "--single-file-segments", "-m", str(memory_mb),
             "--file-prefix", f"sacip-bench-{os.getpid()}-{name}", "--lcores", lcores,
             *(word for device in devices for word in ("--vdev", device)), "--", "-i",
-            "--nb-cores=1", "--no-lsc-interrupt", "--mbuf-size=256",
+            "--nb-cores=1", "--no-lsc-interrupt", f"--mbuf-size={buffer_bytes}",
             f"--total-num-mbufs={packets}"]
 
     def __enter__(self):

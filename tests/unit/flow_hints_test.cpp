@@ -12,30 +12,52 @@ constexpr uint32_t positions = 1000;
 /// Hashes of one set: equal in the lower bits, and another number in the upper ones.
 constexpr uint32_t of_set(uint32_t number) { return number << 20 | 0x123; }
 
-TEST(FlowHints, FourOfASetAreRememberedAndTheOldestGoes) {
+constexpr uint32_t places = 8;
+
+FlowHints full_set() {
     FlowHints hints{positions};
-    for (uint32_t i = 1; i <= 4; i++) {
+    for (uint32_t i = 1; i <= places; i++) {
         hints.found_at(of_set(i), 10 * i);
     }
-    for (uint32_t i = 1; i <= 4; i++) {
+    return hints;
+}
+
+TEST(FlowHints, EightOfASetAreRememberedAndANinthTakesOnePlace) {
+    FlowHints hints = full_set();
+    for (uint32_t i = 1; i <= places; i++) {
         EXPECT_EQ(hints.position(of_set(i)), 10 * i);
     }
-    hints.found_at(of_set(5), 50);
-    EXPECT_NE(hints.position(of_set(1)), 10U);
-    for (uint32_t i = 2; i <= 5; i++) {
-        EXPECT_EQ(hints.position(of_set(i)), 10 * i);
+    hints.found_at(of_set(9), 90);
+    EXPECT_EQ(hints.position(of_set(9)), 90U);
+    unsigned known = 0;
+    for (uint32_t i = 1; i <= places; i++) {
+        known += hints.position(of_set(i)) == 10 * i ? 1 : 0;
     }
+    EXPECT_EQ(known, places - 1);
+}
+
+TEST(FlowHints, MoreThanASetHoldsComingRoundInAFixedOrderAreMostlyKnown) {
+    FlowHints hints = full_set();
+    unsigned known = 0;
+    constexpr unsigned rounds = 1000;
+    for (unsigned i = 0; i < rounds; i++) {
+        for (uint32_t flow = 1; flow <= places + 1; flow++) {
+            if (hints.position(of_set(flow)) == 10 * flow) {
+                known++;
+            } else {
+                hints.found_at(of_set(flow), 10 * flow);
+            }
+        }
+    }
+    EXPECT_GT(known, rounds * (places + 1) / 2);
 }
 
 TEST(FlowHints, AHashFoundElsewhereTakesItsOwnPlace) {
-    FlowHints hints{positions};
-    for (uint32_t i = 1; i <= 4; i++) {
-        hints.found_at(of_set(i), 10 * i);
-    }
+    FlowHints hints = full_set();
     hints.found_at(of_set(2), 999);
     EXPECT_EQ(hints.position(of_set(2)), 999U);
-    for (const uint32_t i : {1U, 3U, 4U}) {
-        EXPECT_EQ(hints.position(of_set(i)), 10 * i);
+    for (uint32_t i = 1; i <= places; i++) {
+        EXPECT_EQ(hints.position(of_set(i)), i == 2 ? 999U : 10 * i);
     }
 }
 

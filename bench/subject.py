@@ -7,6 +7,7 @@ What counts is the CPU time that the forwarding threads had, as the kernel's sch
 that other processes on their cores do not.
 """
 import os
+import random
 import signal
 import time
 from pathlib import Path
@@ -70,6 +71,24 @@ def of_gateway(name, gateway, flows, paths=None):
         reply = gateway.ctl("move", home, away)
         lab.check(reply["paths"] == paths, f"{name}: moved {reply['paths']} of {paths} paths")
     return Subject(name, gateway, lambda: [w["received"] for w in workers(gateway)])
+
+
+def take_turns(subjects, rounds, seconds, between=lambda i: None):
+    """Each of them so often, in orders that the seed shuffles; what has measured is still there, and
+    stopped. `between` is called before each round."""
+    order = list(subjects)
+    for i in range(rounds):
+        between(i)
+        random.Random(lab.seed + i).shuffle(order)
+        for each in order:
+            each.measure(seconds)
+
+
+def check_all(gateways):
+    for each in gateways:
+        each.go()
+        check(each)
+        each.stop()
 
 
 def check(subject):

@@ -15,6 +15,7 @@
 #include "sacip_core/rewrite.hpp"
 
 #include "tests/support/packet_builder.hpp"
+#include "tests/support/take.hpp"
 
 #include <gtest/gtest.h>
 #include <rte_dev.h>
@@ -29,6 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::Bytes;
 using test::PacketBuilder;
+using test::take;
 
 #ifdef CHECKSUM_TEST_VLAN
 constexpr uint16_t vlan = CHECKSUM_TEST_VLAN;
@@ -36,15 +38,6 @@ constexpr uint16_t vlan = CHECKSUM_TEST_VLAN;
 constexpr uint16_t vlan = 0;
 #endif
 constexpr Ipv4Addr host{10, 1, 0, 10}, active{10, 0, 1, 3}, remote{10, 9, 0, 10};
-
-template <typename T>
-T take(std::variant<T, std::string> made) {
-    if (const auto* error = std::get_if<std::string>(&made)) {
-        ADD_FAILURE() << *error;
-        return nullptr;
-    }
-    return std::move(std::get<0>(made));
-}
 
 struct Devices {
     std::unique_ptr<PacketPool> pool{take(PacketPool::create("ports", 8'000))};

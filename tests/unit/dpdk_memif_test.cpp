@@ -11,6 +11,8 @@
 // Built with eal_main.cpp; EAL_TEST_OPTIONS "".
 #include "app/dpdk/port.hpp"
 
+#include "tests/support/take.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,18 +30,10 @@ namespace sacip {
 namespace {
 
 using namespace std::chrono_literals;
+using test::take;
 
 constexpr uint32_t frame_bytes = 100;
 constexpr std::byte waiting{'w'}, sent{'s'};
-
-template <typename T>
-T take(std::variant<T, std::string> made) {
-    if (const auto* error = std::get_if<std::string>(&made)) {
-        ADD_FAILURE() << *error;
-        return nullptr;
-    }
-    return std::move(std::get<0>(made));
-}
 
 struct Case {
     std::string role; ///< of the port; the peer has the other
@@ -97,8 +91,7 @@ protected:
     }
     bool peer_up() const {
         rte_eth_link link{};
-        return rte_eth_link_get_nowait(peer_id_, &link) == 0 &&
-               link.link_status == RTE_ETH_LINK_UP;
+        return rte_eth_link_get_nowait(peer_id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
     }
 
     rte_mbuf* packet(std::byte what, uint8_t number) const {

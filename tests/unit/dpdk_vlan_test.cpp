@@ -10,6 +10,7 @@
 #include "sacip_core/pipeline.hpp"
 
 #include "tests/support/packet_builder.hpp"
+#include "tests/support/take.hpp"
 
 #include <gtest/gtest.h>
 #include <rte_ethdev.h>
@@ -24,21 +25,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Bytes;
+using test::take;
 
 constexpr PortId plain{0}, ten{1}, twenty{2};
 constexpr uint16_t dot1q = 0x8100, dot1ad = 0x88A8;
 constexpr uint16_t dei = 0x1000;
 
 constexpr uint16_t pcp(unsigned priority) { return static_cast<uint16_t>(priority << 13); }
-
-template <typename T>
-T take(std::variant<T, std::string> made) {
-    if (const auto* error = std::get_if<std::string>(&made)) {
-        ADD_FAILURE() << *error;
-        return nullptr;
-    }
-    return std::move(std::get<0>(made));
-}
 
 /// A frame that says which one it is in its last byte.
 Bytes frame(uint8_t number = 0, size_t length = 80) {

@@ -13,6 +13,8 @@
 #include "app/dpdk/worker.hpp"
 #include "sacip_core/pipeline.hpp"
 
+#include "tests/support/take.hpp"
+
 #include <gtest/gtest.h>
 
 #include <array>
@@ -48,19 +50,11 @@ void Pipeline::process(std::span<Frame> frames, const ParseContext&, Tick,
 namespace {
 
 using namespace std::chrono_literals;
+using test::take;
 
 constexpr PortId a{0};
 constexpr PortId b{1};
 constexpr uint32_t frame_bytes = 100;
-
-template <typename T>
-T take(std::variant<T, std::string> made) {
-    if (const auto* error = std::get_if<std::string>(&made)) {
-        ADD_FAILURE() << *error;
-        return nullptr;
-    }
-    return std::move(std::get<0>(made));
-}
 
 /// Devices last for the process: ring devices can't be opened twice.
 struct Devices {

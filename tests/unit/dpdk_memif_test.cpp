@@ -46,15 +46,20 @@ protected:
     void SetUp() override {
         const bool server = GetParam().role == "server";
         std::filesystem::create_directory(directory_);
-        // A client connects when it starts, and tries again every now and then.
         add(server ? own_ : peer_, "server", "/memif.sock");
         add(server ? peer_ : own_, "client", "/./memif.sock");
         pool_ = take(PacketPool::create("memif", 8'000));
         port_ = take(Port::open({PortId{0}, "wan", own_, GetParam().workers, 0}));
         ASSERT_NE(port_, nullptr);
         ASSERT_EQ(rte_eth_dev_get_port_by_name(peer_, &peer_id_), 0);
-        start_peer();
+        // A client connects when it starts, and a server that has not started turns it away.
+        if (!server) {
+            start_peer();
+        }
         ASSERT_EQ(port_->start(*pool_), std::nullopt);
+        if (server) {
+            start_peer();
+        }
         for (int turn = 0; turn < 500 && !(port_->link_up() && peer_up()); turn++) {
             std::this_thread::sleep_for(10ms);
         }
@@ -68,6 +73,12 @@ protected:
     }
     void TearDown() override {
         port_.reset();
+        // DPDK's own thread hears of it for the peer, and must have done with it before we close that.
+        for (int turn = 0; turn < 500 && peer_up(); turn++) {
+            std::this_thread::sleep_for(10ms);
+        }
+        EXPECT_FALSE(peer_up());
+        std::this_thread::sleep_for(100ms);
         rte_eth_dev_stop(peer_id_);
         rte_eth_dev_close(peer_id_);
         for (const char* device : {own_, peer_}) {

@@ -46,8 +46,8 @@ more_lan_config = """
 
 class Gateway:
     """A running sacip-gw; a context manager. `prefix`: of its hosts; several with spaces between.
-    `lan` and `wan` are --vdev arguments. With `packets`
-    it has huge pages, and so many buffers, which hold packets of `mtu` bytes."""
+    `lan` and `wan` are --vdev arguments. With `packets` it has huge pages, and so many buffers,
+    which hold packets of `mtu` bytes."""
 
     def __init__(self, name, prefix, flows, memory_mb, lan, wan="net_null0,no-rx=1",
                  lcores="0@(0-1),1@(0-1)", packets=0, idle="adaptive",

@@ -74,8 +74,8 @@ def of_gateway(name, gateway, flows, paths=None):
 
 
 def take_turns(subjects, rounds, seconds, between=lambda i: None):
-    """Each of them so often, in orders that the seed shuffles; what has measured is still there, and
-    stopped. `between` is called before each round."""
+    """Each of them measures for so many seconds in each round, in orders that the seed shuffles, and
+    is stopped again. `between` is called before each round, with its number."""
     order = list(subjects)
     for i in range(rounds):
         between(i)
@@ -85,6 +85,7 @@ def take_turns(subjects, rounds, seconds, between=lambda i: None):
 
 
 def check_all(gateways):
+    """check() of each, which is stopped before and afterwards."""
     for each in gateways:
         each.go()
         check(each)

@@ -78,8 +78,9 @@ std::optional<std::string> Appliance::start() {
 
 Appliance::Error Appliance::open_ports() {
     const auto workers = static_cast<unsigned>(lcores_.size());
-    uint32_t packets = PuntRings::capacity + HoldQueue::max_packets;
-    uint32_t linux_packets = 1;
+    uint32_t packets =
+        PuntRings::capacity + HoldQueue::max_packets + workers * CrossConnect::capacity;
+    uint32_t linux_packets = PuntRings::linux_capacity;
     uint32_t frame_bytes = 0;
     for (uint8_t i = 0; i < config_.ports.size(); i++) {
         const PortConfig& c = config_.ports[i];
@@ -217,10 +218,18 @@ Appliance::Error Appliance::start_workers() {
                             gateway_ports_[i].outside, config_.notification_port(),
                             gateway_ports_[i].mtu});
     }
+    std::vector<HostInterface*> interfaces;
+    std::vector<std::vector<PortId>> reads(lcores_.size());
+    for (uint8_t i = 0; i < host_interfaces_.size(); i++) {
+        interfaces.push_back(host_interfaces_[i].get());
+        reads[i % reads.size()].push_back({i});
+    }
     const auto shares = share_queues(ports, contexts, static_cast<unsigned>(lcores_.size()));
     for (uint8_t i = 0; i < lcores_.size(); i++) {
         pipelines_.push_back(
             std::make_unique<Pipeline>(*flows_, *paths_, *counters_[i], punts_.get()));
+        cross_connects_.push_back(
+            std::make_unique<CrossConnect>(interfaces, reads[i], *punts_, *counters_[i]));
         workers_.push_back(
             std::make_unique<Worker>(Worker::Params{{i},
                                                     lcores_[i],
@@ -229,6 +238,7 @@ Appliance::Error Appliance::start_workers() {
                                                     ports,
                                                     pipelines_.back().get(),
                                                     punts_.get(),
+                                                    cross_connects_.back().get(),
                                                     grace_.get(),
                                                     counters_[i].get()}));
         if (auto e = workers_.back()->launch()) {
@@ -242,6 +252,7 @@ Appliance::~Appliance() {
     metrics_.reset();
     control_.reset();
     workers_.clear();
+    cross_connects_.clear();
     if (slow_path_) {
         slow_path_->shut_down();
     }
@@ -260,6 +271,7 @@ Appliance::~Appliance() {
 void Appliance::run(const std::atomic<bool>& stop) {
     CoreCounters& counters = *counters_.back();
     unsigned empty_turns = 0;
+    uint64_t turn_began = Clock::cycles();
     while (!stop.load(std::memory_order_relaxed)) {
         const Nanos now = Clock::now();
         const bool punted = take_punted(now);
@@ -279,6 +291,9 @@ void Appliance::run(const std::atomic<bool>& stop) {
         if (config_.cores.idle == IdlePolicy::adaptive && empty_turns > 16) {
             rest(empty_turns);
         }
+        const uint64_t turn_ended = Clock::cycles();
+        (busy ? counters.busy_cycles : counters.idle_cycles).add(turn_ended - turn_began);
+        turn_began = turn_ended;
     }
 }
 
@@ -299,17 +314,12 @@ bool Appliance::take_punted(Nanos now) {
 }
 
 bool Appliance::take_from_linux(Nanos now) {
-    OwnedPacket batch[32];
-    bool any = false;
-    for (uint8_t i = 0; i < host_interfaces_.size(); i++) {
-        const unsigned count =
-            host_interfaces_[i] ? host_interfaces_[i]->receive(batch, *counters_.back()) : 0;
-        for (unsigned k = 0; k < count; k++) {
-            slow_path_->on_from_linux(batch[k], {i}, now);
-        }
-        any |= count > 0;
+    Punted batch[32];
+    const unsigned count = punts_->receive_from_linux(batch);
+    for (const Punted& p : std::span{batch}.first(count)) {
+        slow_path_->on_from_linux(p.packet, p.port, now);
     }
-    return any;
+    return count > 0;
 }
 
 bool Appliance::take_host_changes(Nanos now) {

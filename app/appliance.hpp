@@ -3,9 +3,9 @@
 // Appliance: owns everything and joins it; the only file that knows more than one family of
 // adapters. Built in the order in which things depend on one another, taken down in reverse.
 //
-// The slow path's loop runs here, on the main lcore: notifications and punted packets, packets from
-// Linux, changes of Linux's state, sacipctl, timers, in that order, then again. With nothing to do
-// it waits for a file descriptor, never longer than a millisecond.
+// The slow path's loop runs here, on the main lcore: notifications and punted packets, what workers
+// took from Linux, changes of Linux's state, sacipctl, timers, in that order, then again. With
+// nothing to do it waits for a file descriptor, never longer than a millisecond.
 #pragma once
 
 #include "app/control/server.hpp"
@@ -73,6 +73,7 @@ private:
     std::optional<Identity> identity_; ///< present exactly when there are peers with keys
     std::unique_ptr<SlowPath> slow_path_;
     std::vector<std::unique_ptr<Pipeline>> pipelines_;
+    std::vector<std::unique_ptr<CrossConnect>> cross_connects_; ///< by worker
     std::vector<std::unique_ptr<Worker>> workers_;
     Gauges gauges_;
     std::unique_ptr<GatewayView> view_;

@@ -33,6 +33,8 @@ uint64_t Clock::wall_us() {
         std::chrono::duration_cast<std::chrono::microseconds>(since).count());
 }
 
+uint64_t Clock::cycles() { return rte_rdtsc(); }
+
 uint64_t Clock::cycles_per_second() { return scale().hz; }
 
 } // namespace sacip

@@ -16,6 +16,8 @@ public:
     static Nanos now();
     /// Microseconds since 1970; may jump, and is for comparing starts only.
     static uint64_t wall_us();
+    /// The counter itself, for the busy and idle cycles of CoreCounters.
+    static uint64_t cycles();
     /// Cycles per second of the counter, for the busy and idle cycles of CoreCounters.
     static uint64_t cycles_per_second();
 };

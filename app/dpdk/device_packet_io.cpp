@@ -29,7 +29,8 @@ bool DevicePacketIo::to_linux(PortId port, OwnedPacket packet) {
         release(packet);
         return false;
     }
-    return params_.host_interfaces[port.value]->send(packet);
+    rte_mbuf* const mbuf = mbuf_of(packet);
+    return mbuf != nullptr && params_.host_interfaces[port.value]->send({&mbuf, 1}) == 1;
 }
 
 void DevicePacketIo::release(OwnedPacket packet) {

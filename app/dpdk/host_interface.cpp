@@ -8,6 +8,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_spinlock.h>
 
 #include <algorithm>
 #include <array>
@@ -48,6 +49,7 @@ struct HostInterface::Impl {
     std::string device_name{"tap"};
     bool plugged{false};
     uint16_t device{0};
+    rte_spinlock_t tx_lock RTE_SPINLOCK_INITIALIZER; ///< the device's only transmit queue
 
     std::string refusal(const std::string& what) const {
         return "host interface " + params.name + " (" + device_name + "): " + what;
@@ -167,35 +169,48 @@ IfIndex HostInterface::index() const {
     return IfIndex{static_cast<int>(if_nametoindex(impl_->params.name.c_str()))};
 }
 
-unsigned HostInterface::receive(std::span<OwnedPacket> out, CoreCounters& counters) {
-    std::array<rte_mbuf*, burst> packets;
+unsigned HostInterface::receive(std::span<rte_mbuf*> out, CoreCounters& counters) {
     const auto room = static_cast<uint16_t>(std::min<size_t>(out.size(), burst));
-    const unsigned got = impl_->tap ? impl_->tap->receive(packets.data(), room)
-                                    : rte_eth_rx_burst(impl_->device, 0, packets.data(), room);
+    const unsigned got = impl_->tap ? impl_->tap->receive(out.data(), room)
+                                    : rte_eth_rx_burst(impl_->device, 0, out.data(), room);
     unsigned kept = 0;
     for (unsigned i = 0; i < got; i++) {
         // Linux knows the MTU, so this is not expected to free anything.
-        if (make_contiguous(*packets[i])) {
-            out[kept++] = owned_packet(packets[i]);
+        if (make_contiguous(*out[i])) {
+            out[kept++] = out[i];
         } else {
             counters.received.add();
             counters.drop(does_not_fit);
-            rte_pktmbuf_free(packets[i]);
+            rte_pktmbuf_free(out[i]);
         }
     }
     return kept;
 }
 
-bool HostInterface::send(OwnedPacket packet) {
-    rte_mbuf* mbuf = mbuf_of(packet);
-    if (mbuf == nullptr) {
-        return false;
+unsigned HostInterface::send(std::span<rte_mbuf* const> packets) {
+    unsigned sent = 0;
+    if (impl_->tap) {
+        for (rte_mbuf* packet : packets) {
+            sent += impl_->tap->send(packet) ? 1 : 0;
+        }
+        return sent;
     }
-    if (impl_->tap ? impl_->tap->send(mbuf) : rte_eth_tx_burst(impl_->device, 0, &mbuf, 1) == 1) {
-        return true;
+    std::array<rte_mbuf*, burst> some;
+    for (size_t begin = 0; begin < packets.size(); begin += some.size()) {
+        const auto part = packets.subspan(begin, std::min(some.size(), packets.size() - begin));
+        std::ranges::copy(part, some.begin());
+        rte_spinlock_lock(&impl_->tx_lock);
+        const unsigned taken =
+            rte_eth_tx_burst(impl_->device, 0, some.data(), static_cast<uint16_t>(part.size()));
+        rte_spinlock_unlock(&impl_->tx_lock);
+        sent += taken;
+        for (rte_mbuf* left : part.subspan(taken)) {
+            rte_pktmbuf_free(left);
+        }
     }
-    rte_pktmbuf_free(mbuf);
-    return false;
+    return sent;
 }
+
+int HostInterface::readable_fd() const { return impl_->tap ? impl_->tap->fd() : -1; }
 
 } // namespace sacip

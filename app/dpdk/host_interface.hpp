@@ -8,7 +8,7 @@
 // virtual device, virtio-user on vhost-net, where the kernel has that (faster), else a tap. The
 // interface belongs to the process: it goes with it, however it ends.
 //
-// Slow path only.
+// One worker receives; every thread may send. All else is the slow path's.
 #pragma once
 
 #include "app/dpdk/packet_pool.hpp"
@@ -19,6 +19,8 @@
 #include <string>
 #include <string_view>
 #include <variant>
+
+struct rte_mbuf;
 
 namespace sacip {
 
@@ -51,11 +53,14 @@ public:
     std::string_view kind() const;
     IfIndex index() const;
 
-    /// What Linux sent; the packets belong to the caller. Returns how many. What it sent and does
-    /// not fit a buffer is counted here.
-    unsigned receive(std::span<OwnedPacket> out, CoreCounters& counters);
-    /// Takes the packet; false (and the packet is freed) if Linux did not take it.
-    bool send(OwnedPacket packet);
+    /// What Linux sent, at most 32 packets, which belong to the caller. Returns how many. What does
+    /// not fit a buffer is counted here. One thread.
+    unsigned receive(std::span<rte_mbuf*> out, CoreCounters& counters);
+    /// Takes the packets; returns how many Linux took, the others are freed. Each is one piece. Any
+    /// EAL thread; a tap costs a system call for each packet, in which Linux forwards it.
+    unsigned send(std::span<rte_mbuf* const> packets);
+    /// Readable when Linux has sent something; -1 where there is no such descriptor (virtio_user).
+    int readable_fd() const;
 
 private:
     std::unique_ptr<Impl> impl_;

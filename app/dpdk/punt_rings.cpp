@@ -19,6 +19,7 @@ namespace {
 constexpr unsigned data_size = 2048;
 constexpr unsigned control_size = 512;
 static_assert(data_size + control_size == PuntRings::capacity);
+constexpr unsigned linux_size = PuntRings::linux_capacity;
 constexpr unsigned burst = 32;
 
 /// What travels in the mbuf.
@@ -42,12 +43,14 @@ RingPointer make_ring(const char* name, unsigned size) {
 struct PuntRings::Impl {
     RingPointer control;
     RingPointer data;
+    RingPointer of_linux;
     int label_offset{0};
     alignas(64) std::atomic<bool> in_hand{false}; ///< what was received is being dealt with
 
     Label& label(rte_mbuf* packet) const {
         return *RTE_MBUF_DYNFIELD(packet, label_offset, Label*);
     }
+    void hand_out(std::span<void* const> packets, std::span<Punted> out) const;
 };
 
 std::variant<std::unique_ptr<PuntRings>, std::string> PuntRings::create() {
@@ -63,7 +66,8 @@ std::variant<std::unique_ptr<PuntRings>, std::string> PuntRings::create() {
     }
     impl->control = make_ring("sacip_control", control_size);
     impl->data = make_ring("sacip_punt", data_size);
-    if (!impl->control || !impl->data) {
+    impl->of_linux = make_ring("sacip_of_linux", linux_size);
+    if (!impl->control || !impl->data || !impl->of_linux) {
         return std::string{"rings to the slow path: "} + rte_strerror(rte_errno);
     }
     return std::make_unique<PuntRings>(std::move(impl));
@@ -73,10 +77,13 @@ PuntRings::PuntRings(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
 
 PuntRings::~PuntRings() {
     std::array<Punted, burst> left;
-    while (const unsigned count = receive(left)) {
+    const auto release = [&](unsigned count) {
         for (unsigned i = 0; i < count; i++) {
             rte_pktmbuf_free(static_cast<rte_mbuf*>(left[i].packet.owner));
         }
+        return count > 0;
+    };
+    while (release(receive(left)) || release(receive_from_linux(left))) {
     }
 }
 
@@ -101,20 +108,38 @@ unsigned PuntRings::receive(std::span<Punted> out) {
     count += take(impl_->control, count, room - count);
     // A notification counts: what waited for its word is about to leave.
     impl_->in_hand.store(count > 0, std::memory_order_release);
-    // Written by another core: two lines of the mbuf, then the packet, all of them at a time.
-    for (unsigned i = 0; i < count; i++) {
-        rte_prefetch0(packets[i]);
-        rte_prefetch0(&impl_->label(static_cast<rte_mbuf*>(packets[i])));
-    }
-    for (unsigned i = 0; i < count; i++) {
-        rte_prefetch0(rte_pktmbuf_mtod(static_cast<rte_mbuf*>(packets[i]), void*));
-    }
-    for (unsigned i = 0; i < count; i++) {
-        auto* const packet = static_cast<rte_mbuf*>(packets[i]);
-        const Label label = impl_->label(packet);
-        out[i] = {owned_packet(packet), label.port, label.to, label.reason};
-    }
+    impl_->hand_out({packets.data(), count}, out);
     return count;
+}
+
+bool PuntRings::pass_on(rte_mbuf* packet, PortId port) {
+    impl_->label(packet) = {port, no_port, PuntReason::none};
+    return rte_ring_enqueue(impl_->of_linux.get(), packet) == 0;
+}
+
+unsigned PuntRings::receive_from_linux(std::span<Punted> out) {
+    std::array<void*, burst> packets;
+    const auto room = static_cast<unsigned>(std::min<size_t>(out.size(), burst));
+    const unsigned count =
+        rte_ring_dequeue_burst(impl_->of_linux.get(), packets.data(), room, nullptr);
+    impl_->hand_out({packets.data(), count}, out);
+    return count;
+}
+
+/// Written by another core: two lines of the mbuf, then the packet, all of them at a time.
+void PuntRings::Impl::hand_out(std::span<void* const> packets, std::span<Punted> out) const {
+    for (void* packet : packets) {
+        rte_prefetch0(packet);
+        rte_prefetch0(&label(static_cast<rte_mbuf*>(packet)));
+    }
+    for (void* packet : packets) {
+        rte_prefetch0(rte_pktmbuf_mtod(static_cast<rte_mbuf*>(packet), void*));
+    }
+    for (size_t i = 0; i < packets.size(); i++) {
+        auto* const packet = static_cast<rte_mbuf*>(packets[i]);
+        const Label its = label(packet);
+        out[i] = {owned_packet(packet), its.port, its.to, its.reason};
+    }
 }
 
 bool PuntRings::any() const {

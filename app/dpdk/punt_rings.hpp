@@ -4,7 +4,9 @@
 //
 // Two bounded rings, many workers in, the slow path out. Notifications have one for themselves and
 // are served first: a flood of new flows fills the other ring, and can't keep the message away that
-// says where these flows went. Ports and reason travel inside the packet's mbuf.
+// says where these flows went. A third one has what Linux sends and is ours to judge: neither kind
+// of flood takes its place, and it takes nobody's. Ports and reason travel inside the packet's
+// mbuf.
 #pragma once
 
 #include "sacip_core/packet_io.hpp"
@@ -33,6 +35,8 @@ public:
     struct Impl;
     /// Packets both rings hold together at most: their share of the pool.
     static constexpr uint32_t capacity = 2048 + 512;
+    /// The same of what Linux sent, in the pool of host interfaces.
+    static constexpr uint32_t linux_capacity = 1024;
 
     static std::variant<std::unique_ptr<PuntRings>, std::string> create();
     explicit PuntRings(std::unique_ptr<Impl> impl);
@@ -48,6 +52,11 @@ public:
     /// them as long as others wait; returns how many. Call when all of the last call are dealt
     /// with: any() goes by that.
     unsigned receive(std::span<Punted> out);
+    /// Any worker. What Linux sent on the host interface of `port`. False if the ring is full; the
+    /// packet stays the caller's.
+    bool pass_on(rte_mbuf* packet, PortId port);
+    /// Slow path. The same for these; they have no reason, and do not count for any().
+    unsigned receive_from_linux(std::span<Punted> out);
     /// Any worker: other packets than notifications are in the ring, or anything is in the slow
     /// path's hands: at the end of its turn it lets go of what waited for a notification.
     bool any() const override;

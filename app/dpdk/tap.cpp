@@ -95,11 +95,9 @@ unsigned Tap::receive(rte_mbuf** packets, unsigned room) {
 
 bool Tap::send(rte_mbuf* packet) {
     const ssize_t sent = write(fd_, rte_pktmbuf_mtod(packet, const void*), packet->data_len);
-    if (sent != static_cast<ssize_t>(packet->data_len)) {
-        return false;
-    }
+    const bool all = sent == static_cast<ssize_t>(packet->data_len);
     rte_pktmbuf_free(packet);
-    return true;
+    return all;
 }
 
 } // namespace sacip

@@ -6,7 +6,8 @@
 // can't carry frames above 1,522 bytes. The interface goes with the process. No offloads: Linux
 // finishes its checksums itself, and cuts its segments.
 //
-// Slow path only.
+// One thread receives, any may send: what the kernel does with a written frame, it does in the
+// writer's system call. The rest is the slow path's.
 #pragma once
 
 #include "sacip_core/units.hpp"
@@ -34,8 +35,9 @@ public:
     int bring_up();
     /// Packets belong to the caller. Returns how many.
     unsigned receive(rte_mbuf** packets, unsigned room);
-    /// Takes the packet if true; one piece.
+    /// Takes the packet, of one piece; false (and it is freed) if Linux did not.
     bool send(rte_mbuf* packet);
+    int fd() const { return fd_; }
 
 private:
     Tap(int fd, const std::string& name, rte_mempool* pool) : fd_{fd}, name_{name}, pool_{pool} {}

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <bit>
 #include <ctime>
+#include <poll.h>
 #include <sys/prctl.h>
 
 namespace sacip {
@@ -27,6 +28,7 @@ constexpr unsigned first_sleep_after = 16; // empty turns
 constexpr unsigned long_sleep_after = first_sleep_after + 200;
 constexpr long first_sleep = 20'000; // ns
 constexpr long long_sleep = 1'000'000;
+constexpr uint64_t reads_a_second = 50'000; ///< of a host interface that has nothing
 
 /// Packets for one port, collected over a burst.
 struct TxBuffer {
@@ -65,8 +67,10 @@ struct Worker::Impl {
     std::array<Verdict, rx_burst> verdicts;
     std::atomic<bool> stopping{false};
     bool launched{false};
+    uint64_t read_due{0}; ///< when host interfaces are read again; cycles
 
     void run();
+    bool serve_linux(uint64_t cycles);
     unsigned serve(const ServedQueue& queue, Tick now);
     void sort(std::span<rte_mbuf* const> packets, const ServedQueue& queue, Tick now);
     void judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context, Tick now);
@@ -116,6 +120,11 @@ void Worker::Impl::do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from) 
     DropReason dropped = verdict.drop_reason();
     if (verdict.action == Action::punt) {
         // If it was not filled in, the pipeline has done so.
+        const PuntReason why = verdict.punt_reason();
+        if (params.cross != nullptr && CrossConnect::concerns(*packet, why)) {
+            params.cross->to_linux(packet, from, why);
+            return;
+        }
         packet->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
         if (params.punts->punt(packet, from, verdict)) {
             counters.punt(verdict.punt_reason());
@@ -221,6 +230,30 @@ void Worker::Impl::carry_out(std::span<rte_mbuf* const> packets, PortId from) {
     }
 }
 
+/// What is not ours, both ways. True if there was anything.
+bool Worker::Impl::serve_linux(uint64_t cycles) {
+    CrossConnect& cross = *params.cross;
+    bool any = cross.send_waiting();
+    if (cycles < read_due) {
+        return any;
+    }
+    bool read = false;
+    for (size_t i = 0; i < cross.reads().size(); i++) {
+        const PortId port = cross.reads()[i];
+        std::array<rte_mbuf*, CrossConnect::burst> packets;
+        const unsigned count = cross.from_linux(i, packets, read);
+        uint64_t bytes = 0;
+        for (unsigned k = 0; k < count; k++) {
+            bytes += packets[k]->pkt_len;
+        }
+        if (count > 0) {
+            hand_over(port.value, {packets.data(), count}, bytes);
+        }
+    }
+    read_due = read ? 0 : cycles + Clock::cycles_per_second() / reads_a_second;
+    return any || read;
+}
+
 /// Sleeps if there was nothing to do for long enough.
 void Worker::Impl::sleep(unsigned empty_turns) {
     if (!params.may_sleep || empty_turns < first_sleep_after) {
@@ -229,7 +262,10 @@ void Worker::Impl::sleep(unsigned empty_turns) {
     const timespec nap{.tv_sec = 0,
                        .tv_nsec = empty_turns < long_sleep_after ? first_sleep : long_sleep};
     params.grace->offline(params.id);
-    nanosleep(&nap, nullptr);
+    const std::span<pollfd> readable =
+        params.cross != nullptr ? params.cross->readable() : std::span<pollfd>{};
+    ppoll(readable.data(), readable.size(), &nap, nullptr);
+    read_due = 0;
     params.grace->online(params.id);
 }
 
@@ -254,11 +290,12 @@ void Worker::Impl::run() {
             received += serve(queue, now);
         }
         params.grace->quiescent(params.id);
-        empty_turns = received > 0 ? 0 : empty_turns + 1;
+        const bool busy = (params.cross != nullptr && serve_linux(turn_began)) || received > 0;
+        empty_turns = busy ? 0 : empty_turns + 1;
         sleep(empty_turns);
 
         const uint64_t turn_ended = rte_rdtsc();
-        (received > 0 ? counters.busy_cycles : counters.idle_cycles).add(turn_ended - turn_began);
+        (busy ? counters.busy_cycles : counters.idle_cycles).add(turn_ended - turn_began);
         counters.loops.add();
         turn_began = turn_ended;
     }

@@ -11,10 +11,14 @@
 // forwarded + punted + dropped.
 //
 // Idle, it spins, or sleeps ever longer: 20 us after 16 empty turns, 1 ms after 200 more, which
-// costs about 2 % of a CPU and at most a millisecond before the first packet. Asleep it is offline
-// for the grace period, so it never delays the slow path.
+// costs about 2 % of a CPU and at most a millisecond before the first packet; Linux wakes it where
+// a host interface is a tap. Asleep it is offline for the grace period, so it never delays the slow
+// path.
+// What is not ours goes between ports and host interfaces (CrossConnect): each turn a limited
+// number of packets to Linux; from Linux every 20 us, or each turn as long as there are any.
 #pragma once
 
+#include "app/dpdk/cross_connect.hpp"
 #include "app/dpdk/port.hpp"
 #include "app/dpdk/punt_rings.hpp"
 #include "sacip_core/counters.hpp"
@@ -49,6 +53,7 @@ public:
         std::vector<Port*> ports; ///< all, by PortId: where to transmit
         Pipeline* pipeline{nullptr};
         PuntRings* punts{nullptr};
+        CrossConnect* cross{nullptr}; ///< this worker's own; nullptr: nothing is Linux's
         GracePeriod* grace{nullptr};
         CoreCounters* counters{nullptr}; ///< this worker's own
     };

@@ -24,13 +24,14 @@ struct FlowKey {
 };
 static_assert(sizeof(FlowKey) == 16 && std::has_unique_object_representations_v<FlowKey>);
 
-/// TCP events seen, either direction; bits.
-inline constexpr uint8_t flow_seen_syn = 1;
+/// TCP events seen, either direction; bits. What they make of each other: FlowTable::mark().
+inline constexpr uint8_t flow_seen_syn = 1; ///< never of a flow that is closed
 inline constexpr uint8_t flow_seen_fin_out = 2;
 inline constexpr uint8_t flow_seen_fin_in = 4;
-inline constexpr uint8_t flow_seen_rst = 8;
-inline constexpr uint8_t flow_seen_out = 16; ///< a segment without SYN went out
-inline constexpr uint8_t flow_seen_in = 32;  ///< a segment without SYN came in
+inline constexpr uint8_t flow_seen_rst = 8;   ///< and nothing else since
+inline constexpr uint8_t flow_seen_out = 16;  ///< a segment without SYN went out
+inline constexpr uint8_t flow_seen_in = 32;   ///< a segment without SYN came in
+inline constexpr uint8_t flow_seen_both = 64; ///< both of these, before the RST
 
 /// What workers read and mark of a flow; lies at the flow's position in a dense array, two to a
 /// cache line. `key` and `path` are written by the slow path; the rest also by workers, and only

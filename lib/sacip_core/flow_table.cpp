@@ -50,6 +50,32 @@ std::optional<FlowInfo> FlowTable::at(FlowId id) const {
                     r.seen.load(std::memory_order_relaxed)};
 }
 
+/// Of a flow that is closed no SYN is noted, and of one that saw a RST no direction: so whatever
+/// comes next is new, and ends up here.
+bool FlowTable::mark(FlowRecord& record, uint8_t bits, uint8_t tcp_flags) {
+    constexpr uint8_t both = flow_seen_out | flow_seen_in;
+    constexpr uint8_t fins = flow_seen_fin_out | flow_seen_fin_in;
+    constexpr uint8_t syn = 0x02, ack = 0x10;
+    uint8_t seen = record.seen.load(std::memory_order_relaxed);
+    uint8_t next = 0;
+    do {
+        if (bits == flow_seen_rst) {
+            const bool was_both = (seen & both) == both || (seen & flow_seen_both) != 0;
+            next = bits | (seen & fins) | (was_both ? flow_seen_both : 0);
+        } else if ((bits & flow_seen_syn) != 0 && is_closed(seen)) {
+            return (tcp_flags & (syn | ack)) == syn;
+        } else if ((seen & flow_seen_rst) != 0) { // not for this connection, or not believed
+            next = bits | (seen & fins) | ((seen & flow_seen_both) != 0 ? both : 0);
+        } else {
+            next = seen | bits;
+        }
+        if (is_closed(next)) {
+            next &= static_cast<uint8_t>(~flow_seen_syn);
+        }
+    } while (!record.seen.compare_exchange_weak(seen, next, std::memory_order_relaxed));
+    return false;
+}
+
 bool FlowTable::is_closed(uint8_t seen) {
     constexpr uint8_t both = flow_seen_fin_in | flow_seen_fin_out;
     return (seen & flow_seen_rst) != 0 || (seen & both) == both;

@@ -55,9 +55,11 @@ public:
     PathId path_at(int32_t position) const {
         return {records_[static_cast<uint32_t>(position)].path.load(std::memory_order_relaxed)};
     }
-    /// Marks that a packet passed. Writes only what changes.
+    /// Marks that a packet passed. Writes only what changes. True: the packet begins a connection
+    /// where this flow has ended. It is a new flow's, with a new flow's life and path
+    /// (RFC 9293 §3.6.1): the slow path takes this one away.
     template <Direction D>
-    static void touch(FlowRecord& record, Tick now, bool tcp, uint8_t tcp_flags);
+    static bool touch(FlowRecord& record, Tick now, bool tcp, uint8_t tcp_flags);
 
     // Slow path only.
 
@@ -73,12 +75,14 @@ public:
     /// caller erases them.
     void collect_expired(Tick now, const FlowTimeouts& timeouts, uint32_t steps,
                          std::vector<FlowInfo>& expired);
-    /// True once a RST or both FINs were seen: a new connection may take the 5-tuple over.
+    /// True once both FINs were seen, or a RST that nothing followed (anybody may send one, and the
+    /// host may not have taken it: RFC 5961 §3.2): a new connection may take the 5-tuple over.
     static bool is_closed(uint8_t seen);
 
     FlowTable(std::unique_ptr<HashIndex> index, uint32_t capacity);
 
 private:
+    static bool mark(FlowRecord& record, uint8_t bits, uint8_t tcp_flags);
     static Tick timeout_of(const FlowRecord& record, const FlowTimeouts& timeouts);
 
     std::unique_ptr<HashIndex> index_;
@@ -88,13 +92,13 @@ private:
 };
 
 template <Direction D>
-inline void FlowTable::touch(FlowRecord& record, Tick now, bool tcp, uint8_t tcp_flags) {
+inline bool FlowTable::touch(FlowRecord& record, Tick now, bool tcp, uint8_t tcp_flags) {
     constexpr auto relaxed = std::memory_order_relaxed;
     if (record.last_seen.load(relaxed) != now.value) {
         record.last_seen.store(now.value, relaxed);
     }
     if (!tcp) {
-        return;
+        return false;
     }
     constexpr bool out = D == Direction::outbound;
     uint8_t bits = (tcp_flags & 0x02) != 0 ? flow_seen_syn : (out ? flow_seen_out : flow_seen_in);
@@ -102,11 +106,9 @@ inline void FlowTable::touch(FlowRecord& record, Tick now, bool tcp, uint8_t tcp
         bits |= out ? flow_seen_fin_out : flow_seen_fin_in;
     }
     if ((tcp_flags & 0x04) != 0) {
-        bits |= flow_seen_rst;
+        bits = flow_seen_rst;
     }
-    if ((record.seen.load(relaxed) & bits) != bits) {
-        record.seen.fetch_or(bits, relaxed);
-    }
+    return (record.seen.load(relaxed) & bits) != bits && mark(record, bits, tcp_flags);
 }
 
 } // namespace sacip

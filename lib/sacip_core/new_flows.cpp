@@ -187,9 +187,13 @@ bool NewFlows::give_way(Guest& guest, int32_t position) {
                                     : r_.doors.refuse(guest, DropReason::flow_conflict);
         return false;
     }
-    r_.flows.erase(*flow);
-    r_.keeper.flow_removed(flow->path, guest.now);
+    forget(*flow, guest.now);
     return true;
+}
+
+void NewFlows::forget(const FlowInfo& flow, Nanos now) {
+    r_.flows.erase(flow);
+    r_.keeper.flow_removed(flow.path, now);
 }
 
 bool NewFlows::contest(Guest& guest, PathId path, int32_t flow) {

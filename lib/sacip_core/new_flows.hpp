@@ -55,6 +55,18 @@ public:
     /// flow's own, and the packet is gone.
     bool contest(Guest& guest, PathId path, int32_t flow);
 
+    /// Marks that a packet of the known flow at `position` passed. True if it begins a connection
+    /// where that one has ended: the flow is forgotten, and the packet to be taken for a new one.
+    template <Direction D>
+    bool begins_again(const Guest& guest, int32_t position) {
+        const bool again = FlowTable::touch<D>(r_.flows.record(position), to_tick(guest.now),
+                                               guest.view.is(IpProto::tcp), guest.view.tcp_flags);
+        if (again) {
+            forget(*r_.flows.at({static_cast<uint32_t>(position)}), guest.now);
+        }
+        return again;
+    }
+
     /// The path, and the position of the flow, that take a packet from the wire, if any do.
     std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const;
     /// The site that a new flow from the wire, come in on this port, is for.
@@ -63,6 +75,7 @@ public:
     const NewFlowStatistics& statistics() const { return statistics_; }
 
 private:
+    void forget(const FlowInfo& flow, Nanos now);
     bool takes(PathId path, WirePair pair) const;
     bool give_way(Guest& guest, int32_t position);
     bool admit(Guest& guest, const Admission& admission);

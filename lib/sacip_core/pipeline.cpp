@@ -269,7 +269,10 @@ template <Direction D>
     if (inbound && is_suspect(item.view, slot)) [[unlikely]] {
         return Verdict::punt(PuntReason::draining);
     }
-    FlowTable::touch<D>(*item.record, now, item.view.is(IpProto::tcp), item.view.tcp_flags);
+    if (FlowTable::touch<D>(*item.record, now, item.view.is(IpProto::tcp), item.view.tcp_flags))
+        [[unlikely]] {
+        return Verdict::punt(PuntReason::first_packet);
+    }
     if constexpr (!inbound) {
         item.path->mark_used();
     }

@@ -159,31 +159,28 @@ bool Reception::is_left_unfinished(const Guest& guest) {
 
 void Reception::outbound(Guest& guest) {
     const int32_t position = r_.flows.find(key_from_host(guest.view));
-    if (position < 0) {
+    if (position < 0 || new_flows_.begins_again<Direction::outbound>(guest, position)) {
         is_left_unfinished(guest) ? doors_.drop(guest, DropReason::l4_unfinished)
                                   : new_flows_.outbound(guest);
         return;
     }
-    FlowRecord& record = r_.flows.record(position);
-    FlowTable::touch<Direction::outbound>(record, to_tick(guest.now), guest.view.is(IpProto::tcp),
-                                          guest.view.tcp_flags);
-    dispatch_.by_path(guest, Direction::outbound, {record.path.load(std::memory_order_relaxed)});
+    dispatch_.by_path(guest, Direction::outbound, r_.flows.path_at(position));
 }
 
 void Reception::inbound(Guest& guest) {
     int32_t flow = HashIndex::not_found;
     const auto path = new_flows_.path_of_wire(guest.view, flow);
+    if (path && new_flows_.contest(guest, *path, flow)) {
+        return;
+    }
     if (!path) {
         is_left_unfinished(guest) ? doors_.drop(guest, DropReason::l4_unfinished)
                                   : new_flows_.inbound(guest);
-        return;
+    } else if (new_flows_.begins_again<Direction::inbound>(guest, flow)) {
+        inbound(guest); // another flow may take it
+    } else {
+        dispatch_.by_path(guest, Direction::inbound, *path);
     }
-    if (new_flows_.contest(guest, *path, flow)) {
-        return;
-    }
-    FlowTable::touch<Direction::inbound>(r_.flows.record(flow), to_tick(guest.now),
-                                         guest.view.is(IpProto::tcp), guest.view.tcp_flags);
-    dispatch_.by_path(guest, Direction::inbound, *path);
 }
 
 /// All ICMP but echo, and notifications.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/flow_table.hpp"
+#include "sacip_core/packet.hpp"
 
 #include <gtest/gtest.h>
 
@@ -145,6 +146,70 @@ TEST_F(FlowTableTest, TouchMarksWhatPassed) {
     FlowTable::touch<Direction::inbound>(record, {9}, true, 0x11);
     EXPECT_TRUE(FlowTable::is_closed(record.seen));
     EXPECT_TRUE(FlowTable::is_closed(flow_seen_rst));
+}
+
+TEST_F(FlowTableTest, WhatEndsATcpFlowAndWhatBeginsItAgain) {
+    struct Segment {
+        Direction direction;
+        uint8_t flags;
+    };
+    constexpr auto out = Direction::outbound, in = Direction::inbound;
+    constexpr uint8_t syn = tcp_syn, ack = tcp_ack, fin = tcp_fin | tcp_ack, rst = tcp_rst;
+    struct Row {
+        const char* what;
+        std::vector<Segment> segments;
+        bool closed;
+        bool long_lived;
+        bool again; // of the last segment
+    };
+    const std::vector<Segment> open{{out, syn}, {in, syn | ack}, {out, ack}, {in, ack}};
+    const auto then = [&](std::vector<Segment> more) {
+        std::vector<Segment> all = open;
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    };
+    const std::vector<Row> rows{
+        {"a SYN", {{out, syn}}, false, false, false},
+        {"a SYN, and again", {{out, syn}, {out, syn}}, false, false, false},
+        {"open", open, false, true, false},
+        {"a SYN within", then({{out, syn}}), false, true, false},
+        {"one FIN", then({{out, fin}}), false, true, false},
+        {"both FINs", then({{out, fin}, {in, fin}}), true, false, false},
+        {"and the last ACK", then({{out, fin}, {in, fin}, {out, ack}}), true, false, false},
+        {"and a SYN", then({{out, fin}, {in, fin}, {out, ack}, {out, syn}}), true, false, true},
+        {"the server's", then({{out, fin}, {in, fin}, {in, syn}}), true, false, true},
+        {"a SYN+ACK is no begin", then({{out, fin}, {in, fin}, {in, syn | ack}}), true, false,
+         false},
+        {"a RST", then({{in, rst}}), true, false, false},
+        {"two", then({{in, rst}, {out, rst}}), true, false, false},
+        {"a RST and a SYN", then({{in, rst}, {out, syn}}), true, false, true},
+        {"refused, and again", {{out, syn}, {in, rst | ack}, {out, syn}}, true, false, true},
+        {"a RST, and it goes on", then({{in, rst}, {out, ack}}), false, true, false},
+        {"two, and it goes on", then({{in, rst}, {out, rst}, {in, ack}}), false, true, false},
+        {"goes on, then a SYN", then({{in, rst}, {out, ack}, {out, syn}}), false, true, false},
+        {"not open yet", {{out, syn}, {in, rst}, {out, ack}}, false, false, false},
+        {"a RST after both FINs", then({{out, fin}, {in, fin}, {in, rst}, {out, ack}}), true, false,
+         false},
+        {"a RST between", then({{out, fin}, {in, rst}, {in, ack}, {in, fin}}), true, false, false},
+    };
+    const FlowTimeouts lives{{100}, {10}, {10}, {10}};
+    for (const Row& row : rows) {
+        const auto table = make(2);
+        const auto id = table->insert(key_of(1, IpProto::tcp), {1}, {});
+        ASSERT_TRUE(id);
+        FlowRecord& record = table->record(id->value);
+        bool again = false;
+        for (const Segment& s : row.segments) {
+            again = s.direction == out
+                        ? FlowTable::touch<Direction::outbound>(record, {1}, true, s.flags)
+                        : FlowTable::touch<Direction::inbound>(record, {1}, true, s.flags);
+        }
+        EXPECT_EQ(FlowTable::is_closed(record.seen), row.closed) << row.what;
+        EXPECT_EQ(again, row.again) << row.what;
+        std::vector<FlowInfo> expired;
+        table->collect_expired({50}, lives, table->positions(), expired);
+        EXPECT_EQ(expired.empty(), row.long_lived) << row.what;
+    }
 }
 
 } // namespace

@@ -351,6 +351,38 @@ TEST(SlowPathFlow, OnceClosedAFlowIsSoonForgotten) {
     a.check();
 }
 
+TEST(SlowPathFlow, WhatBeginsAgainIsANewFlowFromTodaysAddress) {
+    SiteA a;
+    const auto run = [&](uint8_t last, Ipv4Addr wire) {
+        a.receive(lan, a.frame(lan).tcp(1, 80, tcp_syn));
+        a.receive(wan, a.frame(wan).from("10.9.0.10").to(wire).tcp(80, 1, tcp_syn | tcp_ack));
+        a.receive(lan, a.frame(lan).tcp(1, 80));
+        a.receive(wan, a.frame(wan).from("10.9.0.10").to(wire).tcp(80, 1, last));
+        a.receive(lan, a.frame(lan).tcp(1, 80, tcp_fin | tcp_ack));
+    };
+    run(tcp_fin | tcp_ack, addr("10.0.1.2"));
+    a.add_address(wan, "10.0.1.3/24", true);
+    a.del_address(wan, "10.0.1.2/24");
+    a.notice();
+    a.take(wan);
+    run(0, addr("10.0.1.3"));
+    EXPECT_EQ(a.lines(wan).at(0), "tcp 10.0.1.3:1 > 10.9.0.10:80 [S]");
+    bool found = false;
+    for (uint32_t i = 0; i < a.flows->positions(); i++) {
+        if (const auto flow = a.flows->at({i})) {
+            found = true;
+            const auto& binding = a.slow->ledger().at(a.slow->ledger().at(flow->path).local);
+            EXPECT_EQ(binding.original, addr("10.0.1.3"));
+            EXPECT_FALSE(FlowTable::is_closed(flow->seen));
+        }
+    }
+    EXPECT_TRUE(found);
+    EXPECT_EQ(a.flows->size(), 1U);
+    a.advance(from_s(300));
+    EXPECT_EQ(a.flows->size(), 1U) << "with a new flow's life";
+    a.check();
+}
+
 TEST(SlowPathFlow, ProxyArpForMappedAddressesOnlyAndNotForLinuxsOwn) {
     Config c = routed_config();
     c.hosts = {routed("10.9.0.0/24", "10.0.9.0/24")}; // mapped into the outside link's own subnet

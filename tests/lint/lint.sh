@@ -51,6 +51,12 @@ for door in 'crypto openssl/' 'yaml yaml-cpp/' 'metrics prometheus/' 'netlink li
         breach "${door#* } outside app/${door% *}"
 done
 
+# `meson compile NAME` refuses a name that two targets have, whatever their kinds.
+find . -name meson.build -not -path './build*' | xargs perl -0ne \
+    'print "$2 in $ARGV\n" while /\b(executable|static_library|library|custom_target)\(\s*\x27([\w-]+)\x27/g' |
+    sort | awk '$1 == last { print before "\n" $0 } { last = $1; before = $0 }' |
+    breach "two targets of one name: rename one"
+
 # Every source says whose it is.
 { sources; find . -name meson.build -not -path './build*'; find app tests bench .ci -name '*.sh' -o -name '*.py' | grep -v results; } |
     while read -r file; do head -n 3 "$file" | grep -q SPDX-License-Identifier || echo "$file"; done |

@@ -55,7 +55,6 @@ std::optional<FlowInfo> FlowTable::at(FlowId id) const {
 bool FlowTable::mark(FlowRecord& record, uint8_t bits, uint8_t tcp_flags) {
     constexpr uint8_t both = flow_seen_out | flow_seen_in;
     constexpr uint8_t fins = flow_seen_fin_out | flow_seen_fin_in;
-    constexpr uint8_t syn = 0x02, ack = 0x10;
     uint8_t seen = record.seen.load(std::memory_order_relaxed);
     uint8_t next = 0;
     do {
@@ -63,7 +62,7 @@ bool FlowTable::mark(FlowRecord& record, uint8_t bits, uint8_t tcp_flags) {
             const bool was_both = (seen & both) == both || (seen & flow_seen_both) != 0;
             next = bits | (seen & fins) | (was_both ? flow_seen_both : 0);
         } else if ((bits & flow_seen_syn) != 0 && is_closed(seen)) {
-            return (tcp_flags & (syn | ack)) == syn;
+            return (tcp_flags & (tcp_syn | tcp_ack)) == tcp_syn;
         } else if ((seen & flow_seen_rst) != 0) { // not for this connection, or not believed
             next = bits | (seen & fins) | ((seen & flow_seen_both) != 0 ? both : 0);
         } else {

@@ -47,7 +47,7 @@ ping6() { in_ns ha ping -6 -q -c 3 -i 0.2 -W 2 fd90::10 >/dev/null 2>&1; }
 received() { # IPERF3-OPTIONS: bytes that arrived
     timeout 30 ip netns exec "$P-ha" iperf3 -6 -c fd90::10 -J "$@" 2>&1 | jq '(.end.sum_received.bytes // .end.sum.bytes // 0) | round'
 }
-flood() { spawn ha flood iperf3 -6 -c fd90::10 -u -b 300M -l 1400 -t 6 </dev/null >/dev/null 2>&1; }
+flood() { spawn ha flood iperf3 -6 -c fd90::10 -J -u -b 300M -l 1400 -t 6 </dev/null >"$T/flood.json" 2>&1; }
 connect() { # HOW-MANY: new IPv4 connections, one after another; prints how many failed
     in_ns ha python3 -c '
 import socket, sys
@@ -90,8 +90,11 @@ failed=$(connect 40)
 [ "$failed" = 0 ] || fail "$failed of 40 new IPv4 connections failed beside the flood"
 for _ in 1 2; do move addr; done
 assert_flows_run 5 5
-wait $flooding
-good "beside 300 Mbit/s of IPv6: 40 of 40 new IPv4 connections, 10 moved flows live"
+unset "child[$flooding]"
+wait $flooding || fail "the flood: $(tail -n 3 "$T/flood.json")"
+offered=$(jq '.end.sum.bits_per_second / 1e6 | round' "$T/flood.json")
+[ "$offered" -gt 50 ] || fail "that was no flood: $offered Mbit/s"
+good "beside $offered Mbit/s of IPv6: 40 of 40 new IPv4 connections, 10 moved flows live"
 full=$(query a drops '[.drops[] | select(.reason == "punt_ring_full") | .packets] | add')
 [ "$full" = 0 ] || fail "IPv6 took the place of $full first packets"
 stop_traffic

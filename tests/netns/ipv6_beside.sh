@@ -13,15 +13,16 @@
 need_root_and_tools iperf3
 stage uplink
 
+# Not on the veths behind the ports: they have the Ethernet addresses of lan0 and wan0, and so would have
+# their link-local ones. Where duplicate address detection finds that out, Linux forwards nothing there any
+# more, for it asks for neighbours with that address.
 switch_ipv6_on() { # after start_gateways
     local ns interface address
-    for ns in ha ga r gb hb; do
+    for ns in ha r hb; do
         in_ns $ns sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0
     done
+    for ns in ga gb; do in_ns $ns sysctl -qw net.ipv6.conf.lo.disable_ipv6=0; done
     for ns in ga r gb; do in_ns $ns sysctl -qw net.ipv6.conf.all.forwarding=1; done
-    for ns in ga gb; do # the veths behind the ports have the same Ethernet addresses as lan0 and wan0
-        in_ns $ns sysctl -qw net.ipv6.conf.ethi.disable_ipv6=1 net.ipv6.conf.etho.disable_ipv6=1
-    done
     while read -r ns interface address; do
         in_ns "$ns" sysctl -qw "net.ipv6.conf.$interface.disable_ipv6=0"
         ip -n "$P-$ns" addr add "$address/64" dev "$interface" nodad || fail "$address on $interface"
@@ -72,7 +73,7 @@ import socket
 listener = socket.create_server(("10.9.0.10", 7002), backlog=64)
 while True:
     listener.accept()[0].close()' </dev/null
-eventually 5 sh -c "ip netns exec $P-hb ss -Hlnt | grep -q :5201 && ip netns exec $P-hb ss -Hlnt | grep -q :7002" || fail "servers"
+eventually 15 sh -c "ip netns exec $P-hb ss -Hlnt | grep -q :5201 && ip netns exec $P-hb ss -Hlnt | grep -q :7002" || fail "servers"
 for options in "-n 20M" "-n 20M -R" "-u -b 20M -t 1" "-u -b 20M -t 1 -R"; do
     # shellcheck disable=SC2086
     bytes=$(received $options)
@@ -92,9 +93,9 @@ for _ in 1 2; do move addr; done
 assert_flows_run 5 5
 unset "child[$flooding]"
 wait $flooding || fail "the flood: $(tail -n 3 "$T/flood.json")"
-offered=$(jq '.end.sum.bits_per_second / 1e6 | round' "$T/flood.json")
-[ "$offered" -gt 50 ] || fail "that was no flood: $offered Mbit/s"
-good "beside $offered Mbit/s of IPv6: 40 of 40 new IPv4 connections, 10 moved flows live"
+datagrams=$(jq .end.sum.packets "$T/flood.json")
+[ "$datagrams" -gt 5000 ] || fail "that was no flood: $datagrams datagrams"
+good "beside $datagrams datagrams of IPv6: 40 of 40 new IPv4 connections, 10 moved flows live"
 full=$(query a drops '[.drops[] | select(.reason == "punt_ring_full") | .packets] | add')
 [ "$full" = 0 ] || fail "IPv6 took the place of $full first packets"
 stop_traffic

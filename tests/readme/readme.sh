@@ -205,6 +205,9 @@ look_around() {
     while read -r words; do
         [ -e "$top/$words" ] || fail "the README points to $words, which is not there"
     done < <(grep -oE '\]\([^)#:]+\)' "$readme" | tr -d '])(' ; grep -oE '`(conf|docs|bench|tests)/[^` ]*`' "$readme" | tr -d '`')
+    while read -r words; do
+        at a "test -e $words" || fail "the README names $words, which neither a package nor meson install brings"
+    done < <(grep -oE '`/etc/[^` ]*`' "$readme" | tr -d '`')
     while read -r _ words _; do
         grep -qE "^$words\)" "$top/quickstart" || fail "the README says quickstart $words"
     done < <(grep -oE '`\./quickstart [a-z-]+`' "$readme" | tr -d '`')

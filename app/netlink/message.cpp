@@ -108,6 +108,7 @@ void read_multipath(const nlattr* attribute, RouteInfo& out) {
         if (hops == 0 || (live && !have_live)) {
             out.interface = IfIndex{hop.rtnh_ifindex};
             out.via = {};
+            out.onlink = (hop.rtnh_flags & RTNH_F_ONLINK) != 0;
             const auto* a = reinterpret_cast<const nlattr*>(bytes + sizeof hop);
             int inner = hop.rtnh_len - static_cast<int>(sizeof hop);
             while (mnl_attr_ok(a, inner)) {
@@ -158,6 +159,8 @@ std::optional<AddressInfo> read_address(const nlmsghdr* message) {
     // IFA_LOCAL is ours; on a point-to-point link IFA_ADDRESS is the peer's.
     out.address =
         attributes.address(attributes.raw(IFA_LOCAL) != nullptr ? IFA_LOCAL : IFA_ADDRESS);
+    const Ipv4Addr other = attributes.address(IFA_ADDRESS);
+    out.peer = other == out.address ? Ipv4Addr{} : other;
     out.prefix_length = header->ifa_prefixlen;
     const uint32_t flags = attributes.get<uint32_t>(IFA_FLAGS).value_or(header->ifa_flags);
     out.secondary = (flags & IFA_F_SECONDARY) != 0;
@@ -183,6 +186,7 @@ std::optional<RouteInfo> read_route(const nlmsghdr* message) {
     out.metric = attributes.get<uint32_t>(RTA_PRIORITY).value_or(0);
     out.preferred_source = attributes.address(RTA_PREFSRC);
     out.type = type_of(header->rtm_type);
+    out.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
     if (const nlattr* hops = attributes.raw(RTA_MULTIPATH)) {
         read_multipath(hops, out);
     }

@@ -85,9 +85,8 @@ bool HostState::remove_link(IfIndex index) {
 
 bool HostState::upsert(const AddressInfo& address) {
     AddressTable& table = addresses_[address.interface.value];
-    const auto it = std::find_if(table.list.begin(), table.list.end(), [&](const AddressInfo& a) {
-        return a.address == address.address && a.prefix_length == address.prefix_length;
-    });
+    const auto it = std::find_if(table.list.begin(), table.list.end(),
+                                 [&](const AddressInfo& a) { return a.is_same(address); });
     if (it == table.list.end()) {
         table.list.push_back(address);
         table.list.back().order = next_order_++;
@@ -123,8 +122,7 @@ bool HostState::remove(const AddressInfo& address) {
     }
     AddressTable& table = found->second;
     for (size_t i = 0; i < table.list.size(); ++i) {
-        if (table.list[i].address == address.address &&
-            table.list[i].prefix_length == address.prefix_length) {
+        if (table.list[i].is_same(address)) {
             return remove_address_at(table, i);
         }
     }
@@ -289,6 +287,12 @@ std::optional<NextHop> HostState::route(Ipv4Addr destination, IfIndex through) c
         }
     }
     return std::nullopt;
+}
+
+std::span<const RouteInfo> HostState::routes_to(Ipv4Prefix prefix) const {
+    const auto& networks = routes_.by_length[prefix.length()];
+    const auto found = networks.find(prefix.address());
+    return found == networks.end() ? std::span<const RouteInfo>{} : found->second;
 }
 
 const NeighbourInfo* HostState::neighbour(IfIndex interface, Ipv4Addr address) const {

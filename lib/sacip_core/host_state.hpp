@@ -39,8 +39,7 @@ struct LinkInfo {
 
 enum class AddressScope : uint8_t { global, link, host, other };
 
-/// An address of an interface. Linux knows it by (interface, address, prefix length); two addresses
-/// that differ only in their point-to-point peer are one here.
+/// An address of an interface. Linux knows it by (interface, address, prefix length, peer).
 struct AddressInfo {
     IfIndex interface {};
     Ipv4Addr address{};
@@ -50,6 +49,15 @@ struct AddressInfo {
     AddressScope scope{AddressScope::global};
     /// Order of appearance, growing; given by HostState, ignored by upsert().
     uint64_t order{0};
+    /// The other end of a point-to-point pair, whose subnet the prefix length then is of;
+    /// unspecified otherwise.
+    Ipv4Addr peer{};
+    /// What is on-link by this address.
+    Ipv4Prefix subnet() const { return {peer.is_unspecified() ? address : peer, prefix_length}; }
+    bool is_same(const AddressInfo& other) const {
+        return address == other.address && prefix_length == other.prefix_length &&
+               peer == other.peer;
+    }
     bool operator==(const AddressInfo&) const = default;
 };
 
@@ -65,6 +73,7 @@ struct RouteInfo {
     Ipv4Addr preferred_source{}; ///< unspecified: Linux chooses
     RouteType type{RouteType::unicast};
     bool multipath{false}; ///< has more hops; `via` and `interface` are the first live one's
+    bool onlink{false};    ///< RTNH_F_ONLINK: `via` need not lie in a subnet of the interface
     bool operator==(const RouteInfo&) const = default;
 };
 
@@ -142,6 +151,9 @@ public:
     std::optional<NextHop> route(Ipv4Addr destination) const;
     /// The same among the routes through one interface only (0: any).
     std::optional<NextHop> route(Ipv4Addr destination, IfIndex through) const;
+    /// Those of exactly this prefix, in the order in which Linux tries them; valid until the next
+    /// change.
+    std::span<const RouteInfo> routes_to(Ipv4Prefix prefix) const;
     /// nullptr if Linux has no entry; valid until the next change.
     const NeighbourInfo* neighbour(IfIndex interface, Ipv4Addr address) const;
     /// In order of appearance; valid until the next change.

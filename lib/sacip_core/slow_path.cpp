@@ -79,16 +79,21 @@ void SlowPath::on_host_changed(Nanos now) {
     time_ = now;
     host_changed_ = true;
     using Table = HostState::Table;
-    if (w_.host.generation(Table::addresses) != seen_addresses_) {
-        seen_addresses_ = w_.host.generation(Table::addresses);
+    const bool addresses_changed = w_.host.generation(Table::addresses) != seen_addresses_;
+    const bool routes_changed = w_.host.generation(Table::routes) != seen_routes_;
+    if (addresses_changed || routes_changed) {
         for (PortUplink& u : uplinks_) {
-            const IfIndex interface = w_.ports[u.port.value].host_interface;
-            apply(u.port, u.uplink.observe(w_.host.addresses(interface), now), now);
+            const GatewayPort& port = w_.ports[u.port.value];
+            const IfIndex interface = port.host_interface;
+            const auto ways = ways_out(w_.host, interface, port.fallback_gateway);
+            apply(u.port, u.uplink.observe(w_.host.addresses(interface), ways, now), now);
         }
+    }
+    if (addresses_changed) {
+        seen_addresses_ = w_.host.generation(Table::addresses);
         mover_.check_old_addresses([this](Ipv4Addr a) { return is_present(a); }, now);
     }
-    if (w_.host.generation(Table::routes) != seen_routes_ ||
-        w_.host.generation(Table::links) != seen_links_) {
+    if (routes_changed || w_.host.generation(Table::links) != seen_links_) {
         seen_routes_ = w_.host.generation(Table::routes);
         seen_links_ = w_.host.generation(Table::links);
         keeper_.on_routes_changed();

@@ -19,6 +19,12 @@
 // once if there is one, else it gets `settle` to come back before it is called lost; and a lost one
 // is remembered, because any address that comes later is its successor (break before make).
 //
+// Not any address will do (way_out.hpp): one that led out of the network is followed only by one
+// that leads out as well, so an alias for the modem's page takes nothing over, and a new address
+// waits for its route, which comes after it. Where there never was a way out, all is by addresses.
+// The primary address is left as soon as it does not lead out and another does: the alias that was
+// there before the lease, or the old address when the default route has changed.
+//
 // Markers: an address that prefixes follow (config `hosts`, prefix to prefix). The prefix must not
 // be dragged onto the interface's own address just because its marker was deleted first, so a
 // marker has stricter rules (find_successor), and nothing else follows a marker.
@@ -26,6 +32,7 @@
 
 #include "sacip_core/host_state.hpp"
 #include "sacip_core/units.hpp"
+#include "sacip_core/way_out.hpp"
 
 #include <functional>
 #include <optional>
@@ -78,9 +85,11 @@ class Uplink {
 public:
     explicit Uplink(UplinkRules rules) : rules_{std::move(rules)} {}
 
-    /// Takes the interface's addresses (HostState::addresses). Gives effects in the order in which
-    /// to carry them out: gained and returned, moved, lost, primary. The same input again: nothing.
-    std::vector<UplinkEffect> observe(std::span<const AddressInfo> present, Nanos now);
+    /// Takes the interface's addresses (HostState::addresses) and default routes. Gives effects in
+    /// the order in which to carry them out: gained and returned, moved, lost, primary. The same
+    /// input again: nothing.
+    std::vector<UplinkEffect> observe(std::span<const AddressInfo> present,
+                                      std::span<const WayOut> ways, Nanos now);
     /// Call when next_deadline() has come.
     std::vector<UplinkEffect> tick(Nanos now);
     /// When to call tick(); nothing while nobody waits.
@@ -102,12 +111,18 @@ private:
     struct Held {
         AddressInfo info; ///< as last seen
         State state{State::present};
-        bool marker{false}; ///< is or was one, or took over from one; until it goes
-        Nanos deadline{};
+        bool marker{false};           ///< is or was one, or took over from one; until it goes
+        Nanos deadline{};             ///< of `waiting`
+        bool was_primary{false};      ///< when it was lost
+        LeadsOut leads{LeadsOut::no}; ///< now, or when it was there last
+        LeadsOut best{LeadsOut::no};  ///< ever
     };
 
     void note_arrivals(std::span<const AddressInfo> present, std::vector<UplinkEffect>& effects);
     void note_departures(std::span<const AddressInfo> present, Nanos now);
+    void judge(std::span<const AddressInfo> present, std::span<const WayOut> ways);
+    void leave_what_leads_nowhere(std::vector<UplinkEffect>& effects);
+    static bool may_follow(const Held& old, const Held& next);
     void move_all(bool markers, std::vector<UplinkEffect>& effects);
     void expire(Nanos now, std::vector<UplinkEffect>& effects);
     void choose_primary(std::optional<Ipv4Addr> before, std::vector<UplinkEffect>& effects);
@@ -117,6 +132,7 @@ private:
     UplinkRules rules_;
     std::vector<Held> held_; ///< a handful
     std::optional<Ipv4Addr> primary_;
+    bool any_way_{false}; ///< the port has a way out, as observed last
 };
 
 } // namespace sacip

@@ -4,128 +4,17 @@
 // of messages in their measured order; it is told once message by message, once in one burst, and
 // then with the burst split at every possible set of places: where the flows of each old address
 // end up, and the primary, must always be the same.
-#include "sacip_core/uplink.hpp"
+#include "tests/support/uplink_teller.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
-#include <sstream>
 
 namespace sacip {
 namespace {
 
-using Lines = std::vector<std::string>;
-constexpr IfIndex wan{7};
-
-std::string text_of(const UplinkEffect& effect) {
-    struct Text {
-        std::string operator()(const AddressGained& e) { return "gained " + e.address.to_text(); }
-        std::string operator()(const AddressMoved& e) {
-            return "moved " + e.from.to_text() + " to " + e.to.to_text();
-        }
-        std::string operator()(const AddressLost& e) { return "lost " + e.address.to_text(); }
-        std::string operator()(const AddressReturned& e) {
-            return "returned " + e.address.to_text();
-        }
-        std::string operator()(const PrimaryChanged& e) {
-            return "primary " + (e.address ? e.address->to_text() : "none");
-        }
-    };
-    return std::visit(Text{}, effect);
-}
-
-/// "+10.5.0.1/24", "+10.5.0.2/24 secondary", "+10.5.0.1/24 deprecated", "-10.5.0.1/24"; scopes
-/// "link" and "host".
-AddressInfo address_of(const std::string& message) {
-    std::istringstream words{message.substr(1)};
-    std::string cidr;
-    words >> cidr;
-    const size_t slash = cidr.find('/');
-    AddressInfo out;
-    out.interface = wan;
-    out.address = Ipv4Addr::from_text(cidr.substr(0, slash)).value();
-    out.prefix_length = static_cast<uint8_t>(std::stoi(cidr.substr(slash + 1)));
-    for (std::string word; words >> word;) {
-        out.secondary |= word == "secondary";
-        out.deprecated |= word == "deprecated";
-        out.scope = word == "link" ? AddressScope::link : out.scope;
-        out.scope = word == "host" ? AddressScope::host : out.scope;
-    }
-    return out;
-}
-
-/// An interface, its Uplink, and what happened to flows.
-class Teller {
-public:
-    explicit Teller(UplinkRules rules = {}) : uplink_{std::move(rules)} {}
-
-    void take(const std::string& message) {
-        if (message[0] == '+') {
-            host_.upsert(address_of(message));
-        } else {
-            host_.remove(address_of(message));
-        }
-    }
-    void observe() { record(uplink_.observe(host_.addresses(wan), now_)); }
-    /// Lets time pass, with a tick at each deadline.
-    void wait(Nanos duration) {
-        const Nanos end = now_ + duration;
-        while (const auto deadline = uplink_.next_deadline()) {
-            if (*deadline > end) {
-                break;
-            }
-            now_ = *deadline;
-            record(uplink_.tick(now_));
-        }
-        now_ = end;
-    }
-    /// Bit i of `pauses`: observe after message i. "wait 28" (ms) always observes first.
-    void tell(const Lines& story, uint32_t pauses) {
-        for (size_t i = 0; i < story.size(); ++i) {
-            if (story[i].starts_with("wait ")) {
-                observe();
-                wait(from_ms(std::stoi(story[i].substr(5))));
-                continue;
-            }
-            take(story[i]);
-            if ((pauses >> i & 1) != 0) {
-                observe();
-            }
-        }
-        observe();
-    }
-    Lines take_effects() { return std::exchange(effects_, {}); }
-    /// Where flows that began on `original` are: an address, or "held at ..." while it is lost.
-    std::string flows_of(const std::string& original) const {
-        std::string at = original;
-        for (const auto& [from, to] : moves_) {
-            at = from == at ? to : at;
-        }
-        const auto lost = uplink_.lost();
-        const auto address = Ipv4Addr::from_text(at).value();
-        return std::find(lost.begin(), lost.end(), address) == lost.end() ? at : "held at " + at;
-    }
-    std::string primary() const {
-        return uplink_.primary() ? uplink_.primary()->to_text() : "none";
-    }
-    Uplink& uplink() { return uplink_; }
-
-private:
-    void record(const std::vector<UplinkEffect>& effects) {
-        for (const UplinkEffect& effect : effects) {
-            effects_.push_back(text_of(effect));
-            if (const auto* moved = std::get_if<AddressMoved>(&effect)) {
-                moves_.emplace_back(moved->from.to_text(), moved->to.to_text());
-            }
-        }
-    }
-
-    HostState host_;
-    Uplink uplink_;
-    Nanos now_{from_s(1)};
-    Lines effects_;
-    std::vector<std::pair<std::string, std::string>> moves_;
-};
+using test::Lines;
+using test::Teller;
 
 struct Story {
     std::string name;
@@ -137,9 +26,7 @@ struct Story {
     std::string primary;
 };
 
-void PrintTo(const Story& story, std::ostream* out) {
-    *out << story.name;
-}
+void PrintTo(const Story& story, std::ostream* out) { *out << story.name; }
 
 class UplinkStory : public testing::TestWithParam<Story> {};
 

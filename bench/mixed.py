@@ -17,6 +17,7 @@ from pathlib import Path
 import feed
 import lab
 import replay
+import traffic
 
 established = 4096
 burst = feed.burst
@@ -58,6 +59,7 @@ class Run:
                 more_lan=(f"net_pcap1,rx_pcap={played}",
                           f"net_pcap2,rx_pcap={replayed_too},infinite_rx=1")))
             self.name, self.samples, over = name, [], 0
+            worker_stat = traffic.polling_thread(gateway.process.pid) / "schedstat"
             deadline = time.monotonic() + 30
             while over < 20:  # samples with nothing but established packets
                 before = time.monotonic()
@@ -68,7 +70,8 @@ class Run:
                 self.samples.append({
                     "time": (before + time.monotonic()) / 2, "received": worker["received"],
                     "lost": worker["dropped"] + slow["dropped"], "flows": status["flows"],
-                    "played": played_now, "ran": ran, "waited": waited})
+                    "played": played_now, "ran": ran, "waited": waited,
+                    "worker ran": int(worker_stat.read_text().split()[0]) / 1e9})
                 over += played_now == total and slow["received"] == worker["punted"]
                 lab.check(before < deadline, f"{name}: only {played_now} of {total}")
                 time.sleep(0.02)  # it shares the cores
@@ -77,12 +80,13 @@ class Run:
                                   if d["reason"] != "punt_ring_full")
 
     def between(self, begin, end):
-        """Rates while the file was between two of its packets: of established packets, and of new
-        flows by wall time and by the slow path's; its share of waiting for a core; packets lost."""
+        """Rates while the file was between two of its packets: of established packets by the worker's
+        time, of new flows by wall time and by the slow path's; its share of waiting for a core; packets
+        lost."""
         inside = [s for s in self.samples if begin <= s["played"] <= end]
         lab.check(len(inside) >= 8, f"{self.name}: over too soon to measure")
         took = {key: inside[-1][key] - inside[0][key] for key in inside[0]}
-        return {"established": (took["received"] - took["flows"]) / took["time"],
+        return {"established": (took["received"] - took["flows"]) / took["worker ran"],
                 "flows": took["flows"] / took["time"],
                 "flows_cpu": took["flows"] / max(took["ran"], 1e-9),
                 "waited": took["waited"] / took["time"], "lost": took["lost"],

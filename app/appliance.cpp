@@ -6,6 +6,7 @@
 #include "app/dpdk/random.hpp"
 
 #include <array>
+#include <cstdio>
 #include <poll.h>
 
 namespace sacip {
@@ -148,6 +149,9 @@ Appliance::Error Appliance::open_ports() {
 
 Appliance::Error Appliance::set_up_linux() {
     if (auto e = linux_.open()) {
+        return e;
+    }
+    if (auto e = linux_.sweep(config_)) {
         return e;
     }
     for (uint8_t i = 0; i < config_.ports.size(); i++) {
@@ -329,10 +333,18 @@ bool Appliance::take_host_changes(Nanos now) {
     // Neighbours first: a move that the addresses cause may want the new gateway's.
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
     slow_path_->on_host_changed(now);
+    look_after_linux(now);
     return true;
 }
 
+void Appliance::look_after_linux(Nanos now) {
+    for (const std::string& line : linux_.look_after(host_, now)) {
+        std::fprintf(stderr, "sacip-gw: warning: %s\n", line.c_str());
+    }
+}
+
 void Appliance::once_a_while(Nanos now) {
+    look_after_linux(now);
     gauges_.flows.set(flows_->size());
     gauges_.paths.set(paths_->size());
     gauges_.local_bindings.set(slow_path_->ledger().local_count());

@@ -48,6 +48,7 @@ private:
     bool take_punted(Nanos now);
     bool take_from_linux(Nanos now);
     bool take_host_changes(Nanos now);
+    void look_after_linux(Nanos now);
     void once_a_while(Nanos now);
     void rest(unsigned empty_turns);
 

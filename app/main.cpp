@@ -9,16 +9,28 @@
 #include "app/dpdk/eal.hpp"
 #include "app/yaml/config_yaml.hpp"
 
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 namespace {
 
 std::atomic<bool> stop{false};
 
 void on_signal(int) { stop = true; }
+
+/// A terminal that is closed, or a habit: no reason to drop everybody's packets.
+void on_hang_up(int) {
+    constexpr std::string_view line{
+        "sacip-gw: SIGHUP: still running; nothing is read anew (to take "
+        "another configuration, end it with SIGTERM and start it)\n"};
+    const int error = errno;
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+    errno = error;
+}
 
 constexpr const char* usage =
     "usage: sacip-gw EAL-OPTIONS -- --config FILE [--check] [--total-num-mbufs N]\n"
@@ -143,6 +155,7 @@ int main(int argc, char** argv) {
     const auto& environment = *std::get<0>(eal);
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
+    std::signal(SIGHUP, on_hang_up);
     std::signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_TIMERSLACK, 1); // sleeps of 20 us are meant
     if (const auto why = std::get<0>(eal)->enable_capture()) {

@@ -98,11 +98,11 @@ Result Requests::address(uint16_t type, uint16_t flags, const AddressRequest& re
     header->ifa_index = static_cast<unsigned>(request.interface.value);
     m.put(IFA_LOCAL, request.address);
     m.put(IFA_ADDRESS, request.address);
+    if (!request.label.empty()) {
+        m.put(IFA_LABEL, request.label);
+    }
     if (type == RTM_NEWADDR) {
         m.put(IFA_FLAGS, uint32_t{request.no_prefix_route ? IFA_F_NOPREFIXROUTE : 0U});
-        if (!request.label.empty()) {
-            m.put(IFA_LABEL, request.label);
-        }
         if (request.prefix_length < 31) {
             // As ip(8) does with "brd +"; without it hosts that broadcast would go unheard.
             m.put(IFA_BROADCAST, Ipv4Addr{Be32{request.address.value() |
@@ -120,6 +120,32 @@ Result Requests::add_address(const AddressRequest& request) {
 
 Result Requests::delete_address(const AddressRequest& request) {
     return address(RTM_DELADDR, 0, request, "del");
+}
+
+Result Requests::list_addresses(IfIndex interface, std::vector<LabelledAddress>& out) {
+    Message m{RTM_GETADDR, NLM_F_DUMP};
+    m.extra<ifaddrmsg>()->ifa_family = AF_INET;
+    const int error = socket_.transact(m.get(), [&](const nlmsghdr* line) {
+        const auto* header = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(line));
+        if (header->ifa_index != static_cast<unsigned>(interface.value)) {
+            return;
+        }
+        LabelledAddress& found = out.emplace_back();
+        found.prefix_length = header->ifa_prefixlen;
+        const auto* a =
+            static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(line, sizeof *header));
+        auto left = static_cast<int>(mnl_nlmsg_get_payload_len(line) - MNL_ALIGN(sizeof *header));
+        while (mnl_attr_ok(a, left)) {
+            if (mnl_attr_get_type(a) == IFA_LOCAL && mnl_attr_get_payload_len(a) >= 4) {
+                found.address = Ipv4Addr::from_raw(mnl_attr_get_u32(a));
+            } else if (mnl_attr_get_type(a) == IFA_LABEL) {
+                found.label = mnl_attr_get_str(a);
+            }
+            left -= static_cast<int>(MNL_ALIGN(a->nla_len));
+            a = mnl_attr_next(a);
+        }
+    });
+    return judge(error == EINTR ? 0 : error, "ip addr show dev " + name_of(interface));
 }
 
 Result Requests::route(uint16_t type, uint16_t flags, const RouteRequest& request,

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace sacip::netlink {
 
@@ -21,6 +22,12 @@ struct AddressRequest {
     AddressScope scope{AddressScope::global}; ///< `other` is taken as global
     bool no_prefix_route{false};              ///< the subnet gets no route of its own
     std::string label{}; ///< at most 15 characters; empty: the interface's name
+};
+
+struct LabelledAddress {
+    Ipv4Addr address{};
+    uint8_t prefix_length{32};
+    std::string label{};
 };
 
 struct RouteRequest {
@@ -38,7 +45,10 @@ public:
     Result open();
 
     Result add_address(const AddressRequest& request); ///< EEXIST: it is there already
+    /// With a label: only if it is under that label.
     Result delete_address(const AddressRequest& request);
+    /// The interface's addresses, whose labels HostState does not keep.
+    Result list_addresses(IfIndex interface, std::vector<LabelledAddress>& out);
     Result add_route(const RouteRequest& request); ///< EEXIST: one of that prefix and metric is
     Result replace_route(const RouteRequest& request);
     Result delete_route(const RouteRequest& request);

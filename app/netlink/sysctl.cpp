@@ -37,6 +37,15 @@ std::string path_of(std::string_view interface, Ipv4Setting setting) {
     return "/proc/sys/net/ipv4/conf/" + std::string{interface} + "/" + name_of(setting);
 }
 
+/// What the gateway needs of its own interfaces.
+constexpr std::array<std::pair<Ipv4Setting, int>, 5> wanted{{
+    {Ipv4Setting::forwarding, 1},
+    {Ipv4Setting::arp_ignore, 1},   // never answer ARP for an address of another interface
+    {Ipv4Setting::arp_announce, 2}, // nor ask with one (shadows on lo would leak)
+    {Ipv4Setting::rp_filter, 0},    // answers come to addresses that have moved away
+    {Ipv4Setting::promote_secondaries, 1},
+}};
+
 } // namespace
 
 Result write_ipv4(std::string_view interface, Ipv4Setting setting, int value) {
@@ -77,19 +86,24 @@ std::optional<int> read_ipv4(std::string_view interface, Ipv4Setting setting) {
 }
 
 Result prepare_ipv4(std::string_view interface) {
-    constexpr std::array<std::pair<Ipv4Setting, int>, 5> wanted{{
-        {Ipv4Setting::forwarding, 1},
-        {Ipv4Setting::arp_ignore, 1},   // never answer ARP for an address of another interface
-        {Ipv4Setting::arp_announce, 2}, // nor ask with one (shadows on lo would leak)
-        {Ipv4Setting::rp_filter, 0},    // answers come to addresses that have moved away
-        {Ipv4Setting::promote_secondaries, 1},
-    }};
     for (const auto& [setting, value] : wanted) {
         if (Result refusal = write_ipv4(interface, setting, value)) {
             return refusal;
         }
     }
     return std::nullopt;
+}
+
+std::vector<std::string> put_back_ipv4(std::string_view interface) {
+    std::vector<std::string> out;
+    for (const auto& [setting, value] : wanted) {
+        const std::optional<int> found = read_ipv4(interface, setting);
+        if (found && *found != value && !write_ipv4(interface, setting, value)) {
+            out.push_back("net.ipv4.conf." + std::string{interface} + "." + name_of(setting) +
+                          " from " + std::to_string(*found) + " to " + std::to_string(value));
+        }
+    }
+    return out;
 }
 
 } // namespace sacip::netlink

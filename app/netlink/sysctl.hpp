@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sacip::netlink {
 
@@ -31,5 +32,8 @@ std::optional<int> read_ipv4(std::string_view interface, Ipv4Setting setting);
 /// What the gateway needs of its own interfaces: forwarding 1, arp_ignore 1, arp_announce 2,
 /// rp_filter 0, promote_secondaries 1. Stops at the first refusal.
 Result prepare_ipv4(std::string_view interface);
+/// Writes those of them again that are not so any more; says which: "net.ipv4.conf.wan0.forwarding
+/// from 0 to 1". Writing net.ipv4.ip_forward, as `sysctl --system` does, sets all interfaces'.
+std::vector<std::string> put_back_ipv4(std::string_view interface);
 
 } // namespace sacip::netlink

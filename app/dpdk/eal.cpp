@@ -12,7 +12,8 @@ namespace sacip {
 std::variant<std::unique_ptr<Eal>, std::string> Eal::init(int argc, char** argv) {
     const int parsed = rte_eal_init(argc, argv);
     if (parsed < 0) {
-        return std::string{"EAL did not start: "} + rte_strerror(rte_errno) +
+        return std::string{"EAL did not start"} +
+               (rte_errno == 0 ? std::string{} : std::string{": "} + rte_strerror(rte_errno)) +
                "; its messages are above. Often it is one of: no huge pages "
                "(dpdk-hugepages.py -p 2M --setup 1G, or try with --no-huge -m 256), "
                "a --file-prefix in use, no root";

@@ -8,44 +8,68 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <memory>
+#include <fcntl.h>
+#include <optional>
+#include <poll.h>
 #include <sys/stat.h>
 #include <tuple>
+#include <unistd.h>
 
 namespace sacip {
 
 namespace {
 
-struct CloseFile {
-    void operator()(std::FILE* file) const { std::fclose(file); }
+/// How long a pipe's writer may take; a start must never wait for ever.
+constexpr int patience_ms = 3000;
+
+class File {
+public:
+    explicit File(const std::string& path)
+        : fd_{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)} {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        if (fd_ >= 0) {
+            ::close(fd_);
+        }
+    }
+    int fd() const { return fd_; }
+
+private:
+    int fd_;
 };
 
-/// The whole file, at most one byte more than is allowed, which parse_config then refuses.
+/// The whole file, at most one byte more than is allowed, which parse_config then refuses. A pipe
+/// is as good as a file (`--config <(...)`), if somebody writes to it.
 std::optional<std::string> read_file(const std::string& path, std::string& reason) {
-    const std::unique_ptr<std::FILE, CloseFile> file{std::fopen(path.c_str(), "rbe")};
-    if (!file) {
+    const File file{path};
+    struct stat status {};
+    if (file.fd() < 0 || fstat(file.fd(), &status) != 0) {
         reason = std::strerror(errno);
         return std::nullopt;
     }
-    struct stat status {};
-    if (fstat(fileno(file.get()), &status) == 0 && S_ISDIR(status.st_mode)) {
+    if (S_ISDIR(status.st_mode)) {
         reason = "it is a directory";
         return std::nullopt;
     }
     std::string text;
     std::array<char, 4096> block{};
     while (text.size() <= max_config_bytes) {
-        const size_t got = std::fread(block.data(), 1, block.size(), file.get());
-        text.append(block.data(), got);
-        if (got < block.size()) {
+        pollfd readable{file.fd(), POLLIN, 0};
+        const int ready = ::poll(&readable, 1, patience_ms);
+        const ssize_t got = ready > 0 ? ::read(file.fd(), block.data(), block.size()) : -1;
+        if (got == 0) {
             break;
         }
-    }
-    if (std::ferror(file.get()) != 0) {
-        reason = std::strerror(errno);
-        return std::nullopt;
+        if (got < 0 && ready != 0 && (errno == EINTR || errno == EAGAIN)) {
+            continue;
+        }
+        if (got < 0) {
+            reason = ready == 0 ? "a pipe, and nobody writes to it" : std::strerror(errno);
+            return std::nullopt;
+        }
+        text.append(block.data(), static_cast<size_t>(got));
     }
     return text;
 }

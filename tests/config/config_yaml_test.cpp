@@ -11,11 +11,15 @@
 #include "sacip_core/key_text.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
 
 namespace sacip {
 namespace {
@@ -127,6 +131,27 @@ TEST(BadConfig, FileThatCanNotBeRead) {
     const auto directory = load_config(source_dir().string());
     ASSERT_EQ(directory.errors.size(), 1U);
     EXPECT_NE(directory.errors[0].what.find("directory"), std::string::npos);
+}
+
+TEST(BadConfig, PipeThatNobodyWritesTo) {
+    const auto path =
+        fs::temp_directory_path() / ("sacip-config-" + std::to_string(::getpid()) + ".fifo");
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const auto errors = load_config(path.string()).errors;
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(errors[0].what, "the file can not be read (a pipe, and nobody writes to it)");
+    // One that is written to, in pieces, is as good as a file.
+    std::thread writer{[&] {
+        std::ofstream pipe{path};
+        pipe << "gateway: {name: a" << std::flush;
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+        pipe << ", colour: red}\n";
+    }};
+    const auto written = load_config(path.string()).errors;
+    writer.join();
+    fs::remove(path);
+    ASSERT_FALSE(written.empty());
+    EXPECT_EQ(written[0].what.find("can not be read"), std::string::npos) << written[0].what;
 }
 
 TEST(BadConfig, FileThatIsTooLarge) {

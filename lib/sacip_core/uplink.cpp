@@ -50,10 +50,15 @@ void Uplink::note_departures(std::span<const AddressInfo> present, Nanos now) {
     std::erase_if(held_, [&](const Held& h) {
         return h.state == State::left && find_present(present, h.info.address) == nullptr;
     });
+    uint64_t youngest = 0;
+    for (const Held& h : held_) {
+        youngest = std::max(youngest, h.info.order);
+    }
     for (Held& h : held_) {
         if (h.state == State::present && find_present(present, h.info.address) == nullptr) {
             h.state = State::waiting;
             h.deadline = now + rules_.settle;
+            h.last_before = youngest;
         }
     }
 }
@@ -124,7 +129,9 @@ void Uplink::leave_what_leads_nowhere(std::vector<UplinkEffect>& effects) {
 
 /// True if `next` leads out as well as `old` once did; being named by a route is no more than that.
 bool Uplink::may_follow(const Held& old, const Held& next) {
-    return next.leads >= std::min(old.best, LeadsOut::yes);
+    const bool gone = old.state == State::waiting || old.state == State::lost;
+    const bool came_after = gone && next.info.order > old.last_before;
+    return next.leads >= std::min(old.best, came_after ? LeadsOut::first : LeadsOut::yes);
 }
 
 /// Lets every address that is gone or deprecated go over to its successor.

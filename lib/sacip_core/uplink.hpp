@@ -21,9 +21,11 @@
 //
 // Not any address will do (way_out.hpp): one that led out of the network is followed only by one
 // that leads out as well, so an alias for the modem's page takes nothing over, and a new address
-// waits for its route, which comes after it. Where there never was a way out, all is by addresses.
-// The primary address is left as soon as it does not lead out and another does: the alias that was
-// there before the lease, or the old address when the default route has changed.
+// waits for its route, which comes after it. Linux's own choice, where the gateway is in no subnet,
+// follows if it came after the old one had gone: dhclient does not replace the route. Where there
+// never was a way out, all is by addresses. The primary address is left as soon as it does not lead
+// out and another does: the alias that was there before the lease, or the old address when the
+// default route has changed.
 //
 // Markers: an address that prefixes follow (config `hosts`, prefix to prefix). The prefix must not
 // be dragged onto the interface's own address just because its marker was deleted first, so a
@@ -114,6 +116,7 @@ private:
         bool marker{false};           ///< is or was one, or took over from one; until it goes
         Nanos deadline{};             ///< of `waiting`
         bool was_primary{false};      ///< when it was lost
+        uint64_t last_before{0};      ///< AddressInfo::order of the youngest when this one went
         LeadsOut leads{LeadsOut::no}; ///< now, or when it was there last
         LeadsOut best{LeadsOut::no};  ///< ever
     };

@@ -34,10 +34,10 @@ LeadsOut by_way(const AddressInfo& a, std::span<const AddressInfo> present, cons
     }
     const bool elsewhere = std::ranges::none_of(
         present, [&](const AddressInfo& b) { return is_in_subnet(b, way.gateway); });
-    if (!elsewhere || !way.reached || !way.preferred_source.is_unspecified()) {
+    if (!elsewhere || !way.preferred_source.is_unspecified()) {
         return LeadsOut::no;
     }
-    if (a.prefix_length == 32 && a.peer.is_unspecified()) {
+    if (way.reached && a.prefix_length == 32 && a.peer.is_unspecified()) {
         return LeadsOut::yes;
     }
     const auto first = std::ranges::find_if(present, [](const AddressInfo& b) {

@@ -8,8 +8,8 @@
 // gateway lies in no subnet, as with a /32 lease) the first of the interface. Which address leads
 // out is asked of the routes, for that reason, and not of the addresses.
 //
-// A default route stays behind when the address that its gateway was reached from goes; then no
-// route leads to the gateway any more, and such a route says nothing of addresses elsewhere.
+// A default route stays behind when the address that its gateway was reached from goes; Linux goes
+// on using it, with its first address. dhclient-script leaves it so, where others keep it alive.
 #pragma once
 
 #include "sacip_core/host_state.hpp"

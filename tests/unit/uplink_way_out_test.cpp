@@ -95,7 +95,7 @@ const Kind kinds[] = {
     {"link_local_alone", {"+169.254.7.7/16", "+default"}, {{"169.254.7.7", no}}},
     {"gateway_that_nothing_leads_to", // its address has gone, and the alias keeps the route alive
      {"+10.5.0.1/24", "+192.168.100.2/24", "+default via 10.5.0.254", "-10.5.0.1/24"},
-     {{"192.168.100.2", no}}},
+     {{"192.168.100.2", first}}},
     {"fallback_for_the_box_is_none",
      {"+169.254.1.2/32 host", "+10.5.0.1/24", "+default via 169.254.1.1 metric 65536 onlink"},
      {{"10.5.0.1", no}}},
@@ -153,6 +153,11 @@ const Handover handovers[] = {
     {"gap_beside_an_alias",
      with_alias,
      {"-10.5.0.1/24", "wait 1000", "+10.6.0.1/24", "=default via 10.6.0.254"},
+     "10.6.0.1",
+     "10.6.0.1"},
+    {"dhclient_leaves_the_old_route", // which the fallback keeps alive, so that "add" fails
+     {"+169.254.1.2/32 host", "+10.5.0.1/24", "+default via 10.5.0.254"},
+     {"-10.5.0.1/24", "wait 28", "+10.6.0.1/24", "wait 100"},
      "10.6.0.1",
      "10.6.0.1"},
     {"in_the_gap", with_alias, {"-10.5.0.1/24", "wait 1000"}, "held at 10.5.0.1", "none"},

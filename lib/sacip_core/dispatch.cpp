@@ -10,13 +10,20 @@ constexpr Nanos hold_for_neighbour = from_s(3); ///< Linux gives up on a neighbo
 constexpr Nanos ask_again = from_ms(200);
 constexpr size_t max_asked = 10'000;
 
+/// Neither a path's nor a fragment's, nor one of the last two numbers.
+uint64_t hold_key_of(NeighbourKey neighbour) {
+    return uint64_t{1} << 62 |
+           uint64_t{static_cast<uint32_t>(neighbour.interface.value) & 0x3FFFFFFF} << 32 |
+           neighbour.address.value();
+}
+
 } // namespace
 
 void Dispatch::by_path(Guest& guest, Direction direction, PathId path, WirePair left_with) {
     const PathEntry& entry = ledger_.at(path);
     guest.decided = {FragmentRoute::Way::path, path, {}};
     if (direction == Direction::inbound) {
-        send(guest, entry.slot.inbound, entry.in, path.value);
+        send(guest, entry.slot.inbound, entry.in, path.value, !entry.draining.empty());
         return;
     }
     DirectionRewrite out = entry.slot.outbound;
@@ -30,7 +37,7 @@ void Dispatch::by_path(Guest& guest, Direction direction, PathId path, WirePair 
     if (out.action == PathAction::forward) {
         guest.decided->left_with = {out.destination, out.source};
     }
-    send(guest, out, entry.out, path.value);
+    send(guest, out, entry.out, path.value, !entry.draining.empty());
 }
 
 /// To an address that the peer has not proved yet, within what came from there.
@@ -46,14 +53,14 @@ void Dispatch::by_addresses(Guest& guest, Direction direction, uint32_t site,
     const PathKeeper::Composed composed = keeper_.compose(site, addresses, mode);
     guest.decided = {FragmentRoute::Way::addresses};
     if (direction == Direction::outbound) {
-        send(guest, composed.slot.outbound, composed.out, hold_key_no_path);
+        send(guest, composed.slot.outbound, composed.out, hold_key_no_path, false);
     } else {
-        send(guest, composed.slot.inbound, composed.in, hold_key_no_path);
+        send(guest, composed.slot.inbound, composed.in, hold_key_no_path, false);
     }
 }
 
 void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop,
-                    uint64_t hold_key) {
+                    uint64_t hold_key, bool moving) {
     switch (to.action) {
     case PathAction::hold:
         if ((guest.view.tcp_flags & tcp_rst) != 0) {
@@ -65,8 +72,13 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
         break;
     case PathAction::unresolved:
         resolve(hop.neighbour, guest.now);
-        guest.last_try ? doors_.drop(guest, DropReason::neighbour_failed)
-                       : doors_.hold(guest, hold_key, hold_for_neighbour);
+        if (guest.last_try) {
+            doors_.drop(guest, DropReason::neighbour_failed);
+        } else if (!moving && hop.neighbour.address == to.destination) { // it may not be there
+            doors_.hold(guest, hold_key_of(hop.neighbour), hold_for_neighbour, true);
+        } else {
+            doors_.hold(guest, hold_key, hold_for_neighbour);
+        }
         break;
     case PathAction::to_box:
         translate(guest, to);

@@ -37,7 +37,8 @@ public:
     void tick();
 
 private:
-    void send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop, uint64_t hold_key);
+    void send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop, uint64_t hold_key,
+              bool moving);
     bool goes_unproven(const Guest& guest, const PathEntry& entry);
     void forward(Guest& guest, const DirectionRewrite& to);
     void end_here(Guest& guest, const DirectionRewrite& to);

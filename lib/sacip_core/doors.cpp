@@ -54,10 +54,11 @@ void Doors::consume(Guest& guest) {
     counters_.consumed.add();
 }
 
-void Doors::hold(Guest& guest, uint64_t key, Nanos at_most) {
+void Doors::hold(Guest& guest, uint64_t key, Nanos at_most, bool for_neighbour) {
     const bool first_time = guest.deadline.value == 0;
     const Nanos deadline = first_time ? guest.now + at_most : guest.deadline;
-    if (const auto leaving = queue_.push({guest.packet, guest.origin, key, deadline})) {
+    if (const auto leaving =
+            queue_.push({guest.packet, guest.origin, key, deadline, for_neighbour})) {
         io_.release(leaving->packet);
         counters_.drop(DropReason::hold_overflow);
     }

@@ -45,7 +45,7 @@ public:
     void refuse(Guest& guest, DropReason why);
     void consume(Guest& guest);
     /// Until something changes, at most this long from its first time on.
-    void hold(Guest& guest, uint64_t key, Nanos at_most);
+    void hold(Guest& guest, uint64_t key, Nanos at_most, bool for_neighbour = false);
 
     /// Those that wait, oldest first; they are the caller's again.
     std::vector<HeldPacket> take_held();

@@ -1,23 +1,40 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/hold_queue.hpp"
 
-#include <algorithm>
-
 namespace sacip {
+
+/// Which one makes room; `none`: the new one itself.
+std::optional<HoldQueue::Index> HoldQueue::to_leave(const HeldPacket& packet) const {
+    const auto sisters = by_key_.find(packet.key);
+    const size_t bound = packet.for_neighbour ? max_per_neighbour : max_per_key;
+    if (sisters != by_key_.end() && sisters->second.count >= bound) {
+        return sisters->second.first;
+    }
+    const bool full = size_ >= max_packets;
+    const bool share_full = packet.for_neighbour && for_neighbours_.count >= max_for_neighbours;
+    if (!full && !share_full) {
+        return std::nullopt;
+    }
+    return for_neighbours_.count > 0 || packet.for_neighbour ? for_neighbours_.first : all_.first;
+}
 
 std::optional<HeldPacket> HoldQueue::push(HeldPacket packet) {
     std::optional<HeldPacket> leaving;
-    const auto sisters = by_key_.find(packet.key);
-    if (sisters != by_key_.end() && sisters->second.count >= max_per_key) {
-        leaving = remove(sisters->second.first);
-    } else if (size_ >= max_packets) {
-        leaving = remove(all_.first);
+    if (const auto at = to_leave(packet)) {
+        if (*at == none) {
+            return packet;
+        }
+        leaving = remove(*at);
     }
-    earliest_ = size_ == 0 ? packet.deadline : std::min(earliest_, packet.deadline);
     const Index at = take_place();
-    places_[at] = {packet, {}, {}};
+    places_[at] = {packet, {}, {}, {}, next_order_++, none};
     append(all_, &Place::all, at);
     append(by_key_[packet.key], &Place::sister, at);
+    if (packet.for_neighbour) {
+        append(for_neighbours_, &Place::share, at);
+    }
+    heap_.push_back(at);
+    rise(heap_.size() - 1);
     size_++;
     return leaving;
 }
@@ -30,8 +47,9 @@ std::vector<HeldPacket> HoldQueue::take_all() {
     }
     places_.clear();
     by_key_.clear();
+    heap_.clear();
     free_ = none;
-    all_ = {};
+    all_ = for_neighbours_ = {};
     size_ = 0;
     return out;
 }
@@ -45,19 +63,47 @@ std::vector<HeldPacket> HoldQueue::take_by_key(uint64_t key) {
 }
 
 std::optional<HeldPacket> HoldQueue::pop_expired(Nanos now) {
-    if (size_ == 0 || now < earliest_) {
+    if (heap_.empty() || places_[heap_.front()].held.deadline > now) {
         return std::nullopt;
     }
-    Nanos earliest = places_[all_.first].held.deadline;
-    for (Index at = all_.first; at != none; at = places_[at].all.after) {
-        const Nanos deadline = places_[at].held.deadline;
-        if (deadline <= now) {
-            return remove(at);
-        }
-        earliest = std::min(earliest, deadline);
+    return remove(heap_.front());
+}
+
+// ---- the heap
+
+bool HoldQueue::is_due_before(Index a, Index b) const {
+    const Place& first = places_[a];
+    const Place& second = places_[b];
+    return first.held.deadline != second.held.deadline ? first.held.deadline < second.held.deadline
+                                                       : first.order < second.order;
+}
+
+void HoldQueue::put(size_t slot, Index at) {
+    heap_[slot] = at;
+    places_[at].in_heap = static_cast<Index>(slot);
+}
+
+void HoldQueue::rise(size_t slot) {
+    const Index at = heap_[slot];
+    for (; slot > 0 && is_due_before(at, heap_[(slot - 1) / 2]); slot = (slot - 1) / 2) {
+        put(slot, heap_[(slot - 1) / 2]);
     }
-    earliest_ = earliest;
-    return std::nullopt;
+    put(slot, at);
+}
+
+void HoldQueue::sink(size_t slot) {
+    const Index at = heap_[slot];
+    for (size_t child = 2 * slot + 1; child < heap_.size(); child = 2 * slot + 1) {
+        if (child + 1 < heap_.size() && is_due_before(heap_[child + 1], heap_[child])) {
+            child++;
+        }
+        if (!is_due_before(heap_[child], at)) {
+            break;
+        }
+        put(slot, heap_[child]);
+        slot = child;
+    }
+    put(slot, at);
 }
 
 // ---- places and lists
@@ -79,6 +125,17 @@ HeldPacket HoldQueue::remove(Index at) {
     unlink(sisters->second, &Place::sister, at);
     if (sisters->second.count == 0) {
         by_key_.erase(sisters);
+    }
+    if (out.for_neighbour) {
+        unlink(for_neighbours_, &Place::share, at);
+    }
+    const size_t slot = places_[at].in_heap;
+    const Index last = heap_.back();
+    heap_.pop_back();
+    if (slot < heap_.size()) {
+        put(slot, last);
+        rise(slot);
+        sink(places_[last].in_heap);
     }
     places_[at].all.after = free_;
     free_ = at;

@@ -101,8 +101,11 @@ void SlowPath::on_host_changed(Nanos now) {
 }
 
 void SlowPath::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours) {
-    host_changed_ = host_changed_ || !neighbours.empty();
     for (const NeighbourKey& neighbour : neighbours) {
+        // One that does not answer lets nothing go: a scan must not have all that waits looked at.
+        const NeighbourInfo* known = w_.host.neighbour(neighbour.interface, neighbour.address);
+        host_changed_ =
+            host_changed_ || (known != nullptr && known->state == NeighbourState::resolved);
         keeper_.on_neighbour_changed(neighbour);
     }
 }

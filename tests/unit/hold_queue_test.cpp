@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/hold_queue.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 namespace sacip {
@@ -74,6 +75,56 @@ TEST(HoldQueue, TakesOneKeyAndLeavesTheOthersInOrder) {
     EXPECT_FALSE(queue.pop_expired(from_s(9)));
 }
 
+HeldPacket for_neighbour(uintptr_t number, uint64_t key) {
+    HeldPacket out = held(number, key);
+    out.for_neighbour = true;
+    return out;
+}
+
+TEST(HoldQueue, FewWaitForOneNeighbour) {
+    HoldQueue queue;
+    for (uintptr_t i = 1; i <= HoldQueue::max_per_neighbour; i++) {
+        EXPECT_FALSE(queue.push(for_neighbour(i, 7)));
+    }
+    EXPECT_EQ(number_of(queue.push(for_neighbour(9, 7)).value()), 1U);
+    EXPECT_EQ(number_of(queue.push(for_neighbour(10, 7)).value()), 2U);
+}
+
+TEST(HoldQueue, NeighboursHaveTheirShareAndNoMore) {
+    HoldQueue queue;
+    for (uintptr_t i = 1; i <= HoldQueue::max_for_neighbours; i++) {
+        EXPECT_FALSE(queue.push(for_neighbour(i, i)));
+    }
+    EXPECT_EQ(number_of(queue.push(for_neighbour(5000, 5000)).value()), 1U);
+    for (uintptr_t i = queue.size(); i < HoldQueue::max_packets; i++) {
+        EXPECT_FALSE(queue.push(held(10000 + i, 10000 + i)));
+    }
+    EXPECT_EQ(number_of(queue.push(held(9, 9)).value()), 2U) << "they go first";
+    for (uintptr_t i = 1; i < HoldQueue::max_for_neighbours; i++) {
+        EXPECT_TRUE(queue.push(held(20000 + i, 20000 + i)));
+    }
+    EXPECT_EQ(number_of(queue.push(for_neighbour(77, 77)).value()), 77U) << "nothing else goes";
+    EXPECT_EQ(number_of(queue.push(held(88, 88)).value()), 10000 + HoldQueue::max_for_neighbours);
+}
+
+TEST(HoldQueue, EqualDeadlinesKeepTheirOrder) {
+    HoldQueue queue;
+    for (uintptr_t i = 1; i <= 200; i++) {
+        queue.push(held(i, i % 7, from_ms(i % 3 == 0 ? 20 : 10)));
+    }
+    EXPECT_EQ(queue.take_by_key(3).size(), 29U);
+    std::vector<uintptr_t> seen;
+    while (const auto out = queue.pop_expired(from_ms(10))) {
+        seen.push_back(number_of(*out));
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(seen));
+    EXPECT_EQ(seen.size() + queue.size(), 171U);
+    EXPECT_FALSE(queue.pop_expired(from_ms(19)));
+    while (queue.pop_expired(from_ms(20))) {
+    }
+    EXPECT_EQ(queue.size(), 0U);
+}
+
 TEST(HoldQueue, ExpiresByDeadlineNotByPlace) {
     HoldQueue queue;
     queue.push(held(1, 1, from_ms(30)));
@@ -82,8 +133,8 @@ TEST(HoldQueue, ExpiresByDeadlineNotByPlace) {
     EXPECT_FALSE(queue.pop_expired(from_ms(9)));
     EXPECT_EQ(number_of(queue.pop_expired(from_ms(10)).value()), 2U);
     EXPECT_FALSE(queue.pop_expired(from_ms(19)));
-    EXPECT_EQ(number_of(queue.pop_expired(from_ms(100)).value()), 1U);
     EXPECT_EQ(number_of(queue.pop_expired(from_ms(100)).value()), 3U);
+    EXPECT_EQ(number_of(queue.pop_expired(from_ms(100)).value()), 1U);
     EXPECT_FALSE(queue.pop_expired(from_ms(100)));
 }
 

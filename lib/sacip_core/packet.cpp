@@ -7,6 +7,7 @@
 
 #include "sacip_core/checksum.hpp"
 #include "sacip_core/headers.hpp"
+#include "sacip_core/secure_notification.hpp"
 
 namespace sacip {
 namespace {
@@ -165,7 +166,9 @@ inline Verdict parse_l4(const std::byte* l4, const ParseContext& context, Packet
             return Verdict::punt(PuntReason::dhcp);
         }
         if (view.destination_port == context.notification_udp_port && context.outside &&
-            view.destination_port != L4Port{}) [[unlikely]] {
+            view.destination_port != L4Port{} &&
+            has_secure_magic({l4 + udp::header_bytes, view.l4_length - udp::header_bytes}))
+            [[unlikely]] {
             return Verdict::punt(PuntReason::notification);
         }
         return Verdict::proceed();

@@ -73,8 +73,8 @@ struct ParseContext {
 /// frame_too_long), total length, header checksum, options (drop)
 /// -> bad source (drop; 0.0.0.0 is let through for DHCP) -> group destination (punt ip_group)
 /// -> fragment (punt fragment) -> L4 header fits (drop l4_truncated) -> notification (punt;
-/// whole, whatever its length, ICMP of the configured type or UDP to the configured port, on an
-/// outside port)
+/// whole, whatever its length, ICMP of the configured type, or UDP to the configured port that
+/// begins as a message does, on an outside port)
 /// -> DHCP, UDP to port 67 or 68 (punt) -> ICMP other than echo (punt icmp) -> proceed.
 /// A UDP length field that lies is not looked at: the host's business.
 /// Too long is what no link of the port's MTU carries: a packet that says it must not be cut up, or

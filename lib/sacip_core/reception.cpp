@@ -125,6 +125,9 @@ void Reception::decide_punt(Guest& guest, PuntReason reason) {
     case PuntReason::fragment:
         on_fragment(guest);
         break;
+    case PuntReason::dhcp:
+        on_dhcp(guest);
+        break;
     case PuntReason::link_group: // ARP requests are broadcast
         on_arp(guest);
         break;
@@ -142,6 +145,8 @@ void Reception::from_linux(Guest& guest, Verdict parsed) {
             : doors_.transmit(guest, port);
     } else if (parsed == Verdict::proceed()) {
         outbound(guest);
+    } else if (parsed == Verdict::punt(PuntReason::dhcp)) {
+        on_dhcp(guest);
     } else if (parsed == Verdict::punt(PuntReason::icmp)) {
         on_icmp(guest);
     } else if (parsed == Verdict::punt(PuntReason::fragment)) {
@@ -206,6 +211,33 @@ void Reception::on_fragment(Guest& guest) {
     }
 }
 
+/// DHCP to, from or broadcast at the box is Linux's, also where hosts share its address: its client
+/// has port 68 there. All else is traffic (RFC 2131 §4.3.6: renewals; RFC 3022 §2.2), a relay's
+/// too.
+void Reception::on_dhcp(Guest& guest) {
+    const PacketView& v = guest.view;
+    if (addresses_.is_inbound(guest)) {
+        int32_t flow = HashIndex::not_found;
+        const bool of_box =
+            r_.host.is_local(v.destination) &&
+            (v.destination_port == udp::dhcp_client || !r_.ledger.site_of_wire(v.destination));
+        !of_box || new_flows_.path_of_wire(v, flow) ? inbound(guest) : addresses_.as_it_is(guest);
+        return;
+    }
+    const bool of_box = v.source.is_unspecified() || r_.host.is_local(v.source) ||
+                        r_.host.is_local(v.destination) || is_broadcast_at(v.destination, guest);
+    of_box ? addresses_.as_it_is(guest) : outbound(guest);
+}
+
+/// To all hosts of a network that the packet's port is in.
+bool Reception::is_broadcast_at(Ipv4Addr destination, const Guest& guest) const {
+    const auto has = r_.host.addresses(r_.ports[guest.origin.port.value].host_interface);
+    return std::ranges::any_of(has, [&](const AddressInfo& a) {
+        const Ipv4Prefix net{a.address, a.prefix_length};
+        return net.length() < 31 && destination == net.with_host_part_of({255, 255, 255, 255});
+    });
+}
+
 /// As parse() sorts whole packets.
 void Reception::first_fragment(Guest& guest) {
     const PacketView& v = guest.view;
@@ -213,7 +245,7 @@ void Reception::first_fragment(Guest& guest) {
         doors_.drop(guest, DropReason::l4_truncated);
     } else if (v.is(IpProto::udp) &&
                (v.destination_port == udp::dhcp_server || v.destination_port == udp::dhcp_client)) {
-        addresses_.as_it_is(guest);
+        on_dhcp(guest);
     } else if (v.is(IpProto::icmp) && v.icmp_type != icmp::type_echo_request &&
                v.icmp_type != icmp::type_echo_reply) {
         on_icmp(guest);
@@ -234,7 +266,9 @@ bool Reception::is_cut_notification(const Guest& guest) const {
                icmp::type(guest.frame().data + v.l4) == r_.config.protocol.icmp_type;
     }
     return v.is(IpProto::udp) && r_.office != nullptr && read_first_fragment(guest.frame(), v) &&
-           v.destination_port == r_.config.notification_port();
+           v.destination_port == r_.config.notification_port() &&
+           has_secure_magic({guest.frame().data + v.l4 + udp::header_bytes,
+                             size_t{v.l4_length} - udp::header_bytes});
 }
 
 // ---- ARP and notifications
@@ -273,6 +307,13 @@ void Reception::on_notification(Guest& guest) {
                        guest.view.icmp_code == static_cast<uint8_t>(NotificationCode::basic);
     if (r_.office != nullptr && !basic) {
         const auto outcome = r_.office->receive(guest.frame(), guest.view, guest.now);
+        int32_t flow = HashIndex::not_found;
+        if (outcome.why == DropReason::notification_malformed && guest.view.is(IpProto::udp) &&
+            guest.view.source_port != guest.view.destination_port &&
+            new_flows_.path_of_wire(guest.view, flow)) {
+            inbound(guest); // of a flow that happens to have the port; peers use it at both ends
+            return;
+        }
         outcome.why == DropReason::none ? doors_.consume(guest) : doors_.drop(guest, outcome.why);
         look_again_ = look_again_ || outcome.look_again;
         return;

@@ -74,6 +74,8 @@ private:
     void inbound(Guest& guest);
     void on_icmp(Guest& guest);
     void on_fragment(Guest& guest);
+    void on_dhcp(Guest& guest);
+    bool is_broadcast_at(Ipv4Addr destination, const Guest& guest) const;
     void first_fragment(Guest& guest);
     bool is_cut_notification(const Guest& guest) const;
     void on_arp(Guest& guest);

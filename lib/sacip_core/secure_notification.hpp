@@ -276,6 +276,13 @@ struct Envelope {
     Tag tag{};
 };
 
+/// True if these bytes, the payload of UDP to the notification's port, may be a message or the
+/// beginning of one. What is none belongs to whoever has the port.
+inline bool has_secure_magic(std::span<const std::byte> payload) {
+    return payload.size() >= 2 && std::to_integer<uint16_t>(payload[0]) == secure_magic >> 8 &&
+           std::to_integer<uint16_t>(payload[1]) == (secure_magic & 0xFF);
+}
+
 /// Stage one: the exact bytes of a message, without its carrier. Never DropReason::none; the only
 /// reason is notification_malformed: shorter than 48 or longer than 1,200 bytes, another magic or
 /// version, or a length field that is not that of the bytes there.

@@ -456,5 +456,75 @@ TEST(SlowPathFlow, ShutDownLetsGoOfAllThatWaits) {
     a.check();
 }
 
+// ---- DHCP
+
+TEST(SlowPathFlow, DhcpOfHostsIsTraffic) {
+    SiteA a;
+    a.receive(lan, a.frame(lan).udp(68, 67).payload("renew"));
+    a.receive(lan, a.frame(lan).udp(67, 67).payload("relay"));
+    EXPECT_EQ(a.lines(wan), (Lines{"udp 10.0.1.2:68 > 10.9.0.10:67 renew",
+                                   "udp 10.0.1.2:67 > 10.9.0.10:67 relay"}));
+    const auto from_server = [&](uint16_t to) {
+        a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").udp(67, to).payload("ack"));
+    };
+    from_server(68);
+    from_server(67);
+    EXPECT_EQ(a.lines(lan), (Lines{"udp 10.9.0.10:67 > 10.1.0.10:68 ack",
+                                   "udp 10.9.0.10:67 > 10.1.0.10:67 ack"}));
+    a.receive(wan, a.frame(wan).from("192.0.2.9").to("10.0.1.2").udp(67, 67).payload("asks"));
+    EXPECT_EQ(a.lines(lan), Lines{"udp 192.0.2.9:67 > 10.1.0.10:67 asks"}) << "a server there";
+    EXPECT_EQ(a.linux_lines(wan), Lines{});
+    a.check();
+}
+
+TEST(SlowPathFlow, DhcpOfTheBoxIsLinuxs) {
+    SiteA a;
+    a.receive(wan, a.frame(wan).from("10.0.1.1").to("10.0.1.2").udp(67, 68).payload("its lease"));
+    EXPECT_EQ(a.linux_lines(wan), Lines{"udp 10.0.1.1:67 > 10.0.1.2:68 its lease"});
+    a.from_linux(wan, a.frame(wan).from("10.0.1.2").to("10.0.1.1").udp(68, 67).payload("renews"));
+    EXPECT_EQ(a.lines(wan), Lines{"udp 10.0.1.2:68 > 10.0.1.1:67 renews"});
+    EXPECT_EQ(a.flows->size(), 0U);
+    for (const char* to : {"10.1.0.1", "10.1.0.255"}) {
+        a.receive(lan, a.frame(lan).to(to).udp(68, 67));
+        EXPECT_EQ(a.linux_lines(lan).size(), 1U) << to;
+    }
+    a.receive(lan, a.frame(lan).from("10.1.0.77").udp(68, 67)); // of a host that is not listed
+    EXPECT_EQ(a.linux_lines(lan).size(), 1U);
+    EXPECT_EQ(a.lines(wan), Lines{});
+    a.check();
+}
+
+// ---- scans
+
+TEST(SlowPathFlow, AScanTakesNoPlaceOfWhatAMoveHolds) {
+    Config c = uplink_config();
+    c.limits = {8192, 8192};
+    c.hosts.push_back(routed("10.2.0.0/20", "10.2.0.0/20"));
+    SiteA a{c};
+    a.add_address(lan, "10.2.0.1/20");
+    a.notice();
+    a.receive(lan, a.frame(lan).udp(4000, 80));
+    a.del_address(wan, "10.0.1.2/24");
+    a.notice();
+    a.advance(from_ms(30));
+    a.take(wan);
+    for (int i = 0; i < 100; i++) {
+        a.receive(lan, a.frame(lan).udp(4000, 80).payload(std::to_string(i)));
+    }
+    for (int i = 0; i < 5000; i++) {
+        const Ipv4Addr to{10, 2, static_cast<uint8_t>(i / 250 % 16),
+                          static_cast<uint8_t>(i % 250 + 2)};
+        a.receive(wan, a.frame(wan).from("198.18.0.1").to(to.to_text()).tcp(9, 80, tcp_syn));
+    }
+    EXPECT_LE(a.office.held.get(), 100U + HoldQueue::max_for_neighbours);
+    a.add_address(wan, "10.0.1.3/24");
+    a.notice();
+    EXPECT_EQ(
+        std::ranges::count_if(a.lines(wan),
+                              [](const std::string& l) { return l.starts_with("udp 10.0.1.3:"); }),
+        100);
+    a.check();
+}
+
 } // namespace
 } // namespace sacip::test

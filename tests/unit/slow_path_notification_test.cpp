@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // A far end's address changes: who is believed, what follows, and what comes too early or too late.
-#include "tests/support/rig_sites.hpp"
+#include "tests/support/secure_sites.hpp"
 
 namespace sacip::test {
 namespace {
@@ -337,6 +337,41 @@ TEST(SlowPathNotification, FragmentsFollowAMoveToo) {
             EXPECT_EQ(a.lines(lan), Lines{"frag 6 10.9.0.10 > 10.1.0.10"}) << from;
         }
     }
+    a.check();
+}
+
+// ---- what is none
+
+/// A resolver, RTP, a game: their ports are any of 64,000.
+TEST(SlowPathNotification, AFlowMayHaveThePortOfNotifications) {
+    SiteA a{secure_a(), identity_of(1, 1000)};
+    const auto answer = [&](const std::string& text) {
+        a.receive(wan, a.frame(wan)
+                           .from("192.0.2.9")
+                           .to("10.0.1.2")
+                           .udp(53, default_notification_udp_port)
+                           .payload(text));
+        return a.lines(lan);
+    };
+    a.receive(lan,
+              a.frame(lan).to("192.0.2.9").udp(default_notification_udp_port, 53).payload("asks"));
+    for (const char* text : {"answers", "", "x", "\x5A\xC1 by chance"}) {
+        EXPECT_EQ(answer(text).size(), 1U) << text;
+    }
+    a.receive(wan, a.frame(wan)
+                       .from("192.0.2.10")
+                       .to("10.0.1.2")
+                       .udp(53, default_notification_udp_port)
+                       .payload("to a server there"));
+    EXPECT_EQ(a.lines(lan), Lines{"udp 192.0.2.10:53 > 10.1.0.10:4720 to a server there"});
+    EXPECT_EQ(a.office.dropped_total(), 0U);
+    a.receive(wan, a.frame(wan)
+                       .from("192.0.2.11")
+                       .to("10.0.1.2")
+                       .udp(53, default_notification_udp_port)
+                       .payload("\x5A\xC1 of nobody"));
+    EXPECT_EQ(a.lines(lan), Lines{});
+    EXPECT_EQ(a.dropped(DropReason::notification_malformed), 1U);
     a.check();
 }
 

@@ -124,6 +124,7 @@ ClaimDesk::Decision ClaimDesk::receive(Peer& peer, const Bind& bind, bool old_ad
             enter(peer, claim, old_address_lost, source, now);
         }
     }
+    take_along(peer, now, now);
     follow(peer, true, old_address_lost, now);
     return standing(peer);
 }
@@ -148,7 +149,7 @@ void ClaimDesk::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source
             r_.ledger.forget_allowance(trial->asked);
             peer.trials.erase(trial);
         }
-        book(peer, claim);
+        book(peer, claim, lost, now);
         return;
     }
     if (tried && (trial->in_use || !lost)) {
@@ -165,17 +166,48 @@ void ClaimDesk::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source
     peer.trials.push_back({claim, before, place_in(claim.active, source), lost, now + time});
     if (lost) {
         follow(peer, true, false, now); // what is proved does not wait with this one
-        book(peer, claim);
+        book(peer, claim, true, now);
         follow(peer, false, true, now);
     } else {
         accept_inbound(peer, claim, now);
     }
 }
 
-void ClaimDesk::book(Peer& peer, const Claim& claim) {
+void ClaimDesk::book(Peer& peer, const Claim& claim, bool lost, Nanos now) {
+    note_departure(peer, claim, lost, now);
     auto& claims = r_.ledger.claims(peer.index);
     std::erase_if(claims, [&](const Claim& c) { return c.original == claim.original; });
     claims.push_back(claim);
+}
+
+/// Where it was, as far as we know that it was there until now.
+void ClaimDesk::note_departure(const Peer& peer, const Claim& claim, bool lost, Nanos now) {
+    const Claim* known = r_.ledger.claim_for(peer.index, claim.original.address());
+    const Ipv4Prefix from =
+        known == nullptr
+            ? claim.original
+            : Ipv4Prefix{known->active_for(claim.original.address()), claim.original.length()};
+    const bool was_there =
+        known != nullptr || lost ||
+        std::ranges::any_of(r_.ledger.remotes_of_peer(peer.index),
+                            [&](RemoteId id) { return from.contains(r_.ledger.at(id).active); });
+    if (from == claim.active || !was_there) {
+        return;
+    }
+    const Nanos accepted = lost ? drain_of_lost(peer) : from_ms(r_.times.drain.count());
+    r_.ledger.depart({peer.index, from, claim.active, now + accepted});
+}
+
+/// What the peer said before `heard` of a place that it has left, and did not say again, goes
+/// along: nobody is reached there any more.
+void ClaimDesk::take_along(const Peer& peer, Nanos heard, Nanos now) {
+    for (Claim& claim : r_.ledger.claims(peer.index)) {
+        const Departure* left = r_.ledger.departed_from(claim.active.address(), now);
+        if (claim.heard < heard && left != nullptr && left->peer == peer.index &&
+            left->from == claim.active) {
+            claim.active = left->to;
+        }
+    }
 }
 
 /// Bindings go where the books say; moves of them that lie behind one claim are one move.
@@ -194,14 +226,23 @@ void ClaimDesk::follow(Peer& peer, bool proven, bool lost, Nanos now) {
             step.from = from;
             step.to = claim->active;
             step.bindings.push_back(id);
+        } else if (const Departure* left = r_.ledger.departed_from(b.active, now);
+                   claim == nullptr && left != nullptr && left->peer == peer.index) {
+            Step& step = steps[{left->from, left->from}]; // begun there, and never named
+            step.from = left->from;
+            step.to = left->to;
+            step.bindings.push_back(id);
         }
     }
     for (auto& [key, step] : steps) {
-        r_.mover.move_remote(step.bindings, step.from, step.to, proven, now);
+        const bool on_trial = std::ranges::any_of(
+            peer.trials, [&](const Trial& t) { return t.in_use && t.claim.active == step.to; });
+        r_.mover.move_remote(step.bindings, step.from, step.to, proven && !on_trial, now);
     }
     if (!lost) {
         return;
     }
+    r_.ledger.hasten_departures(peer.index, now + drain_of_lost(peer));
     for (const RemoteId id : r_.ledger.remotes_of_peer(peer.index)) {
         for (const PathId path : r_.ledger.at(id).paths) {
             r_.keeper.hasten_drain(path, now + drain_of_lost(peer));
@@ -250,7 +291,8 @@ bool ClaimDesk::proven(Peer& peer, Ipv4Addr address, Nanos now) {
             r_.mover.prove_remote(bindings, t.claim.active, peer.index, now);
             r_.ledger.forget_allowance(t.asked);
         } else {
-            book(peer, t.claim);
+            book(peer, t.claim, false, now);
+            take_along(peer, t.claim.heard, now);
             follow(peer, true, false, now);
             r_.mover.prove_remote({}, t.claim.active, peer.index, now);
         }
@@ -271,7 +313,8 @@ void ClaimDesk::heard_from(Peer& peer, Ipv4Addr address, size_t bytes) {
 void ClaimDesk::go_back(Peer& peer, const Trial& t, Nanos now) {
     Claim back = t.claim;
     back.active = t.before.value_or(t.claim.original);
-    book(peer, back);
+    book(peer, back, false, now);
+    take_along(peer, back.heard, now);
     follow(peer, true, false, now);
     r_.ledger.forget_allowance(t.asked);
 }
@@ -292,6 +335,7 @@ bool ClaimDesk::tick(Peer& peer, Nanos now) {
             go_back(peer, t, now);
         }
     }
+    r_.ledger.forget_departures(peer.index, now);
     auto& claims = r_.ledger.claims(peer.index);
     std::erase_if(claims, [&](const Claim& c) {
         const bool needed =

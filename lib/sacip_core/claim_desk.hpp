@@ -58,7 +58,9 @@ private:
     bool is_ours(const Ipv4Prefix& active) const;
     void enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now);
     void go_back(Peer& peer, const Trial& trial, Nanos now);
-    void book(Peer& peer, const Claim& claim);
+    void book(Peer& peer, const Claim& claim, bool lost, Nanos now);
+    void note_departure(const Peer& peer, const Claim& claim, bool lost, Nanos now);
+    void take_along(const Peer& peer, Nanos heard, Nanos now);
     void follow(Peer& peer, bool proven, bool lost, Nanos now);
     void accept_inbound(Peer& peer, const Claim& claim, Nanos now);
     std::vector<RemoteId> unproven_in(const Peer& peer, const Ipv4Prefix& active) const;

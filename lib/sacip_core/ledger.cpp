@@ -97,11 +97,13 @@ Ipv4Addr Ledger::host_of(uint32_t site, Ipv4Addr wire) const {
     return sites_[site].inside.with_host_part_of(wire);
 }
 
-LocalId Ledger::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site) {
+LocalId Ledger::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
+                      bool follows) {
     const auto [first, last] = locals_by_host_.equal_range(host);
     for (auto it = first; it != last; ++it) {
         const LocalBinding& b = at(it->second);
-        if (b.original == original && b.active == active && b.site == site) {
+        if (b.original == original && b.active == active && b.site == site &&
+            b.follows == follows) {
             return it->second;
         }
     }
@@ -112,7 +114,7 @@ LocalId Ledger::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_
         id = free_locals_.back();
         free_locals_.pop_back();
     }
-    at(id) = {host, original, active, site, true, {}};
+    at(id) = {host, original, active, site, true, follows, {}};
     locals_by_host_.emplace(host, id);
     locals_by_active_.emplace(active, id);
     return id;
@@ -223,7 +225,7 @@ Speaker Ledger::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
         }
     }
     for (uint32_t i = 0; i < config_.peers.size(); i++) {
-        if (claims_to_be_at(i, original)) {
+        if (claims_to_be_at(i, original) || (original != active && claims_to_be_at(i, active))) {
             return {Speaker::Kind::secure, i};
         }
     }
@@ -255,6 +257,38 @@ const Claim* Ledger::claim_for(uint32_t peer, Ipv4Addr original) const {
 bool Ledger::claims_to_be_at(uint32_t peer, Ipv4Addr address) const {
     return std::ranges::any_of(claims_[peer],
                                [&](const Claim& c) { return c.active.contains(address); });
+}
+
+void Ledger::depart(const Departure& departure) {
+    std::erase_if(departures_, [&](const Departure& d) {
+        return d.peer == departure.peer &&
+               (d.from == departure.from || d.from.overlaps(departure.to));
+    });
+    for (Departure& d : departures_) {
+        if (d.peer == departure.peer && d.to == departure.from) {
+            d.to = departure.to;
+        }
+    }
+    departures_.push_back(departure);
+}
+
+void Ledger::hasten_departures(uint32_t peer, Nanos until) {
+    for (Departure& d : departures_) {
+        if (d.peer == peer) {
+            d.until = std::min(d.until, until);
+        }
+    }
+}
+
+void Ledger::forget_departures(uint32_t peer, Nanos now) {
+    std::erase_if(departures_,
+                  [&](const Departure& d) { return d.peer == peer && d.until <= now; });
+}
+
+const Departure* Ledger::departed_from(Ipv4Addr address, Nanos now) const {
+    const auto found = std::ranges::find_if(
+        departures_, [&](const Departure& d) { return d.until > now && d.from.contains(address); });
+    return found == departures_.end() ? nullptr : &*found;
 }
 
 bool Ledger::set_peer_checksum(uint32_t peer, L4ChecksumMode mode) {

@@ -52,6 +52,8 @@ struct LocalBinding {
     Ipv4Addr active;
     uint32_t site{0};
     bool usable{true}; ///< false while the active address is lost and no successor is known
+    /// False: it stays with its address, and no peer is told of it.
+    bool follows{true};
     std::vector<PathId> paths;
 };
 
@@ -85,6 +87,14 @@ struct Claim {
     Nanos heard;
     Nanos expires;
     Ipv4Addr active_for(Ipv4Addr o) const { return active.with_host_part_of(o); }
+};
+
+/// A peer with keys was reached at `from` until a moment ago. What still comes from there is its
+/// own until `until`; later, whoever has the address next. Equal lengths.
+struct Departure {
+    uint32_t peer;
+    Ipv4Prefix from, to;
+    Nanos until;
 };
 
 /// A wire pair that is still accepted after a move, until `until`.
@@ -141,7 +151,8 @@ public:
 
     /// Finds or makes the binding. For a new flow of a mapped host original and active are its
     /// wire address now.
-    LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site);
+    LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
+                  bool follows = true);
     RemoteId remote(Ipv4Addr original, Ipv4Addr active);
     /// Forgets them again where no path came of it.
     void forget_unused(LocalId local, RemoteId remote) {
@@ -168,7 +179,7 @@ public:
     std::optional<uint32_t> basic_peer_of(Ipv4Addr address) const;
     /// Who speaks for a far end set up as `original` and now at `active`. A peer with keys does for
     /// its addresses and for where it says it is; not for an address that it says it has left,
-    /// whose new owner is somebody else.
+    /// whose new owner is somebody else, unless `active` says where it went.
     Speaker speaker_of(Ipv4Addr original, Ipv4Addr active) const;
     /// True if this basic peer, or peer with keys, may have roamed to this address.
     bool may_roam_to(Speaker speaker, Ipv4Addr address) const;
@@ -179,6 +190,13 @@ public:
     const std::vector<Claim>& claims(uint32_t peer) const { return claims_[peer]; }
     /// The claim with the longest prefix around `original`; nullptr if there is none.
     const Claim* claim_for(uint32_t peer, Ipv4Addr original) const;
+    /// Books that the peer went from one place to another; ends what it says of the new one.
+    void depart(const Departure& departure);
+    /// What the peer has lost serves no longer than until `until`.
+    void hasten_departures(uint32_t peer, Nanos until);
+    void forget_departures(uint32_t peer, Nanos now);
+    /// The peer that has just left this address, and where it went; nullptr if none has.
+    const Departure* departed_from(Ipv4Addr address, Nanos now) const;
     /// True if the peer says that it is at this address now.
     bool claims_to_be_at(uint32_t peer, Ipv4Addr address) const;
     /// In no order.
@@ -233,6 +251,7 @@ private:
     std::vector<PathEntry> paths_;
     std::vector<std::vector<RemoteId>> of_peer_;
     std::vector<std::vector<Claim>> claims_;
+    std::vector<Departure> departures_; ///< as a rule empty
     std::vector<L4ChecksumMode> peer_checksums_;
     struct Allowance {
         uint64_t left{0};

@@ -42,22 +42,7 @@ void NewFlows::outbound(Guest& guest) {
     const PacketView& v = guest.view;
     const PortId port = guest.origin.port;
     if (guest.origin.from_linux && r_.host.is_local(v.source)) {
-        // The box's own: tracked where its address is one that moves, or that a host shares.
-        const auto box = r_.ledger.box_site(port);
-        const bool shared = r_.ledger.site_of_wire(v.source).has_value();
-        if (!box || (!shared && !v.source.is_host_unicast())) {
-            r_.doors.transmit(guest, port);
-            return;
-        }
-        // A shadow's packets go on under the address that stands for it now.
-        const Site& site = r_.ledger.sites()[*box];
-        const bool present = std::ranges::any_of(
-            r_.host.addresses(r_.ports[port.value].host_interface),
-            [&](const AddressInfo& a) { return a.address == v.source && !a.deprecated; });
-        const Ipv4Addr active = present || !site.wire ? v.source : site.wire->address();
-        make(guest, Direction::outbound, key_from_host(v),
-             r_.ledger.local(v.source, v.source, active, *box),
-             r_.ledger.remote(v.destination, v.destination));
+        outbound_of_box(guest);
         return;
     }
     const auto site = r_.ledger.site_of_host(v.source);
@@ -81,6 +66,69 @@ void NewFlows::outbound(Guest& guest) {
     }
 }
 
+/// A socket of the box: tracked where its address is one that moves, or that a host shares. One
+/// with the address of an inside port is behind the uplink as any host there is.
+void NewFlows::outbound_of_box(Guest& guest) {
+    const PacketView& v = guest.view;
+    const PortId port = guest.origin.port;
+    const auto box = r_.ledger.box_site(port);
+    const bool of_port = is_of_port(v.source, port);
+    const bool moved = box && !of_port && has_left(v.source, *box, guest.now);
+    const auto listed = r_.ledger.site_of_host(v.source);
+    const auto routed = listed ? r_.ledger.wire_of(*listed, v.source) : std::nullopt;
+    const bool shared = r_.ledger.site_of_wire(v.source).has_value();
+    if (!box || (!shared && !v.source.is_host_unicast()) ||
+        !(shared || of_port || moved || routed || is_of_inside_port(v.source))) {
+        r_.doors.transmit(guest, port);
+        return;
+    }
+    const auto& wire = r_.ledger.sites()[*box].wire;
+    const Ipv4Addr stands = wire ? wire->address() : v.source;
+    Ipv4Addr original = v.source, active = v.source;
+    if (moved) { // a shadow's packets go on under the address that stands for it now
+        active = stands;
+    } else if (!of_port && !shared) {
+        original = active = routed.value_or(stands);
+    }
+    if (!of_port && !shared && !moved && !routed && !wire) {
+        guest.last_try ? r_.doors.drop(guest, DropReason::hold_expired)
+                       : r_.doors.hold(guest, hold_key_no_path, hold_for_path);
+        return;
+    }
+    make(guest, Direction::outbound, key_from_host(v),
+         r_.ledger.local(v.source, original, active, *box),
+         r_.ledger.remote(v.destination, v.destination));
+}
+
+bool NewFlows::is_of_port(Ipv4Addr address, PortId port) const {
+    return std::ranges::any_of(
+        r_.host.addresses(r_.ports[port.value].host_interface),
+        [&](const AddressInfo& a) { return a.address == address && !a.deprecated; });
+}
+
+bool NewFlows::is_of_inside_port(Ipv4Addr address) const {
+    return std::ranges::any_of(r_.ports, [&](const GatewayPort& port) {
+        const auto has = r_.host.addresses(port.host_interface);
+        return !port.outside && std::ranges::find(has, address, &AddressInfo::address) != has.end();
+    });
+}
+
+/// True if this address of the box was on its port, and sockets are left that have it.
+bool NewFlows::has_left(Ipv4Addr address, uint32_t box, Nanos now) const {
+    const Site& site = r_.ledger.sites()[box];
+    const auto has = r_.host.addresses(r_.ports[site.port.value].host_interface);
+    const auto locals = r_.ledger.locals_of_host(address);
+    return std::ranges::find(has, address, &AddressInfo::address) != has.end() || // deprecated
+           std::ranges::any_of(locals,
+                               [&](LocalId id) {
+                                   return r_.ledger.at(id).original == address &&
+                                          r_.ledger.at(id).follows;
+                               }) ||
+           std::ranges::any_of(site.left, [&](const Site::Left& left) {
+               return left.until > now && left.wire.contains(address);
+           });
+}
+
 /// False if the shield keeps or drops the packet.
 bool NewFlows::admit(Guest& guest, const Admission& admission) {
     if (admission.what == Admission::What::wait) {
@@ -89,6 +137,17 @@ bool NewFlows::admit(Guest& guest, const Admission& admission) {
         r_.doors.drop(guest, DropReason::shield_expired);
     }
     return admission.what == Admission::What::welcome || admission.what == Admission::What::known;
+}
+
+/// The far end of a flow, where its peer says that it is now.
+RemoteId NewFlows::remote_at(Ipv4Addr original, Ipv4Addr active) {
+    const RemoteId id = r_.ledger.remote(original, active);
+    RemoteBinding& remote = r_.ledger.at(id);
+    if (remote.paths.empty() && remote.speaker.is_secure() &&
+        r_.office->is_on_trial(remote.speaker.index, active)) {
+        remote.proven = false;
+    }
+    return id;
 }
 
 /// A flow that a peer knows: with what it was set up with, at what stands for it now.
@@ -111,11 +170,7 @@ void NewFlows::explained(Guest& guest, Direction direction, const FlowKey& key, 
     const Ipv4Addr remote_active =
         claim != nullptr ? claim->active_for(admission.remote_original) : seen;
     const LocalId local = r_.ledger.local(key.host, admission.local_original, wire, site);
-    const RemoteId remote = r_.ledger.remote(admission.remote_original, remote_active);
-    if (r_.ledger.at(remote).paths.empty() &&
-        r_.office->is_on_trial(admission.peer, remote_active)) {
-        r_.ledger.at(remote).proven = false;
-    }
+    const RemoteId remote = remote_at(admission.remote_original, remote_active);
     if (admission.local_original != wire) {
         r_.office->mention(admission.peer, guest.now); // an original that we had not named
     }
@@ -170,8 +225,25 @@ void NewFlows::inbound(Guest& guest) {
     if (!give_way(guest, r_.flows.find(key))) {
         return;
     }
-    make(guest, Direction::inbound, key, r_.ledger.local(host, v.destination, v.destination, *site),
-         r_.ledger.remote(v.source, v.source));
+    // To another address of the box than its port's, which no move concerns.
+    const bool follows = r_.ledger.sites()[*site].way != Way::box ||
+                         is_of_port(v.destination, guest.origin.port) ||
+                         r_.ledger.is_own_wire(v.destination);
+    const LocalId local = r_.ledger.local(host, v.destination, v.destination, *site, follows);
+    const Departure* left = r_.ledger.departed_from(v.source, guest.now);
+    if (left == nullptr) {
+        make(guest, Direction::inbound, key, local, r_.ledger.remote(v.source, v.source));
+        return;
+    }
+    // Begun just before its peer left from there, and overtaken by the word of that: it is the
+    // peer's and follows it; what was sent with its first packet comes on the same pair.
+    const RemoteId remote = remote_at(v.source, left->to.with_host_part_of(v.source));
+    const WirePair pair{v.source, v.destination};
+    const Nanos until = left->until;
+    make(guest, Direction::inbound, key, local, remote);
+    if (const auto path = r_.ledger.find_path(local, remote)) {
+        r_.keeper.accept_also(*path, pair, until);
+    }
 }
 
 /// A live flow at this position belongs to somebody whose address moved on: never mix the two. A

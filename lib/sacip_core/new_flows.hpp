@@ -75,9 +75,14 @@ public:
     const NewFlowStatistics& statistics() const { return statistics_; }
 
 private:
+    void outbound_of_box(Guest& guest);
+    bool is_of_port(Ipv4Addr address, PortId port) const;
+    bool is_of_inside_port(Ipv4Addr address) const;
+    bool has_left(Ipv4Addr address, uint32_t box, Nanos now) const;
     void forget(const FlowInfo& flow, Nanos now);
     bool takes(PathId path, WirePair pair) const;
     bool give_way(Guest& guest, int32_t position);
+    RemoteId remote_at(Ipv4Addr original, Ipv4Addr active);
     bool admit(Guest& guest, const Admission& admission);
     void explained(Guest& guest, Direction direction, const FlowKey& key, uint32_t site,
                    Ipv4Addr wire, const Admission& admission);

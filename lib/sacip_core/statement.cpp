@@ -11,7 +11,10 @@ std::vector<BindEntry> entries_for(const Ledger& ledger, uint32_t peer) {
     std::set<LocalId> locals;
     for (const RemoteId remote : ledger.remotes_of_peer(peer)) {
         for (const PathId path : ledger.at(remote).paths) {
-            locals.insert(ledger.at(path).local);
+            const LocalId local = ledger.at(path).local;
+            if (ledger.at(local).follows) {
+                locals.insert(local);
+            }
         }
     }
     // A prefix speaks for its hosts if all of them went to the same one.

@@ -511,6 +511,7 @@ TEST_F(ClaimDeskTest, ANewcomerAtTheLeftAddressIsNotThePeer) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim));
     EXPECT_EQ(b_.host_says("to the newcomer", "10.9.0.10", 5000), Lines{});
+    b_.a.advance(from_s(31)); // drained
     b_.a.receive(lan, b_.a.frame(lan).from("10.1.0.10").to("10.9.0.10").tcp(5001, 80, tcp_syn));
     EXPECT_EQ(b_.left(), Lines{"10.9.0.10 "});
     b_.a.receive(wan, b_.a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(7, 5002, tcp_syn));
@@ -531,6 +532,75 @@ TEST_F(ClaimDeskTest, TheNextHostAtTheOldAddressDoesNotSpeakForTheFlow) {
     EXPECT_EQ(b_.far_says("from nobody", "10.9.0.10"), Lines{}) << "drained in half a second";
     EXPECT_EQ(b_.far_says("from the peer", "10.19.0.10"),
               Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 from the peer"});
+}
+
+// ---- flows that the word of a move has overtaken
+
+/// A SYN from B's host, and the host's answer to it; where that goes to.
+Lines answer_to_syn(FarEnd& b, std::string_view from, uint16_t port) {
+    b.a.take(lan);
+    b.a.receive(wan, b.a.frame(wan).from(from).to("10.0.1.2").tcp(port, 80, tcp_syn));
+    EXPECT_EQ(b.a.lines(lan).size(), 1U) << "the SYN from " << from;
+    b.a.receive(lan, b.a.frame(lan)
+                         .from("10.1.0.10")
+                         .to(from)
+                         .tcp(80, port, tcp_syn | tcp_ack)
+                         .payload("welcome"));
+    return b.left();
+}
+
+TEST_F(ClaimDeskTest, ASynThatTheBindOvertookIsThePeers) {
+    const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
+    b_.prove(claim, b_.bind(claim));
+    EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.19.0.10 welcome"});
+    b_.a.receive(
+        wan, b_.a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(6000, 80).payload("its next"));
+    EXPECT_EQ(b_.a.lines(lan), Lines{"tcp 10.9.0.10:6000 > 10.1.0.10:80 its next"});
+    const auto next = {FarEnd::entry("10.9.0.10", "10.29.0.10")};
+    b_.prove(next, b_.bind(next, "10.19.0.10"));
+    b_.a.receive(lan, b_.a.frame(lan).from("10.1.0.10").to("10.9.0.10").tcp(80, 6000).payload("x"));
+    EXPECT_EQ(b_.left(), Lines{"10.29.0.10 x"}) << "it follows";
+}
+
+TEST_F(ClaimDeskTest, ALostAddressIsThePeersForFourRoundTripsAndAMoment) {
+    const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
+    b_.prove(claim, b_.bind(claim), true);
+    EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.19.0.10 welcome"});
+    b_.a.advance(from_ms(600));
+    EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6001), Lines{"10.9.0.10 welcome"})
+        << "its next owner's";
+}
+
+TEST_F(ClaimDeskTest, ALeftAddressThatGoesLaterIsThePeersNoLonger) {
+    const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
+    b_.prove(claim, b_.bind(claim));
+    b_.bind(claim, "10.19.0.10", true);
+    b_.a.advance(from_ms(600));
+    EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.9.0.10 welcome"});
+}
+
+TEST_F(ClaimDeskTest, BackHomeNothingIsLeft) {
+    const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
+    b_.prove(claim, b_.bind(claim));
+    b_.bind({FarEnd::entry("10.9.0.10", "10.9.0.10")}, "10.19.0.10");
+    EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.9.0.10 welcome"});
+    EXPECT_EQ(b_.books().at(b_.books().remotes_active_at(addr("10.9.0.10"))[0]).speaker.kind,
+              Speaker::Kind::secure);
+}
+
+/// One that the peer does not know to be at another address than it was set up with: its first
+/// packet was lost, and came again from where it is now.
+TEST_F(ClaimDeskTest, WhatBeganAtAPlaceLeavesItWithThePeer) {
+    const auto there = {FarEnd::entry("10.9.0.10", "10.9.0.20")};
+    b_.prove(there, b_.bind(there));
+    EXPECT_EQ(answer_to_syn(b_, "10.9.0.20", 6000), Lines{"10.9.0.20 welcome"});
+    const auto next = {FarEnd::entry("10.9.0.10", "10.9.0.30")};
+    for (const bool proved : {false, true}) {
+        proved ? b_.prove(next, b_.bind(next, "10.9.0.20")) : b_.bind(next, "10.9.0.20");
+        b_.a.receive(lan,
+                     b_.a.frame(lan).from("10.1.0.10").to("10.9.0.20").tcp(80, 6000).payload("x"));
+        EXPECT_EQ(b_.left(), Lines{proved ? "10.9.0.30 x" : "10.9.0.20 x"});
+    }
 }
 
 // ---- what else a peer may say

@@ -119,6 +119,41 @@ TEST(SlowPathBox, AGapIsBridged) {
     a.check();
 }
 
+/// The LAN's address, as a DNS forwarder or `ping -I` has it: behind the uplink, as hosts are
+/// there.
+TEST(SlowPathBox, ASocketWithTheAddressOfAnInsidePort) {
+    SiteA a{box_config()};
+    open_flow(a);
+    a.from_linux(wan, own(a, "10.1.0.1", 5000, tcp_syn));
+    EXPECT_EQ(a.lines(wan), Lines{"tcp 10.0.1.2:5000 > 10.9.0.10:80 [S]"});
+    a.receive(wan, reply(a, "10.0.1.2", 5000));
+    EXPECT_EQ(a.linux_lines(wan), Lines{"tcp 10.9.0.10:80 > 10.1.0.1:5000 in"});
+    a.change_address("10.0.1.2/24", "10.0.1.3/24");
+    a.take(wan);
+    a.from_linux(wan, own(a, "10.1.0.1", 5000));
+    EXPECT_EQ(a.lines(wan), Lines{"tcp 10.0.1.3:5000 > 10.9.0.10:80"});
+    a.from_linux(wan, own(a, "10.1.0.1", 5001, tcp_syn));
+    EXPECT_EQ(a.lines(wan), Lines{"tcp 10.0.1.3:5001 > 10.9.0.10:80 [S]"});
+    a.check();
+}
+
+TEST(SlowPathBox, ASocketWithAnyOtherAddressLeavesAsLinuxSendsIt) {
+    SiteA a{box_config()};
+    a.host.upsert(AddressInfo{loopback, addr("10.255.0.1"), 32});
+    a.notice();
+    a.from_linux(wan, own(a, "10.255.0.1", 5000, tcp_syn));
+    EXPECT_EQ(a.lines(wan), Lines{"tcp 10.255.0.1:5000 > 10.9.0.10:80 [S]"});
+    EXPECT_EQ(a.flows->size(), 0U);
+    // One that was asked there answers from there, and goes nowhere else.
+    a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.255.0.1").udp(4000, 53));
+    EXPECT_EQ(a.linux_lines(wan), Lines{"udp 10.9.0.10:4000 > 10.255.0.1:53"});
+    a.change_address("10.0.1.2/24", "10.0.1.3/24");
+    EXPECT_EQ(a.lines(wan), Lines{}) << "nobody is told of it";
+    a.from_linux(wan, a.frame(wan).from("10.255.0.1").udp(53, 4000));
+    EXPECT_EQ(a.lines(wan), Lines{"udp 10.255.0.1:53 > 10.9.0.10:4000"});
+    a.check();
+}
+
 TEST(SlowPathBox, SharesItsAddressWithAHost) {
     Config c = box_config({{IpProto::tcp, 22}, {IpProto::udp, 53}});
     c.hosts.push_back(uplink_host("10.1.0.10"));

@@ -51,15 +51,22 @@ flood_ends() { # NAME
     wait "$flood_pid" || fail "forge: $(cat "$T/$1.err")"
     unset "child[$flood_pid]"
 }
-missed() { # frames that reached a gateway's outside interface and were never read, or not even that
-    local side came read lost sum=0
+# Frames that reached a gateway's outside interface and were never read, or not even that. The flows'
+# own frames come in between the two readings: at least or at most that many, by which one is first.
+missed() { # least|most
+    local side came read sum=0
     for side in a b; do
-        came=$(ip -n "$P-g$side" -s -j link show etho | jq '.[0].stats64.rx.packets')
-        lost=$(ip -n "$P-r" -s -j link show to$side | jq '.[0].stats64.tx.dropped')
-        read=$(query $side ports '.ports[] | select(.name == "wan") | .rx_packets')
-        sum=$((sum + came + lost - read))
+        [ "$1" = least ] || read=$(frames_read $side)
+        came=$(frames_came $side)
+        [ "$1" = most ] || read=$(frames_read $side)
+        sum=$((sum + came - read))
     done
     say $sum
+}
+frames_read() { query "$1" ports '.ports[] | select(.name == "wan") | .rx_packets'; }
+frames_came() {
+    say $(($(ip -n "$P-g$1" -s -j link show etho | jq '.[0].stats64.rx.packets') +
+        $(ip -n "$P-r" -s -j link show to"$1" | jq '.[0].stats64.tx.dropped')))
 }
 remotes() { ctl b -j bindings | jq -c '[.remote[] | [.original, .active]] | sort'; }
 
@@ -70,7 +77,7 @@ for address in "${uplink_cycle[@]}"; do
     ip -n "$P-r" neigh replace "$address" dev toa lladdr "$(query a ports '.ports[1].mac')" nud permanent
 done
 refused_by_both() { say $(($(refused_in_all a) + $(refused_in_all b))); }
-before=$(refused_by_both) missed_before=$(missed) reasons_before=$(refusals b)
+before=$(refused_by_both) missed_before=$(missed least) reasons_before=$(refusals b)
 start_capture r toa genuine "udp port 4720 or icmp[0] == 20"
 begin=$EPOCHREALTIME
 traffic mark >/dev/null
@@ -88,9 +95,8 @@ stop_captures
 note "sent: $(jq -c '{total, per_second, sent: (.sent | map_values(.icmp + .udp))}' "$T/all.json")"
 sleep 0.5
 total=$(jq .total "$T/all.json")
-refused=$(($(refused_by_both) - before)) lost_at_port=$(($(missed) - missed_before))
-[ "$lost_at_port" -gt 0 ] || lost_at_port=0 # the two counters are not read at one moment
-note "refused: $(jq -nc --argjson a "$reasons_before" --argjson b "$(refusals b)" '$b | with_entries(.value -= ($a[.key] // 0))'), $lost_at_port missed by the port"
+refused=$(($(refused_by_both) - before)) lost_at_port=$(($(missed most) - missed_before))
+note "refused: $(jq -nc --argjson a "$reasons_before" --argjson b "$(refusals b)" '$b | with_entries(.value -= ($a[.key] // 0))'), at most $lost_at_port missed by the port"
 # A message may be a real one's duplicate by the other carrier: refused as well, not of the flood.
 # Over UDP, one cut to less than the magic (2 lengths of more than 40) is any datagram.
 datagrams=$(jq '.sent.truncated.udp / 20 | ceil' "$T/all.json")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/netlink/message.hpp"
 
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -86,46 +87,107 @@ RouteType type_of(unsigned char type) {
         return RouteType::unreachable;
     case RTN_PROHIBIT:
         return RouteType::prohibit;
+    case RTN_THROW:
+        return RouteType::throw_on;
     default:
         return RouteType::other;
     }
 }
 
-/// First hop of RTA_MULTIPATH that is not dead, else the first. A router known only by its IPv6
-/// address (RTA_VIA) is beyond us: `type` says so.
-void read_multipath(const nlattr* attribute, RouteInfo& out) {
+struct Hop {
+    NextHop to;
+    bool sound{true}; ///< its link has a carrier
+    bool onlink{false};
+};
+
+/// One hop of RTA_MULTIPATH; nothing where Linux does not use it: its link is down, or without a
+/// carrier while the interface is told to ignore such routes, or its router is known only by an
+/// IPv6 address.
+std::optional<Hop> read_hop(const rtnexthop& hop, const char* attributes) {
+    Hop out{{IfIndex{hop.rtnh_ifindex}, {}},
+            (hop.rtnh_flags & RTNH_F_LINKDOWN) == 0,
+            (hop.rtnh_flags & RTNH_F_ONLINK) != 0};
+    bool usable = (hop.rtnh_flags & RTNH_F_DEAD) == 0;
+    const auto* a = reinterpret_cast<const nlattr*>(attributes);
+    int left = hop.rtnh_len - static_cast<int>(sizeof hop);
+    while (mnl_attr_ok(a, left)) {
+        if (mnl_attr_get_type(a) == RTA_GATEWAY && mnl_attr_get_payload_len(a) >= 4) {
+            out.to.address = Ipv4Addr::from_raw(mnl_attr_get_u32(a));
+        }
+        usable = usable && mnl_attr_get_type(a) != RTA_VIA;
+        left -= static_cast<int>(MNL_ALIGN(a->nla_len));
+        a = mnl_attr_next(a);
+    }
+    return usable ? std::optional{out} : std::nullopt;
+}
+
+/// The hops in Linux's order, those without a carrier last. False if none is of use.
+bool read_multipath(const nlattr* attribute, RouteInfo& out) {
     const auto* bytes = static_cast<const char*>(mnl_attr_get_payload(attribute));
     size_t left = mnl_attr_get_payload_len(attribute);
-    size_t hops = 0;
-    bool have_live = false;
+    std::vector<Hop> hops;
     while (left >= sizeof(rtnexthop)) {
         rtnexthop hop;
         std::memcpy(&hop, bytes, sizeof hop);
         if (hop.rtnh_len < sizeof hop || hop.rtnh_len > left) {
             break;
         }
-        const bool live = (hop.rtnh_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) == 0;
-        if (hops == 0 || (live && !have_live)) {
-            out.interface = IfIndex{hop.rtnh_ifindex};
-            out.via = {};
-            out.onlink = (hop.rtnh_flags & RTNH_F_ONLINK) != 0;
-            const auto* a = reinterpret_cast<const nlattr*>(bytes + sizeof hop);
-            int inner = hop.rtnh_len - static_cast<int>(sizeof hop);
-            while (mnl_attr_ok(a, inner)) {
-                if (mnl_attr_get_type(a) == RTA_GATEWAY && mnl_attr_get_payload_len(a) >= 4) {
-                    out.via = Ipv4Addr::from_raw(mnl_attr_get_u32(a));
-                }
-                inner -= static_cast<int>(MNL_ALIGN(a->nla_len));
-                a = mnl_attr_next(a);
-            }
+        if (const auto known = read_hop(hop, bytes + sizeof hop)) {
+            hops.push_back(*known);
         }
-        have_live |= live;
-        ++hops;
         const size_t step = MNL_ALIGN(static_cast<size_t>(hop.rtnh_len));
         bytes += step;
         left -= std::min(left, step);
     }
-    out.multipath = hops > 1;
+    std::ranges::stable_partition(hops, &Hop::sound);
+    for (const Hop& hop : hops) {
+        out.onlink = out.onlink || hop.onlink;
+        if (out.interface == IfIndex{}) {
+            out.interface = hop.to.interface;
+            out.via = hop.to.address;
+        } else {
+            out.more.push_back(hop.to);
+        }
+    }
+    return !hops.empty();
+}
+
+std::string text_of(const nlattr* attribute) {
+    if (attribute == nullptr) {
+        return {};
+    }
+    const auto* text = static_cast<const char*>(mnl_attr_get_payload(attribute));
+    return {text, strnlen(text, mnl_attr_get_payload_len(attribute))};
+}
+
+std::optional<RuleInfo::Action> action_of(unsigned char action) {
+    switch (action) {
+    case FR_ACT_TO_TBL:
+        return RuleInfo::Action::look_up;
+    case FR_ACT_GOTO:
+        return RuleInfo::Action::go_to;
+    case FR_ACT_NOP:
+        return RuleInfo::Action::nop;
+    case FR_ACT_BLACKHOLE:
+        return RuleInfo::Action::blackhole;
+    case FR_ACT_UNREACHABLE:
+        return RuleInfo::Action::unreachable;
+    case FR_ACT_PROHIBIT:
+        return RuleInfo::Action::prohibit;
+    default:
+        return std::nullopt;
+    }
+}
+
+/// A condition that is never met by what we ask for: no mark, no TOS, no user, no ports, no VRF.
+bool is_foreign(const Attributes& attributes, const fib_rule_hdr& header) {
+    const uint32_t mask = attributes.get<uint32_t>(FRA_FWMASK).value_or(UINT32_MAX);
+    const bool marked = (attributes.get<uint32_t>(FRA_FWMARK).value_or(0) & mask) != 0;
+    const bool vrf = attributes.get<uint8_t>(FRA_L3MDEV).value_or(0) != 0;
+    return marked || vrf || header.tos != 0 || attributes.raw(FRA_UID_RANGE) != nullptr ||
+           attributes.raw(FRA_IP_PROTO) != nullptr || attributes.raw(FRA_SPORT_RANGE) != nullptr ||
+           attributes.raw(FRA_DPORT_RANGE) != nullptr ||
+           attributes.get<uint64_t>(FRA_TUN_ID).value_or(0) != 0;
 }
 
 } // namespace
@@ -138,10 +200,7 @@ std::optional<LinkInfo> read_link(const nlmsghdr* message) {
     const Attributes attributes{message, sizeof *header};
     LinkInfo out;
     out.index = IfIndex{header->ifi_index};
-    if (const nlattr* name = attributes.raw(IFLA_IFNAME)) {
-        const auto* text = static_cast<const char*>(mnl_attr_get_payload(name));
-        out.name.assign(text, strnlen(text, mnl_attr_get_payload_len(name)));
-    }
+    out.name = text_of(attributes.raw(IFLA_IFNAME));
     out.mac = attributes.mac(IFLA_ADDRESS);
     out.up = (header->ifi_flags & IFF_UP) != 0;
     out.carrier = (header->ifi_flags & IFF_LOWER_UP) != 0;
@@ -176,10 +235,11 @@ std::optional<RouteInfo> read_route(const nlmsghdr* message) {
         return std::nullopt;
     }
     const Attributes attributes{message, sizeof *header};
-    if (attributes.get<uint32_t>(RTA_TABLE).value_or(header->rtm_table) != RT_TABLE_MAIN) {
+    RouteInfo out;
+    out.table = attributes.get<uint32_t>(RTA_TABLE).value_or(header->rtm_table);
+    if (out.table == RT_TABLE_LOCAL) {
         return std::nullopt;
     }
-    RouteInfo out;
     out.destination = Ipv4Prefix{attributes.address(RTA_DST), header->rtm_dst_len};
     out.via = attributes.address(RTA_GATEWAY);
     out.interface = IfIndex{attributes.get<int>(RTA_OIF).value_or(0)};
@@ -187,13 +247,40 @@ std::optional<RouteInfo> read_route(const nlmsghdr* message) {
     out.preferred_source = attributes.address(RTA_PREFSRC);
     out.type = type_of(header->rtm_type);
     out.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
-    if (const nlattr* hops = attributes.raw(RTA_MULTIPATH)) {
-        read_multipath(hops, out);
-    }
+    // A route that Linux does not use at the moment is none.
+    const nlattr* hops = attributes.raw(RTA_MULTIPATH);
+    const bool live =
+        hops != nullptr ? read_multipath(hops, out) : (header->rtm_flags & RTNH_F_DEAD) == 0;
     if (attributes.raw(RTA_VIA) != nullptr) {
         out.type = RouteType::other;
     }
-    return out;
+    return live ? std::optional{out} : std::nullopt;
+}
+
+std::optional<RuleInfo> read_rule(const nlmsghdr* message) {
+    const auto* header = fixed_header<fib_rule_hdr>(message);
+    const auto action = header == nullptr ? std::nullopt : action_of(header->action);
+    if (header == nullptr || header->family != AF_INET || header->src_len > 32 ||
+        header->dst_len > 32 || !action) {
+        return std::nullopt;
+    }
+    const Attributes attributes{message, sizeof *header};
+    RuleInfo out;
+    out.action = *action;
+    out.priority = attributes.get<uint32_t>(FRA_PRIORITY).value_or(0);
+    out.table = attributes.get<uint32_t>(FRA_TABLE).value_or(header->table);
+    out.target = attributes.get<uint32_t>(FRA_GOTO).value_or(0);
+    out.from = Ipv4Prefix{attributes.address(FRA_SRC), header->src_len};
+    out.to = Ipv4Prefix{attributes.address(FRA_DST), header->dst_len};
+    out.in = text_of(attributes.raw(FRA_IIFNAME));
+    out.out = text_of(attributes.raw(FRA_OIFNAME));
+    out.inverted = (header->flags & FIB_RULE_INVERT) != 0;
+    out.foreign = is_foreign(attributes, *header);
+    out.suppress_prefix_length =
+        static_cast<int>(attributes.get<uint32_t>(FRA_SUPPRESS_PREFIXLEN).value_or(UINT32_MAX));
+    return out.action == RuleInfo::Action::look_up && out.table == RT_TABLE_LOCAL
+               ? std::nullopt
+               : std::optional{out};
 }
 
 std::optional<NeighbourInfo> read_neighbour(const nlmsghdr* message) {

@@ -3,6 +3,7 @@
 
 #include "app/netlink/message.hpp"
 
+#include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -15,8 +16,8 @@ namespace {
 
 using Table = HostState::Table;
 
-constexpr unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_NEIGH |
-                            1U << (RTNLGRP_NEXTHOP - 1);
+constexpr unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
+                            RTMGRP_IPV4_RULE | RTMGRP_NEIGH | 1U << (RTNLGRP_NEXTHOP - 1);
 constexpr size_t receive_size = 32768;
 /// Datagrams read in one poll, so that a storm of events can't hold the slow path for ever.
 constexpr int reads_per_poll = 4096;
@@ -36,6 +37,8 @@ DumpRequest dump_request(Table table) {
         return {RTM_GETADDR, AF_INET};
     case Table::routes:
         return {RTM_GETROUTE, AF_INET};
+    case Table::rules:
+        return {RTM_GETRULE, AF_INET};
     case Table::neighbours:
         break;
     }
@@ -68,7 +71,7 @@ Result Monitor::start(HostState& state, int receive_buffer) {
     const uint64_t failed = failed_dumps_;
     dump_all(state);
     if (failed_dumps_ != failed) {
-        return Refusal{EIO, "dump Linux's links, addresses, routes and neighbours"};
+        return Refusal{EIO, "dump Linux's links, addresses, rules, routes and neighbours"};
     }
     return std::nullopt;
 }
@@ -142,6 +145,9 @@ bool Monitor::apply(HostState& state, const nlmsghdr* message) {
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
         return apply_route(state, message);
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+        return apply_rule(state, message);
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
         return apply_neighbour(state, message);
@@ -163,6 +169,14 @@ bool Monitor::apply_route(HostState& state, const nlmsghdr* message) {
                                                : state.remove(*route);
 }
 
+bool Monitor::apply_rule(HostState& state, const nlmsghdr* message) {
+    const auto rule = read_rule(message);
+    if (!rule) {
+        return false;
+    }
+    return message->nlmsg_type == RTM_NEWRULE ? state.add(*rule) : state.remove(*rule);
+}
+
 bool Monitor::apply_neighbour(HostState& state, const nlmsghdr* message) {
     const auto neighbour = read_neighbour(message);
     if (!neighbour) {
@@ -178,6 +192,7 @@ bool Monitor::dump_all(HostState& state) {
     all_stale_ = false;
     bool changed = dump(state, Table::links);
     changed |= dump(state, Table::addresses);
+    changed |= dump(state, Table::rules);
     changed |= dump(state, Table::routes);
     changed |= dump(state, Table::neighbours);
     return changed;
@@ -226,6 +241,10 @@ int Monitor::dump_once(HostState& state, Table table) {
     } else if (table == Table::addresses) {
         auto* header = static_cast<ifaddrmsg*>(mnl_nlmsg_put_extra_header(m, sizeof(ifaddrmsg)));
         header->ifa_family = request.family;
+    } else if (table == Table::rules) {
+        auto* header =
+            static_cast<fib_rule_hdr*>(mnl_nlmsg_put_extra_header(m, sizeof(fib_rule_hdr)));
+        header->family = request.family;
     } else if (table == Table::routes) {
         auto* header = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(m, sizeof(rtmsg)));
         header->rtm_family = request.family;

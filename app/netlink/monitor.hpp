@@ -43,6 +43,7 @@ private:
     bool read_events(HostState& state, bool& drained);
     bool apply(HostState& state, const nlmsghdr* message);
     bool apply_route(HostState& state, const nlmsghdr* message);
+    bool apply_rule(HostState& state, const nlmsghdr* message);
     bool apply_neighbour(HostState& state, const nlmsghdr* message);
     bool dump_all(HostState& state);
     bool dump(HostState& state, HostState::Table table);

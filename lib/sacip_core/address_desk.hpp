@@ -17,6 +17,7 @@ public:
     struct Rooms {
         const std::vector<GatewayPort>& ports;
         const HostState& host;
+        const AdjacencyResolver& resolver;
         const PathTable& paths;
         const Ledger& ledger;
         Doors& doors;

@@ -2,9 +2,14 @@
 //
 // Adjacency: through which port, and to which Ethernet address, packets for an address go.
 //
-// Linux decides (its routes and neighbours, mirrored in HostState); a port without a Linux side has
-// one fixed next hop. Paths keep the answer, so no packet asks; when routes or neighbours change,
-// the paths ask again.
+// Linux decides (its rules, routes and neighbours, mirrored in HostState); a port without a Linux
+// side has one fixed next hop. Outbound there are two questions. What would Linux do with the
+// packet as it came in? If that leads to an inside port, or to an interface that is no port of ours
+// (a VPN, a management card, a bridge), by a longer prefix than an uplink has, it is Linux's. Else:
+// which way has a packet with the address on the wire for source, out of the port that this address
+// belongs to
+// (`oif`)? A packet never leaves by another uplink than its source's.
+// Paths keep the answer, so no packet asks; when routes or neighbours change, the paths ask again.
 #pragma once
 
 #include "sacip_core/frame.hpp"
@@ -36,13 +41,16 @@ struct Adjacency {
     enum class State : uint8_t {
         ready,      ///< port and mac are right
         unresolved, ///< port and neighbour are right, Linux has to ask for the mac
-        no_route,   ///< nothing leads there
-        linux_only, ///< the route leaves by an interface that is not ours
+        absent,     ///< nothing leads there now: its uplink has no route, nor has another
+        no_route,   ///< nothing leads there by the port that it has to leave by, but by another
+        refused,    ///< Linux's route says no, or it has none for routed hosts: it tells the sender
+        linux_only, ///< Linux's to forward: by an interface that is no outside port
     };
-    State state{State::no_route};
+    State state{State::absent};
     PortId port{no_port};
     NeighbourKey neighbour{}; ///< interface 0 for a fixed next hop
     MacAddr mac{};
+    IfIndex interface {}; ///< of the route; 0: none
     bool operator==(const Adjacency&) const = default;
 };
 
@@ -52,14 +60,27 @@ public:
     AdjacencyResolver(const HostState& host, const std::vector<GatewayPort>& ports)
         : host_{host}, ports_{ports} {}
 
-    /// How to reach `destination`. A `preferred` port wins if it has any route there (a host behind
-    /// an uplink leaves by that uplink); else Linux's best route counts. `outside` chooses among
-    /// ports without a Linux side.
-    Adjacency resolve(Ipv4Addr destination, bool outside, PortId preferred) const;
+    /// A packet of ours on its way out.
+    struct Departure {
+        Ipv4Addr destination;
+        Ipv4Addr host;          ///< its source as it came in
+        Ipv4Addr wire;          ///< its source on the wire
+        PortId pinned{no_port}; ///< the port that `wire` belongs to; no_port: Linux's choice
+        IfIndex in{};           ///< where it came in; 0: unknown
+        bool of_box{false};     ///< of a socket of the box: Linux has chosen `pinned`
+    };
+    Adjacency outward(const Departure& packet) const;
+    /// To `host`, one of ours, for a packet from `remote` that came in by `in` (0: unknown).
+    Adjacency inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) const;
+    /// The outside port whose host interface has this address.
+    std::optional<PortId> port_of_source(Ipv4Addr address) const;
     std::optional<PortId> port_of(IfIndex interface) const;
 
 private:
-    Adjacency through(PortId port, NeighbourKey neighbour) const;
+    std::optional<RouteAnswer> ask(const RouteQuery& query) const;
+    Adjacency by(const RouteAnswer& answer) const;
+    Adjacency fixed_or(Adjacency::State otherwise, bool outside) const;
+    Adjacency through(PortId port, const RouteAnswer& answer) const;
 
     const HostState& host_;
     const std::vector<GatewayPort>& ports_;

@@ -73,7 +73,7 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
     case PathAction::unresolved:
         resolve(hop.neighbour, guest.now);
         if (guest.last_try) {
-            doors_.drop(guest, DropReason::neighbour_failed);
+            doors_.unreachable(guest, DropReason::neighbour_failed, host_unreachable);
         } else if (!moving && hop.neighbour.address == to.destination) { // it may not be there
             doors_.hold(guest, hold_key_of(hop.neighbour), hold_for_neighbour, true);
         } else {
@@ -85,6 +85,17 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
         guest.origin.port = to.port;
         doors_.to_linux(guest);
         break;
+    case PathAction::to_linux:
+        if (guest.origin.from_linux) { // it has chosen this port, for a reason that we do not see
+            const auto site = ledger_.site_of_host(guest.view.source);
+            site&& ledger_.sites()[*site].way == Way::uplink
+                ? doors_.drop(guest, DropReason::no_route) // never with an inside source
+                : doors_.transmit(guest, guest.origin.port);
+        } else {
+            translate(guest, to);
+            doors_.to_linux(guest);
+        }
+        break;
     case PathAction::forward:
     case PathAction::forward_in_turn:
         forward(guest, to);
@@ -92,27 +103,34 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
 }
 
 void Dispatch::forward(Guest& guest, const DirectionRewrite& to) {
+    const bool too_long = guest.view.ip_length() > to.mtu;
+    if (guest.view.ttl <= 1 && !guest.origin.from_linux) {
+        end_here(guest, to);
+        return;
+    }
+    if (too_long && (ipv4::fragment_field(guest.frame().data + guest.view.l3).value() &
+                     ipv4::flag_dont_fragment) != 0) {
+        doors_.unreachable(guest, DropReason::too_big, fragmentation_needed(to.mtu));
+        return;
+    }
     if (guest.origin.from_linux) { // a router's work on the TTL is done already, or not due
         translate(guest, to);
         ether::set_destination(guest.frame().data, to.next_hop);
         ether::set_source(guest.frame().data, to.port_mac);
-    } else if (guest.view.ttl <= 1 || guest.view.ip_length() > to.mtu) {
-        end_here(guest, to);
-        return;
     } else {
         translate(guest, to);
         rewrite_next_hop(guest.frame(), guest.view, to);
     }
     counters_.rewritten.add(to.changes(guest.view.source, guest.view.destination) ? 1 : 0);
-    doors_.transmit(guest, to.port);
+    too_long ? doors_.transmit_in_pieces(guest, to.port, to.mtu) : doors_.transmit(guest, to.port);
 }
 
-/// Linux finds out what a router has to do, and tells the sender: time exceeded, fragmentation
-/// needed, or it cuts the packet up and forwards it. It knows our host by the host's own address.
+/// Linux finds out that the time to live is over, and tells the sender. It knows our host by the
+/// host's own address.
 void Dispatch::end_here(Guest& guest, const DirectionRewrite& to) {
     const GatewayPort& port = ports_[guest.origin.port.value];
     if (port.host_interface.value == 0) {
-        doors_.drop(guest, guest.view.ttl <= 1 ? DropReason::ttl_expired : DropReason::too_big);
+        doors_.drop(guest, DropReason::ttl_expired);
         return;
     }
     if (port.outside) {

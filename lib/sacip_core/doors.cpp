@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/doors.hpp"
 
-#include "sacip_core/adjacency.hpp"
+#include "sacip_core/fragmentation.hpp"
 #include "sacip_core/headers.hpp"
 #include "sacip_core/refusal.hpp"
+#include "sacip_core/rewrite.hpp"
+
+#include <algorithm>
 
 namespace sacip {
 
@@ -37,16 +40,70 @@ void Doors::drop(Guest& guest, DropReason why) {
 }
 
 void Doors::refuse(Guest& guest, DropReason why) {
-    std::array<std::byte, refusal_max_bytes> answer;
+    std::array<std::byte, refusal_max_bytes> frame;
     const uint32_t length =
-        refusals_.take(guest.now) ? write_refusal(guest.frame(), guest.view, answer) : 0;
+        refusals_.take(guest.now) ? write_refusal(guest.frame(), guest.view, frame) : 0;
+    answer(guest, {frame.data(), length});
+    drop(guest, why);
+}
+
+void Doors::unreachable(Guest& guest, DropReason why, const RouterErrorText& text) {
+    std::array<std::byte, router_error_max_bytes> frame;
+    const uint32_t length =
+        refusals_.take(guest.now)
+            ? write_router_error(guest.frame(), guest.view, text, router_address(guest), frame)
+            : 0;
+    answer(guest, {frame.data(), length});
+    drop(guest, why);
+}
+
+/// Back to where the packet came from.
+void Doors::answer(const Guest& guest, std::span<const std::byte> frame) {
+    const auto length = static_cast<uint32_t>(frame.size());
     const OwnedPacket packet = length > 0 ? io_.allocate(length) : OwnedPacket{};
     if (packet.owner != nullptr) {
-        std::copy_n(answer.data(), length, packet.frame.data);
+        std::ranges::copy(frame, packet.frame.data);
         guest.origin.from_linux ? io_.to_linux(guest.origin.port, packet)
                                 : io_.transmit(guest.origin.port, packet);
     }
-    drop(guest, why);
+}
+
+/// Who the error is from: us, on the link where the packet came in (RFC 1812 §4.3.2.4). Linux takes
+/// nothing from an address of its own: it hears it from the far end.
+Ipv4Addr Doors::router_address(const Guest& guest) const {
+    if (guest.origin.from_linux) {
+        return guest.view.destination;
+    }
+    const auto own = host_.addresses(ports_[guest.origin.port.value].host_interface);
+    const auto found = std::ranges::find_if(
+        own, [](const AddressInfo& a) { return a.scope == AddressScope::global && !a.deprecated; });
+    return found == own.end() ? Ipv4Addr{} : found->address;
+}
+
+void Doors::transmit_in_pieces(Guest& guest, PortId port, uint16_t mtu) {
+    finish_l4_checksum(guest.packet.frame, guest.view);
+    std::vector<std::byte> piece(ether_header_bytes + size_t{mtu});
+    bool all_left = true;
+    for (uint32_t offset = 0; all_left;) {
+        const Piece made = write_piece(guest.frame(), guest.view, offset, mtu, piece);
+        if (made.frame_bytes == 0) {
+            all_left = offset > 0;
+            break;
+        }
+        const OwnedPacket packet = io_.allocate(made.frame_bytes);
+        if (packet.owner != nullptr) {
+            std::copy_n(piece.data(), made.frame_bytes, packet.frame.data);
+        }
+        all_left = packet.owner != nullptr && io_.transmit(port, packet);
+        offset += made.payload_bytes;
+    }
+    if (all_left) {
+        mark(guest, FragmentRoute::Way::as_it_is);
+        io_.release(guest.packet);
+        counters_.forwarded.add();
+    } else {
+        drop(guest, DropReason::tx_full);
+    }
 }
 
 void Doors::consume(Guest& guest) {

@@ -6,11 +6,13 @@
 // there.
 #pragma once
 
+#include "sacip_core/adjacency.hpp"
 #include "sacip_core/counters.hpp"
 #include "sacip_core/fragment_map.hpp"
 #include "sacip_core/hold_queue.hpp"
 #include "sacip_core/icmp_error.hpp"
 #include "sacip_core/packet.hpp"
+#include "sacip_core/router_error.hpp"
 #include "sacip_core/token_bucket.hpp"
 
 namespace sacip {
@@ -34,8 +36,10 @@ struct Guest {
 /// Slow path only. Each door takes the guest's packet.
 class Doors {
 public:
-    /// Both outlive it.
-    Doors(PacketIo& io, CoreCounters& counters) : io_{io}, counters_{counters} {}
+    /// All outlive it.
+    Doors(PacketIo& io, CoreCounters& counters, const HostState& host,
+          const std::vector<GatewayPort>& ports)
+        : io_{io}, counters_{counters}, host_{host}, ports_{ports} {}
 
     void transmit(Guest& guest, PortId port);
     /// On the host interface of the port it came in on.
@@ -43,6 +47,11 @@ public:
     void drop(Guest& guest, DropReason why);
     /// The same, and tells the sender.
     void refuse(Guest& guest, DropReason why);
+    /// Drops what a router can't pass on, and tells the sender so by ICMP. The packet is as it
+    /// came.
+    void unreachable(Guest& guest, DropReason why, const RouterErrorText& text);
+    /// In pieces that fit `mtu`, for a packet that may be cut up and is ready to leave by `port`.
+    void transmit_in_pieces(Guest& guest, PortId port, uint16_t mtu);
     void consume(Guest& guest);
     /// Until something changes, at most this long from its first time on.
     void hold(Guest& guest, uint64_t key, Nanos at_most, bool for_neighbour = false);
@@ -59,10 +68,14 @@ private:
     static void mark(Guest& guest, FragmentRoute::Way way) {
         guest.decided = guest.decided.value_or(FragmentRoute{way});
     }
+    void answer(const Guest& guest, std::span<const std::byte> frame);
+    Ipv4Addr router_address(const Guest& guest) const;
     void count_held() { counters_.held.set(queue_.size()); }
 
     PacketIo& io_;
     CoreCounters& counters_;
+    const HostState& host_;
+    const std::vector<GatewayPort>& ports_;
     HoldQueue queue_;
     TokenBucket refusals_{1000, 100};
     Counter held_total_;

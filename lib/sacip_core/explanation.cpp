@@ -58,7 +58,7 @@ bool Explainer::is_inside(Ipv4Addr address) const {
     }
     const auto hop = r_.host.route(address);
     const PortId port = hop ? port_of_interface(hop->interface) : no_port;
-    return port != no_port && !r_.ports[port.value].outside;
+    return hop && (port == no_port || !r_.ports[port.value].outside);
 }
 
 PortId Explainer::port_of_interface(IfIndex interface) const {
@@ -83,6 +83,28 @@ PortId Explainer::arrival_port(const PacketView& v) const {
     const auto back = r_.host.route(v.source);
     const PortId port = back ? port_of_interface(back->interface) : no_port;
     return port != no_port && r_.ports[port.value].outside ? port : any;
+}
+
+/// Where a packet of this source would come in: the way back to it.
+Origin Explainer::arrival_of(Ipv4Addr source) const {
+    const auto back = r_.host.route(source);
+    const PortId port = back ? port_of_interface(back->interface) : no_port;
+    return {port == no_port ? PortId{0} : port, false};
+}
+
+std::string Explainer::why_of_linux(Ipv4Addr destination, const Adjacency& way) const {
+    const LinkInfo* link = r_.host.link(way.interface);
+    if (way.state == Adjacency::State::linux_only && link != nullptr) {
+        const bool inside = port_of_interface(way.interface) != no_port;
+        return destination.to_text() + " is reached by " + link->name +
+               (inside ? ", on our side" : ", which is no port of the gateway") +
+               ": Linux forwards it, with its own source.";
+    }
+    return way.state == Adjacency::State::refused
+               ? "Linux has no route to " + destination.to_text() +
+                     ", or one that says no: Linux "
+                     "tells the sender."
+               : destination.to_text() + " is on our side: Linux's business.";
 }
 
 std::optional<FlowInfo> Explainer::live(int32_t flow) const {
@@ -143,6 +165,11 @@ Explanation Explainer::of_known(const PacketView& v, Direction direction, int32_
         e.reason = name_of(PuntReason::neighbour);
         e.text = of + "waits, for " + (out ? entry.out : entry.in).neighbour.address.to_text() +
                  " does not answer ARP yet.";
+        return e;
+    case PathAction::to_linux:
+        e.fate = Fate::to_linux;
+        e.reason = name_of(PuntReason::linux_only);
+        e.text = of + why_of_linux(to.destination, out ? entry.out : entry.in);
         return e;
     case PathAction::forward:
     case PathAction::forward_in_turn:
@@ -260,8 +287,15 @@ Explanation Explainer::outbound(const PacketView& v) const {
         return linux_decides(way, v.source.to_text() +
                                       " is in none of `hosts`: routed by Linux, not followed.");
     }
-    if (r_.host.is_local(v.destination) || r_.ledger.site_of_host(v.destination)) {
-        return linux_decides(way, v.destination.to_text() + " is on our side: Linux's business.");
+    const Adjacency leaves = r_.new_flows.way_out(v, *site, wire, arrival_of(v.source));
+    if (r_.new_flows.is_for_linux(v, wire, leaves)) {
+        return linux_decides(way, why_of_linux(v.destination, leaves));
+    }
+    if (wire && leaves.state == Adjacency::State::no_route) {
+        return answer(Fate::drop, name_of(DropReason::no_route), way,
+                      "No route to " + v.destination.to_text() + " by port " +
+                          r_.ports[r_.ledger.sites()[*site].port.value].name + ", to which " +
+                          wire->to_text() + " belongs; other ports have one.");
     }
     if (!wire) {
         return answer(Fate::hold, name_of(PuntReason::hold), way,

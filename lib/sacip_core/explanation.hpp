@@ -61,6 +61,8 @@ private:
     bool is_inside(Ipv4Addr address) const;
     PortId port_of_interface(IfIndex interface) const;
     PortId arrival_port(const PacketView& packet) const;
+    Origin arrival_of(Ipv4Addr source) const;
+    std::string why_of_linux(Ipv4Addr destination, const Adjacency& way) const;
     Explanation outbound(const PacketView& packet) const;
     Explanation from_box(const PacketView& packet) const;
     Explanation inbound(const PacketView& packet, Nanos now) const;

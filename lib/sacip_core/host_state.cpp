@@ -7,37 +7,6 @@
 #include <algorithm>
 
 namespace sacip {
-namespace {
-
-bool same_hop(const RouteInfo& a, const RouteInfo& b) {
-    return a.metric == b.metric && a.type == b.type && a.via == b.via && a.interface == b.interface;
-}
-
-/// Keeps `list` sorted by metric; equal metrics stay in the order Linux tries them.
-bool insert_route(std::vector<RouteInfo>& list, const RouteInfo& route, RouteInsert where) {
-    const auto first = std::find_if(list.begin(), list.end(),
-                                    [&](const RouteInfo& r) { return r.metric >= route.metric; });
-    const auto last = std::find_if(first, list.end(),
-                                   [&](const RouteInfo& r) { return r.metric > route.metric; });
-    if (where == RouteInsert::replace && first != last) {
-        // Linux replaces the first of its kind, in place.
-        const bool changed = *first != route;
-        *first = route;
-        return changed;
-    }
-    // An event may tell what a dump has already told.
-    const auto known =
-        std::find_if(first, last, [&](const RouteInfo& r) { return same_hop(r, route); });
-    if (known != last) {
-        const bool changed = *known != route;
-        *known = route;
-        return changed;
-    }
-    list.insert(where == RouteInsert::prepend ? first : last, route);
-    return true;
-}
-
-} // namespace
 
 bool HostState::upsert(const LinkInfo& link) {
     const auto [it, is_new] = links_.try_emplace(link.index.value, Marked<LinkInfo>{link, 0});
@@ -59,15 +28,7 @@ bool HostState::remove_link(IfIndex index) {
         }
         addresses_.erase(found);
     }
-    size_t routes_gone = 0;
-    for (auto& networks : routes_.by_length) {
-        for (auto it = networks.begin(); it != networks.end();) {
-            routes_gone +=
-                std::erase_if(it->second, [&](const RouteInfo& r) { return r.interface == index; });
-            it = it->second.empty() ? networks.erase(it) : std::next(it);
-        }
-    }
-    if (routes_gone > 0) {
+    if (fib_.routes.remove_interface(index)) {
         bump(Table::routes);
     }
     const size_t neighbours_gone = std::erase_if(neighbours_, [&](const auto& entry) {
@@ -131,9 +92,7 @@ bool HostState::remove(const AddressInfo& address) {
 
 bool HostState::add(const RouteInfo& route, RouteInsert where) {
     const bool staged = dumping(Table::routes);
-    RouteTable& table = staged ? dumped_routes_ : routes_;
-    auto& list = table.by_length[route.destination.length()][route.destination.address()];
-    const bool changed = insert_route(list, route, where);
+    const bool changed = (staged ? dumped_routes_ : fib_.routes).add(route, where);
     if (changed && !staged) {
         bump(Table::routes);
     }
@@ -141,22 +100,19 @@ bool HostState::add(const RouteInfo& route, RouteInsert where) {
 }
 
 bool HostState::remove(const RouteInfo& route) {
-    auto& networks = routes_.by_length[route.destination.length()];
-    const auto found = networks.find(route.destination.address());
-    if (found == networks.end()) {
-        return false;
+    return fib_.routes.remove(route) && bump(Table::routes);
+}
+
+bool HostState::add(const RuleInfo& rule) {
+    if (dumping(Table::rules)) {
+        dumped_rules_.push_back(rule); // Linux lists them in its order
+        return true;
     }
-    auto& list = found->second;
-    const auto it = std::find_if(list.begin(), list.end(),
-                                 [&](const RouteInfo& r) { return same_hop(r, route); });
-    if (it == list.end()) {
-        return false;
-    }
-    list.erase(it);
-    if (list.empty()) {
-        networks.erase(found);
-    }
-    return bump(Table::routes);
+    return fib_.add(rule) && bump(Table::rules);
+}
+
+bool HostState::remove(const RuleInfo& rule) {
+    return std::erase(fib_.rules, rule) > 0 && bump(Table::rules);
 }
 
 bool HostState::upsert(const NeighbourInfo& neighbour) {
@@ -187,6 +143,9 @@ void HostState::begin_dump(Table table) {
     if (table == Table::routes) {
         dumped_routes_ = {};
     }
+    if (table == Table::rules) {
+        dumped_rules_.clear();
+    }
 }
 
 bool HostState::end_dump(Table table) {
@@ -206,11 +165,17 @@ bool HostState::end_dump(Table table) {
         sweep_neighbours();
         break;
     case Table::routes:
-        if (!(dumped_routes_ == routes_)) {
-            std::swap(routes_, dumped_routes_);
+        if (!(dumped_routes_ == fib_.routes)) {
+            std::swap(fib_.routes, dumped_routes_);
             bump(Table::routes);
         }
         dumped_routes_ = {};
+        break;
+    case Table::rules:
+        if (dumped_rules_ != fib_.rules) {
+            std::swap(fib_.rules, dumped_rules_);
+            bump(Table::rules);
+        }
         break;
     }
     return generation_[t] != generation_at_dump_[t];
@@ -258,41 +223,20 @@ void HostState::sweep_neighbours() {
     }
 }
 
+std::optional<RouteAnswer> HostState::route(const RouteQuery& query) const {
+    const auto name = [this](IfIndex index) {
+        const LinkInfo* known = index == IfIndex{} ? nullptr : link(index);
+        return known == nullptr ? std::string_view{} : std::string_view{known->name};
+    };
+    return fib_.look_up(query, name(query.in), name(query.out), [this](IfIndex index) {
+        const LinkInfo* known = link(index);
+        return known != nullptr && known->up;
+    });
+}
+
 std::optional<NextHop> HostState::route(Ipv4Addr destination) const {
-    return route(destination, IfIndex{});
-}
-
-std::optional<NextHop> HostState::route(Ipv4Addr destination, IfIndex through) const {
-    for (int length = 32; length >= 0; --length) {
-        const auto& networks = routes_.by_length[static_cast<size_t>(length)];
-        if (networks.empty()) {
-            continue;
-        }
-        const Ipv4Prefix network{destination, static_cast<uint8_t>(length)};
-        const auto found = networks.find(network.address());
-        if (found == networks.end()) {
-            continue;
-        }
-        for (const RouteInfo& r : found->second) {
-            if (through.value != 0 && r.interface != through) {
-                continue;
-            }
-            if (r.type != RouteType::unicast) {
-                return std::nullopt; // it matches and says no: a shorter prefix must not overrule
-            }
-            const LinkInfo* out = link(r.interface);
-            if (out != nullptr && out->up) {
-                return NextHop{r.interface, r.via.is_unspecified() ? destination : r.via};
-            }
-        }
-    }
-    return std::nullopt;
-}
-
-std::span<const RouteInfo> HostState::routes_to(Ipv4Prefix prefix) const {
-    const auto& networks = routes_.by_length[prefix.length()];
-    const auto found = networks.find(prefix.address());
-    return found == networks.end() ? std::span<const RouteInfo>{} : found->second;
+    const auto answer = route(RouteQuery{.destination = destination});
+    return answer && answer->type == RouteType::unicast ? std::optional{answer->hop} : std::nullopt;
 }
 
 const NeighbourInfo* HostState::neighbour(IfIndex interface, Ipv4Addr address) const {
@@ -327,16 +271,6 @@ std::vector<LinkInfo> HostState::all_links() const {
     std::vector<LinkInfo> out;
     for (const auto& [index, marked] : links_) {
         out.push_back(marked.info);
-    }
-    return out;
-}
-
-std::vector<RouteInfo> HostState::all_routes() const {
-    std::vector<RouteInfo> out;
-    for (const auto& networks : routes_.by_length) {
-        for (const auto& [network, list] : networks) {
-            out.insert(out.end(), list.begin(), list.end());
-        }
     }
     return out;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// HostState: our mirror of what Linux knows - links, IPv4 addresses, main-table routes, neighbours.
+// HostState: our mirror of what Linux knows - links, IPv4 addresses, routes and rules, neighbours.
 //
 // Linux is the control plane (DESIGN §6); the gateway only follows. The mirror is fed by two kinds
 // of news: single events (upsert, add, remove) and whole dumps (begin_dump, the same calls, then
@@ -12,6 +12,7 @@
 // Owned and called by the slow path only; no I/O, no clock.
 #pragma once
 
+#include "sacip_core/fib.hpp"
 #include "sacip_core/units.hpp"
 
 #include <array>
@@ -61,25 +62,6 @@ struct AddressInfo {
     bool operator==(const AddressInfo&) const = default;
 };
 
-/// Everything but unicast means: there is no way to go.
-enum class RouteType : uint8_t { unicast, blackhole, unreachable, prohibit, other };
-
-/// A route of the main table, TOS 0.
-struct RouteInfo {
-    Ipv4Prefix destination{};
-    Ipv4Addr via{}; ///< unspecified: on-link
-    IfIndex interface {};
-    uint32_t metric{0};
-    Ipv4Addr preferred_source{}; ///< unspecified: Linux chooses
-    RouteType type{RouteType::unicast};
-    bool multipath{false}; ///< has more hops; `via` and `interface` are the first live one's
-    bool onlink{false};    ///< RTNH_F_ONLINK: `via` need not lie in a subnet of the interface
-    bool operator==(const RouteInfo&) const = default;
-};
-
-/// Where a new route goes among those of its prefix and metric (ip route append|prepend|replace).
-enum class RouteInsert : uint8_t { append, prepend, replace };
-
 enum class NeighbourState : uint8_t {
     resolved,   ///< REACHABLE, STALE, DELAY, PROBE, PERMANENT, NOARP: `mac` may be used
     incomplete, ///< being asked for
@@ -101,13 +83,6 @@ struct NeighbourKey {
     constexpr auto operator<=>(const NeighbourKey&) const = default;
 };
 
-/// The answer of a route look-up: ask neighbour(interface, address) for the Ethernet address.
-struct NextHop {
-    IfIndex interface {};
-    Ipv4Addr address{}; ///< the router, or the destination itself if it is on-link
-    bool operator==(const NextHop&) const = default;
-};
-
 } // namespace sacip
 
 template <>
@@ -122,8 +97,8 @@ namespace sacip {
 
 class HostState {
 public:
-    enum class Table : uint8_t { links, addresses, routes, neighbours };
-    static constexpr size_t table_count = 4;
+    enum class Table : uint8_t { links, addresses, rules, routes, neighbours };
+    static constexpr size_t table_count = 5;
 
     // News. Each returns whether anything changed. Between begin_dump and end_dump of a table they
     // are taken as lines of the dump, so the caller must not mix events in.
@@ -133,8 +108,11 @@ public:
     bool upsert(const AddressInfo& address);
     bool remove(const AddressInfo& address);
     bool add(const RouteInfo& route, RouteInsert where = RouteInsert::append);
-    /// Removes the first route of that prefix, metric, type and hop.
+    /// Removes the first route of that table, prefix, metric, type and hops.
     bool remove(const RouteInfo& route);
+    /// `remove` with a rule that is not there changes nothing.
+    bool add(const RuleInfo& rule);
+    bool remove(const RuleInfo& rule);
     bool upsert(const NeighbourInfo& neighbour);
     bool remove_neighbour(NeighbourKey key);
 
@@ -145,15 +123,15 @@ public:
     void abandon_dump(Table table);
 
     // Look-ups.
-    /// Longest prefix, then lowest metric, of routes whose interface is up. Nothing: no route, or
-    /// one that says so (blackhole, ...). Knows neither local nor broadcast addresses: ask is_local
-    /// first. The answer may change when `routes` or `links` has a new generation.
+    /// What Linux would do with such a packet, by its rules and tables (fib.hpp). Knows neither
+    /// local nor broadcast addresses: ask is_local first. The answer may change when `rules`,
+    /// `routes` or `links` has a new generation.
+    std::optional<RouteAnswer> route(const RouteQuery& query) const;
+    /// The next hop of a packet of which only the destination is known; nothing: there is no way.
     std::optional<NextHop> route(Ipv4Addr destination) const;
-    /// The same among the routes through one interface only (0: any).
-    std::optional<NextHop> route(Ipv4Addr destination, IfIndex through) const;
-    /// Those of exactly this prefix, in the order in which Linux tries them; valid until the next
-    /// change.
-    std::span<const RouteInfo> routes_to(Ipv4Prefix prefix) const;
+    /// All hops of the routes of exactly this prefix, whatever the table, each as a route of one hop,
+    /// in the order in which Linux tries those of a table.
+    std::vector<RouteInfo> routes_to(Ipv4Prefix prefix) const { return fib_.routes.to(prefix); }
     /// nullptr if Linux has no entry; valid until the next change.
     const NeighbourInfo* neighbour(IfIndex interface, Ipv4Addr address) const;
     /// In order of appearance; valid until the next change.
@@ -164,7 +142,8 @@ public:
     const LinkInfo* link(std::string_view name) const;
 
     std::vector<LinkInfo> all_links() const;
-    std::vector<RouteInfo> all_routes() const;
+    std::vector<RouteInfo> all_routes() const { return fib_.routes.all(); }
+    const std::vector<RuleInfo>& rules() const { return fib_.rules; }
     std::vector<NeighbourInfo> all_neighbours() const;
 
     uint64_t generation(Table table) const { return generation_[static_cast<size_t>(table)]; }
@@ -182,12 +161,6 @@ private:
         std::vector<AddressInfo> list;
         std::vector<uint32_t> epochs; ///< side by side with list, so that list can be a span
     };
-    /// Per prefix length: network -> its routes, lowest metric first.
-    struct RouteTable {
-        std::array<std::unordered_map<Ipv4Addr, std::vector<RouteInfo>>, 33> by_length;
-        bool operator==(const RouteTable&) const = default;
-    };
-
     bool bump(Table table) {
         ++generation_[static_cast<size_t>(table)];
         return true;
@@ -202,8 +175,9 @@ private:
     std::unordered_map<int, Marked<LinkInfo>> links_;
     std::map<int, AddressTable> addresses_;
     std::unordered_map<Ipv4Addr, uint32_t> local_; ///< address -> how many interfaces have it
-    RouteTable routes_;
-    RouteTable dumped_routes_; ///< being filled while routes are dumped
+    Fib fib_;
+    RouteTables dumped_routes_;          ///< being filled while routes are dumped
+    std::vector<RuleInfo> dumped_rules_; ///< the same of rules
     std::unordered_map<NeighbourKey, Marked<NeighbourInfo>> neighbours_;
     std::unordered_set<NeighbourKey> changed_neighbours_;
 

@@ -47,10 +47,11 @@ void NewFlows::outbound(Guest& guest) {
     }
     const auto site = r_.ledger.site_of_host(v.source);
     const auto wire = site ? r_.ledger.wire_of(*site, v.source) : std::nullopt;
-    const bool stays_inside =
-        r_.host.is_local(v.destination) || r_.ledger.site_of_host(v.destination).has_value();
-    if (!site || stays_inside) {
+    const Adjacency way = site ? way_out(v, *site, wire, guest.origin) : Adjacency{};
+    if (!site || is_for_linux(v, wire, way)) {
         guest.origin.from_linux ? r_.doors.transmit(guest, port) : r_.doors.to_linux(guest);
+    } else if (wire && way.state == Adjacency::State::no_route) {
+        r_.doors.unreachable(guest, DropReason::no_route, net_unreachable);
     } else if (!wire) {
         // No address to go out with, yet.
         guest.last_try ? r_.doors.drop(guest, DropReason::hold_expired)
@@ -127,6 +128,20 @@ bool NewFlows::has_left(Ipv4Addr address, uint32_t box, Nanos now) const {
            std::ranges::any_of(site.left, [&](const Site::Left& left) {
                return left.until > now && left.wire.contains(address);
            });
+}
+
+Adjacency NewFlows::way_out(const PacketView& v, uint32_t site, std::optional<Ipv4Addr> wire,
+                            const Origin& origin) const {
+    return r_.resolver.outward({v.destination, v.source, wire.value_or(Ipv4Addr{}),
+                                r_.ledger.sites()[site].port,
+                                r_.ports[origin.port.value].host_interface, origin.from_linux});
+}
+
+bool NewFlows::is_for_linux(const PacketView& v, std::optional<Ipv4Addr> wire,
+                            const Adjacency& way) const {
+    return way.state == Adjacency::State::linux_only ||
+           (wire && way.state == Adjacency::State::refused) || r_.host.is_local(v.destination) ||
+           r_.ledger.site_of_host(v.destination);
 }
 
 /// False if the shield keeps or drops the packet.

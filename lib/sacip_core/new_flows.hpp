@@ -33,6 +33,7 @@ public:
         const Config& config;
         const std::vector<GatewayPort>& ports;
         const HostState& host;
+        const AdjacencyResolver& resolver;
         FlowTable& flows;
         PathTable& paths;
         Ledger& ledger;
@@ -71,6 +72,13 @@ public:
     std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const;
     /// The site that a new flow from the wire, come in on this port, is for.
     std::optional<uint32_t> inbound_site(const PacketView& view, PortId port) const;
+    /// How a packet of a host of this site leaves, whose address on the wire is `wire`.
+    Adjacency way_out(const PacketView& view, uint32_t site, std::optional<Ipv4Addr> wire,
+                      const Origin& origin) const;
+    /// True if a packet of a listed host is none of ours: to the box, to a listed host, or by a way
+    /// that Linux has to go. Where the host has no address out, no way may be one in the making.
+    bool is_for_linux(const PacketView& view, std::optional<Ipv4Addr> wire,
+                      const Adjacency& way) const;
     const Shield& shield() const { return r_.shield; }
     const NewFlowStatistics& statistics() const { return statistics_; }
 

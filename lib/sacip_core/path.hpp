@@ -34,6 +34,7 @@ enum class PathAction : uint8_t {
     /// moment after a switch, or packets would overtake those that waited.
     forward_in_turn,
     to_box,     ///< rewrite and give to Linux on the host interface of `port`
+    to_linux,   ///< the slow path rewrites it and lets Linux forward it from where it came in
     hold,       ///< no usable path now: the slow path keeps it
     unresolved, ///< the next hop's Ethernet address is not known: the slow path keeps it
 };

@@ -29,15 +29,20 @@ void point(DirectionRewrite& side, const Adjacency& adjacency,
     case Adjacency::State::unresolved:
         side.action = PathAction::unresolved;
         break;
-    case Adjacency::State::no_route:
     case Adjacency::State::linux_only:
+        side.action = PathAction::to_linux;
+        break;
+    case Adjacency::State::absent: // they may come back with the next address
+    case Adjacency::State::no_route:
+    case Adjacency::State::refused:
         side.action = PathAction::hold;
         break;
     }
 }
 
 bool usable(const DirectionRewrite& side) {
-    return side.action == PathAction::forward || side.action == PathAction::to_box;
+    return side.action == PathAction::forward || side.action == PathAction::to_box ||
+           side.action == PathAction::to_linux;
 }
 
 } // namespace
@@ -45,17 +50,29 @@ bool usable(const DirectionRewrite& side) {
 PathKeeper::Composed PathKeeper::compose(uint32_t site, const PathAddresses& addresses,
                                          L4ChecksumMode mode) const {
     const Site& of = ledger_.sites()[site];
+    const IfIndex outside = of.port == no_port ? IfIndex{} : ports_[of.port.value].host_interface;
+    const bool of_box = of.way == Way::box;
     Composed out;
     prepare_rewrite(addresses, mode, out.slot);
-    out.out = resolver_.resolve(addresses.remote_active, true, of.port);
+    out.in = of_box ? Adjacency{Adjacency::State::ready, of.port, {}, ports_[of.port.value].mac, {}}
+                    : resolver_.inward(addresses.host, addresses.remote_original, outside);
+    point(out.slot.inbound, out.in, ports_);
+    const PortId pinned = // a flow that moved away leaves by the port of its new address
+        of.port == no_port ? no_port
+                           : resolver_.port_of_source(addresses.local_active).value_or(of.port);
+    out.out = resolver_.outward({addresses.remote_active, addresses.host, addresses.local_active,
+                                 pinned, out.in.interface, of_box});
     point(out.slot.outbound, out.out, ports_);
-    if (of.way == Way::box) {
-        out.in = {Adjacency::State::ready, of.port, {}, ports_[of.port.value].mac};
-        point(out.slot.inbound, out.in, ports_);
+    if (of_box) {
         out.slot.inbound.action = PathAction::to_box;
-    } else {
-        out.in = resolver_.resolve(addresses.host, false, no_port);
-        point(out.slot.inbound, out.in, ports_);
+    }
+    if (out.out.state == Adjacency::State::linux_only) { // with its own source
+        RewriteSlot own;
+        prepare_rewrite({addresses.host, addresses.host, addresses.host, addresses.remote_original,
+                         addresses.remote_active},
+                        L4ChecksumMode::wire, own);
+        own.outbound.action = PathAction::to_linux;
+        out.slot.outbound = own.outbound;
     }
     return out;
 }

@@ -60,6 +60,13 @@ inline bool is_suspect(const PacketView& view, const RewriteSlot& slot) {
            (view.source != slot.outbound.destination || view.destination != slot.outbound.source);
 }
 
+/// Of a path whose packets are the slow path's.
+PuntReason punt_reason(PathAction action) {
+    return action == PathAction::hold       ? PuntReason::hold
+           : action == PathAction::to_linux ? PuntReason::linux_only
+                                            : PuntReason::neighbour;
+}
+
 /// Carries out what the path says. The frame is untouched where the verdict is not final here.
 [[gnu::always_inline]] inline Verdict carry_out(Frame& frame, const PacketView& view,
                                                 const DirectionRewrite& to) {
@@ -85,7 +92,7 @@ inline bool is_suspect(const PacketView& view, const RewriteSlot& slot) {
         verdict.port = to.port;
         return verdict;
     }
-    return Verdict::punt(to.action == PathAction::hold ? PuntReason::hold : PuntReason::neighbour);
+    return Verdict::punt(punt_reason(to.action));
 }
 
 } // namespace

@@ -10,14 +10,14 @@
 namespace sacip {
 
 Reception::Reception(const Rooms& rooms)
-    : r_{rooms}, doors_{rooms.io, rooms.counters}, dispatch_{rooms.ledger, rooms.keeper,
-                                                             rooms.ports,  rooms.actions,
-                                                             doors_,       rooms.counters},
+    : r_{rooms}, doors_{rooms.io, rooms.counters, rooms.host, rooms.ports},
+      dispatch_{rooms.ledger, rooms.keeper, rooms.ports, rooms.actions, doors_, rooms.counters},
       gatehouse_{rooms.ledger, rooms.mover, rooms.host}, shield_{rooms.config, rooms.ledger,
                                                                  rooms.flows, rooms.office},
-      new_flows_{{rooms.config, rooms.ports, rooms.host, rooms.flows, rooms.paths, rooms.ledger,
-                  rooms.keeper, doors_, dispatch_, shield_, rooms.office}},
-      addresses_{{rooms.ports, rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_}},
+      new_flows_{{rooms.config, rooms.ports, rooms.host, rooms.resolver, rooms.flows, rooms.paths,
+                  rooms.ledger, rooms.keeper, doors_, dispatch_, shield_, rooms.office}},
+      addresses_{
+          {rooms.ports, rooms.host, rooms.resolver, rooms.paths, rooms.ledger, doors_, dispatch_}},
       errors_{{rooms.config, rooms.host, rooms.flows, rooms.paths, rooms.ledger, new_flows_, doors_,
                dispatch_, addresses_}},
       fragments_{{rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_, addresses_},

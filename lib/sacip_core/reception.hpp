@@ -33,6 +33,7 @@ public:
         const Config& config;
         const std::vector<GatewayPort>& ports;
         const HostState& host;
+        const AdjacencyResolver& resolver;
         FlowTable& flows;
         PathTable& paths;
         Ledger& ledger;

@@ -5,6 +5,9 @@ namespace sacip {
 
 /// The outside port that this address of ours is bound to; no_port where the route decides.
 PortId SecurePost::port_of(Ipv4Addr source) const {
+    if (const auto port = r_.resolver.port_of_source(source)) {
+        return *port;
+    }
     for (const Site& site : r_.ledger.sites()) {
         if (site.wire && site.wire->contains(source)) {
             return site.port;
@@ -15,8 +18,9 @@ PortId SecurePost::port_of(Ipv4Addr source) const {
 }
 
 bool SecurePost::send(const Letter& letter, const CarrierRoute& route) {
-    const Adjacency hop =
-        r_.resolver.resolve(route.addresses.destination, true, port_of(route.addresses.source));
+    const SecureAddresses& between = route.addresses;
+    const Adjacency hop = r_.resolver.outward(
+        {between.destination, between.source, between.source, port_of(between.source), {}, true});
     if (hop.state == Adjacency::State::unresolved) {
         r_.actions.resolve(hop.neighbour);
     }

@@ -29,8 +29,9 @@ SlowPath::SlowPath(const World& world)
                                                                                     world.ports},
       announcer_{world.io, world.config.protocol.icmp_type}, mover_{world.config, ledger_, keeper_,
                                                                     announcer_, events_},
-      reception_{{world.config, world.ports, world.host, world.flows, world.paths, ledger_, keeper_,
-                  mover_, open_office(), world.io, world.actions, world.counters, world.secret}} {
+      reception_{{world.config, world.ports, world.host, resolver_, world.flows, world.paths,
+                  ledger_, keeper_, mover_, open_office(), world.io, world.actions, world.counters,
+                  world.secret}} {
     keeper_.on_outbound_usable = [this](PathId path, const DirectionRewrite& out) {
         announcer_.path_ready(path, {out.port, {out.next_hop, out.port_mac}});
         if (office_) {
@@ -80,7 +81,8 @@ void SlowPath::on_host_changed(Nanos now) {
     host_changed_ = true;
     using Table = HostState::Table;
     const bool addresses_changed = w_.host.generation(Table::addresses) != seen_addresses_;
-    const bool routes_changed = w_.host.generation(Table::routes) != seen_routes_;
+    const uint64_t routes = w_.host.generation(Table::routes) + w_.host.generation(Table::rules);
+    const bool routes_changed = routes != seen_routes_;
     if (addresses_changed || routes_changed) {
         for (PortUplink& u : uplinks_) {
             const GatewayPort& port = w_.ports[u.port.value];
@@ -94,7 +96,7 @@ void SlowPath::on_host_changed(Nanos now) {
         mover_.check_old_addresses([this](Ipv4Addr a) { return is_present(a); }, now);
     }
     if (routes_changed || w_.host.generation(Table::links) != seen_links_) {
-        seen_routes_ = w_.host.generation(Table::routes);
+        seen_routes_ = routes;
         seen_links_ = w_.host.generation(Table::links);
         keeper_.on_routes_changed();
     }
@@ -230,7 +232,20 @@ std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix
     }
     time_ = now;
     const bool old_gone = from.is_host() && !uplinks_.empty() && !is_present(from.address());
-    return mover_.move_local(from, to, Trigger::control, old_gone, now);
+    const MoveId move = mover_.move_local(from, to, Trigger::control, old_gone, now);
+    follow_port(to);
+    return move;
+}
+
+/// New flows of hosts whose address is another uplink's now leave by that one, and its next change
+/// is theirs.
+void SlowPath::follow_port(Ipv4Prefix wire) {
+    const auto port = resolver_.port_of_source(wire.address());
+    for (Site& site : ledger_.sites()) {
+        if (port && site.wire == wire && site.way == Way::uplink) {
+            site.port = *port;
+        }
+    }
 }
 
 /// What was held for a path that is usable now, or for a peer's word, goes before anything that

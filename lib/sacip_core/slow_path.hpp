@@ -98,6 +98,7 @@ private:
     void address_gained(PortId port, Ipv4Addr address);
     void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
     void primary_changed(PortId port, Ipv4Addr address);
+    void follow_port(Ipv4Prefix wire);
     bool is_followed(Ipv4Addr address) const;
     bool is_present(Ipv4Addr address) const;
     PeerOffice* open_office();

@@ -30,7 +30,7 @@ namespace sacip {
     X(l4_truncated, "TCP, UDP or ICMP header does not fit in the packet")                          \
     X(l4_unfinished, "new flow, checksum not filled in: ethtool -K IF tx off at its sender")       \
     X(ttl_expired, "time to live ran out, and Linux has no interface there to say so")             \
-    X(too_big, "longer than the MTU of its way out, and Linux has no interface there to say so")   \
+    X(too_big, "longer than the MTU of its way out, and not to be cut up: the sender is told")     \
     X(icmp_quote, "ICMP error that quotes no packet of its addressee's, or not enough of it")      \
     X(icmp_no_flow, "ICMP error about a flow that is not known")                                   \
     X(icmp_redirect, "ICMP redirect for or from a translated host")                                \
@@ -82,6 +82,7 @@ namespace sacip {
     X(hold, "no usable path at the moment")                                                        \
     X(draining, "TCP SYN or RST on addresses that a move has left")                                \
     X(in_turn, "behind packets that wait in the slow path, just after a switch")                   \
+    X(linux_only, "next hop behind an interface that is no outside port: Linux forwards it")       \
     X(to_box, "for the gateway's own sockets")
 
 // clang-format on

@@ -340,8 +340,9 @@ start_gateway() { # a|b
     local side=$1 pid lcores="0@(${cpus:-0-1})" worker
     : >>"$T/gw-$side.log"
     for worker in $(seq "${SACIP_WORKERS:-1}"); do lcores+=",$worker@(${cpus:-0-1})"; done
+    # shellcheck disable=SC2086 # arguments, if there are any
     ip netns exec "$P-g$side" "$SACIP_GW" --no-pci --no-telemetry --no-huge -m "${memory:-256}" --file-prefix "$P-$side" \
-        --lcores "$lcores" --vdev "$(device 0 ethi)" --vdev "$(device 1 etho)" \
+        --lcores "$lcores" --vdev "$(device 0 ethi)" --vdev "$(device 1 etho)" ${more_vdevs[$side]:-} \
         -- --config "$T/$side.yaml" >>"$T/gw-$side.log" 2>&1 &
     pid=$!
     gateway_pid[$side]=$pid
@@ -371,6 +372,7 @@ gateway_answers() { # SIDE PID
     gateway_starts[$1]=$starts
 }
 declare -A gateway_starts=()
+declare -A more_vdevs=() # SIDE -> further EAL arguments
 
 stop_gateway() { # SIDE; must end cleanly with exit 0
     local pid=${gateway_pid[$1]} status

@@ -34,9 +34,7 @@ namespace {
 using Json = nlohmann::json;
 using Lines = std::set<std::string>;
 
-bool sh(const std::string& command) {
-    return std::system((command + " 2>/dev/null").c_str()) == 0;
-}
+bool sh(const std::string& command) { return std::system((command + " 2>/dev/null").c_str()) == 0; }
 
 Json ip_json(const std::string& arguments) {
     FILE* pipe = popen(("ip -j " + arguments).c_str(), "r");
@@ -100,28 +98,76 @@ Lines addresses_of(const HostState& host) {
     return out;
 }
 
+/// Hops that Linux does not use for now are none to us, nor is a route that has only such.
+std::string hops_of_ip(const Json& route) {
+    std::string out;
+    for (const Json& hop : route.contains("nexthops") ? route["nexthops"] : Json::array({route})) {
+        if (!has(hop.value("flags", Json::array()), "dead")) {
+            out += " via " + hop.value("gateway", "0.0.0.0") + " dev " + hop.value("dev", "-");
+        }
+    }
+    return out;
+}
 Lines routes_of_ip() {
     Lines out;
-    for (const Json& r : ip_json("-4 route show table main")) {
+    for (const Json& r : ip_json("-4 route show table all")) {
         const std::string to = r["dst"];
-        // A multipath route is its first hop to us; the tests keep that one alive.
-        const Json& hop = r.contains("nexthops") ? r["nexthops"][0] : r;
-        out.insert(r.value("type", "unicast") + " " +
-                   (to == "default" ? std::string{"0.0.0.0/0"} : to) + " via " +
-                   hop.value("gateway", "0.0.0.0") + " dev " + hop.value("dev", "-") + " metric " +
-                   std::to_string(r.value("metric", 0U)) + " src " + r.value("prefsrc", "0.0.0.0"));
+        const std::string table = r.value("table", "main");
+        const std::string hops = hops_of_ip(r);
+        if (table != "local" && !hops.empty()) {
+            out.insert(r.value("type", "unicast") + " " +
+                       (to == "default" ? std::string{"0.0.0.0/0"} : to) + hops + " metric " +
+                       std::to_string(r.value("metric", 0U)) + " src " +
+                       r.value("prefsrc", "0.0.0.0") + " table " + table);
+        }
     }
     return out;
 }
 Lines routes_of(const HostState& host) {
-    constexpr std::array<const char*, 5> types{"unicast", "blackhole", "unreachable", "prohibit",
-                                               "other"};
+    constexpr std::array<const char*, 6> types{"unicast",  "blackhole", "unreachable",
+                                               "prohibit", "throw",     "other"};
     Lines out;
     for (const RouteInfo& r : host.all_routes()) {
-        const LinkInfo* link = host.link(r.interface);
+        std::string hops;
+        const auto add = [&](NextHop hop) {
+            const LinkInfo* link = host.link(hop.interface);
+            hops +=
+                " via " + hop.address.to_text() + " dev " + (link != nullptr ? link->name : "-");
+        };
+        add({r.interface, r.via});
+        std::ranges::for_each(r.more, add);
         out.insert(std::string{types[static_cast<size_t>(r.type)]} + " " + r.destination.to_text() +
-                   " via " + r.via.to_text() + " dev " + (link != nullptr ? link->name : "-") +
-                   " metric " + std::to_string(r.metric) + " src " + r.preferred_source.to_text());
+                   hops + " metric " + std::to_string(r.metric) + " src " +
+                   r.preferred_source.to_text() + " table " +
+                   (r.table == main_table ? "main" : std::to_string(r.table)));
+    }
+    return out;
+}
+
+/// "PRIORITY from PREFIX lookup TABLE ..."; without that of table local.
+Lines rules_of_ip() {
+    Lines out;
+    for (const Json& r : ip_json("-4 rule")) {
+        const std::string table = r.value("table", "-");
+        const std::string from = r.value("src", "all");
+        if (table != "local") {
+            out.insert(std::to_string(r["priority"].get<int>()) + " from " + from +
+                       (r.contains("srclen") ? "/" + std::to_string(r["srclen"].get<int>()) : "") +
+                       " iif " + r.value("iif", "-") + " lookup " + table);
+        }
+    }
+    return out;
+}
+Lines rules_of(const HostState& host) {
+    Lines out;
+    for (const RuleInfo& r : host.rules()) {
+        const std::string table = r.action != RuleInfo::Action::look_up ? "-"
+                                  : r.table == main_table               ? "main"
+                                  : r.table == 253                      ? "default"
+                                                                        : std::to_string(r.table);
+        out.insert(std::to_string(r.priority) + " from " +
+                   (r.from.length() == 0 ? "all" : r.from.to_text()) + " iif " +
+                   (r.in.empty() ? "-" : r.in) + " lookup " + table);
     }
     return out;
 }
@@ -174,6 +220,7 @@ protected:
     void compare() {
         EXPECT_EQ(addresses_of(host_), addresses_of_ip());
         EXPECT_EQ(routes_of(host_), routes_of_ip());
+        EXPECT_EQ(rules_of(host_), rules_of_ip());
         EXPECT_EQ(neighbours_of(host_), neighbours_of_ip());
         // Linux tells of a carrier up to a second after it changed.
         EXPECT_TRUE(poll_until([&] { return links_of(host_) == links_of_ip(); }));

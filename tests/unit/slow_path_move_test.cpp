@@ -381,6 +381,14 @@ TEST(SlowPathMove, FailoverToAnotherPort) {
     a.take(wan);             // repetitions, from the old address
     EXPECT_EQ(out(a), Lines{});
     EXPECT_EQ(a.lines(wan2).back(), "tcp 10.0.2.2:4000 > 10.9.0.10:80 out");
+    a.receive(lan, a.frame(lan).tcp(4001, 80).payload("new"));
+    EXPECT_EQ(a.lines(wan2), Lines{"tcp 10.0.2.2:4001 > 10.9.0.10:80 new"}) << "new flows follow";
+    a.add_address(wan2, "10.0.2.3/24", true); // and the port's next change is theirs
+    a.del_address(wan2, "10.0.2.2/24");
+    a.notice();
+    a.take(wan2);
+    EXPECT_EQ(out(a), Lines{});
+    EXPECT_EQ(a.lines(wan2).back(), "tcp 10.0.2.3:4000 > 10.9.0.10:80 out");
     a.check();
 }
 

@@ -129,8 +129,8 @@ public:
     std::optional<RouteAnswer> route(const RouteQuery& query) const;
     /// The next hop of a packet of which only the destination is known; nothing: there is no way.
     std::optional<NextHop> route(Ipv4Addr destination) const;
-    /// All hops of the routes of exactly this prefix, whatever the table, each as a route of one hop,
-    /// in the order in which Linux tries those of a table.
+    /// All hops of the routes of exactly this prefix, whatever the table, each as a route of one
+    /// hop, in the order in which Linux tries those of a table.
     std::vector<RouteInfo> routes_to(Ipv4Prefix prefix) const { return fib_.routes.to(prefix); }
     /// nullptr if Linux has no entry; valid until the next change.
     const NeighbourInfo* neighbour(IfIndex interface, Ipv4Addr address) const;

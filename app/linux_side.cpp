@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 namespace sacip {
 namespace {
@@ -178,6 +179,7 @@ std::vector<std::string> LinuxSide::look_after(const HostState& host, Nanos now)
             }
         }
     }
+    look_at_masters(host, out);
     put_back |= may_put_back_ > 0 && put_shadows_back(host);
     if (put_back) {
         may_put_back_--;
@@ -219,6 +221,22 @@ bool LinuxSide::put_shadows_back(const HostState& host) {
         }
     }
     return any;
+}
+
+/// Its addresses and routes are the master's then, or in a table of a VRF's own.
+void LinuxSide::look_at_masters(const HostState& host, std::vector<std::string>& out) {
+    for (const std::string& name : interfaces_) {
+        const LinkInfo* const link = host.link(name);
+        const IfIndex master = link == nullptr ? IfIndex{} : link->master;
+        if (std::exchange(masters_[name], master) != master && master != IfIndex{}) {
+            const LinkInfo* const by = host.link(master);
+            const std::string whose = by == nullptr ? "another interface" : by->name;
+            out.push_back(name + " is enslaved to " + whose + ": what is routed to " + whose +
+                          " passes through Linux, and an address there stands for no host; to undo "
+                          "it: ip link set " +
+                          name + " nomaster");
+        }
+    }
 }
 
 void LinuxSide::look_after_settings(std::vector<std::string>& out) {

@@ -20,6 +20,7 @@
 #include "sacip_core/config.hpp"
 #include "sacip_core/host_actions.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -60,11 +61,13 @@ private:
     std::optional<std::string> add(const Fallback& fallback);
     static bool is_whole(const Fallback& fallback, const HostState& host);
     bool put_shadows_back(const HostState& host);
+    void look_at_masters(const HostState& host, std::vector<std::string>& out);
     void look_after_settings(std::vector<std::string>& out);
 
     netlink::Requests requests_;
     IfIndex loopback_{1};
-    std::vector<std::string> interfaces_; ///< ours
+    std::vector<std::string> interfaces_;    ///< ours
+    std::map<std::string, IfIndex> masters_; ///< of those, as the operator was told
     std::vector<Fallback> fallbacks_;
     std::set<Ipv4Addr> shadows_;
     std::string label_;  ///< of shadows

@@ -202,6 +202,7 @@ std::optional<LinkInfo> read_link(const nlmsghdr* message) {
     out.index = IfIndex{header->ifi_index};
     out.name = text_of(attributes.raw(IFLA_IFNAME));
     out.mac = attributes.mac(IFLA_ADDRESS);
+    out.master = IfIndex{attributes.get<int>(IFLA_MASTER).value_or(0)};
     out.up = (header->ifi_flags & IFF_UP) != 0;
     out.carrier = (header->ifi_flags & IFF_LOWER_UP) != 0;
     return out;

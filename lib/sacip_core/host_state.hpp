@@ -35,6 +35,7 @@ struct LinkInfo {
     MacAddr mac{};       ///< zero where the link has no Ethernet address
     bool up{false};      ///< administratively up (IFF_UP)
     bool carrier{false}; ///< the lower layer is up (IFF_LOWER_UP)
+    IfIndex master{};    ///< the bridge, bond or VRF that it is a port of; 0: none
     bool operator==(const LinkInfo&) const = default;
 };
 

@@ -211,16 +211,16 @@ void Reception::on_fragment(Guest& guest) {
     }
 }
 
-/// DHCP to, from or broadcast at the box is Linux's, also where hosts share its address: its client
-/// has port 68 there. All else is traffic (RFC 2131 §4.3.6: renewals; RFC 3022 §2.2), a relay's
-/// too.
+/// DHCP to, from or broadcast at the box is Linux's. Its client has port 68, also where hosts share
+/// its address, and at an address that it is only offered (RFC 2131 §4.1). All else is traffic
+/// (§4.3.6: renewals; RFC 3022 §2.2), a relay's too.
 void Reception::on_dhcp(Guest& guest) {
     const PacketView& v = guest.view;
     if (addresses_.is_inbound(guest)) {
         int32_t flow = HashIndex::not_found;
         const bool of_box =
-            r_.host.is_local(v.destination) &&
-            (v.destination_port == udp::dhcp_client || !r_.ledger.site_of_wire(v.destination));
+            v.destination_port == udp::dhcp_client ||
+            (r_.host.is_local(v.destination) && !r_.ledger.site_of_wire(v.destination));
         !of_box || new_flows_.path_of_wire(v, flow) ? inbound(guest) : addresses_.as_it_is(guest);
         return;
     }

@@ -61,6 +61,7 @@ bridge)
     in_ns ga sysctl -qw net.ipv4.conf.br-lan.forwarding=1 net.ipv4.conf.br-lan.rp_filter=0
     eventually 10 is_reached ha $remote_host || fail "the mapped host has no way with lan0 in a bridge: $(ctl a why 10.1.0.10:1 $remote_host:1 icmp)"
     expect "answers to the mapped host" 3 "$(pings ha $remote_host)"
+    grep -q 'warning: lan0 is enslaved to br-lan' "$T/gw-a.log" || fail "not a word of the bridge in the log"
     expect "answers to the bridge's address" 3 "$(pings ha 10.1.0.1)"
     ;;
 *)

@@ -59,7 +59,7 @@ Lines links_of_ip() {
         out.insert(l["ifname"].get<std::string>() + " " + std::to_string(l["ifindex"].get<int>()) +
                    (has(l["flags"], "UP") ? " up" : "") +
                    (has(l["flags"], "LOWER_UP") ? " carrier" : "") + " " +
-                   l.value("address", "00:00:00:00:00:00"));
+                   l.value("address", "00:00:00:00:00:00") + " in " + l.value("master", "-"));
     }
     return out;
 }
@@ -67,7 +67,8 @@ Lines links_of(const HostState& host) {
     Lines out;
     for (const LinkInfo& l : host.all_links()) {
         out.insert(l.name + " " + std::to_string(l.index.value) + (l.up ? " up" : "") +
-                   (l.carrier ? " carrier" : "") + " " + l.mac.to_text());
+                   (l.carrier ? " carrier" : "") + " " + l.mac.to_text() + " in " +
+                   (l.master == IfIndex{} ? "-" : host.link(l.master)->name));
     }
     return out;
 }
@@ -266,6 +267,25 @@ TEST_F(Netlink, DumpAtStart) {
     EXPECT_TRUE(host.is_local(Ipv4Addr(127, 0, 0, 1)));
     EXPECT_FALSE(monitor.poll(host)) << "nothing new";
     EXPECT_FALSE(monitor.poll(host)) << "and it does not wait";
+}
+
+TEST_F(Netlink, PortsOfABridge) {
+    step("link add br0 type bridge");
+    step("link set e0 master br0");
+    EXPECT_EQ(host_.link("e0")->master, index_of("br0"));
+    step("link set e0 nomaster");
+}
+
+TEST_F(Netlink, RulesAndTables) {
+    step("addr add 10.5.0.1/24 dev e0");
+    step("route add default via 10.5.0.9 dev e0 table 100");
+    step("rule add from 10.5.0.0/24 lookup 100 pref 700");
+    step("rule add iif e0 lookup 100 pref 600");
+    step("rule add from 10.6.0.0/16 prohibit pref 650");
+    step("rule del pref 700");
+    step("route flush table 100");
+    step("rule flush");
+    step("rule add lookup main pref 32766");
 }
 
 TEST_F(Netlink, PromotionOfSecondaries) {
@@ -517,9 +537,10 @@ TEST_F(Netlink, RequestsDoWhatIpDoes) {
               (Lines{"lo 127.0.0.1/8 host", "lo 10.5.0.9/32 global", "e0 10.5.0.1/24 global",
                      "e0 169.254.1.2/32 link", "e0 10.7.0.1/24 global"}));
     EXPECT_EQ(routes_of(host_),
-              (Lines{"unicast 0.0.0.0/0 via 169.254.1.1 dev e0 metric 65535 src 0.0.0.0",
-                     "unicast 10.5.0.0/24 via 0.0.0.0 dev e0 metric 0 src 10.5.0.1",
-                     "unicast 10.9.0.0/16 via 10.5.0.3 dev e0 metric 0 src 0.0.0.0"}));
+              (Lines{"unicast 0.0.0.0/0 via 169.254.1.1 dev e0 metric 65535 src 0.0.0.0 "
+                     "table main",
+                     "unicast 10.5.0.0/24 via 0.0.0.0 dev e0 metric 0 src 10.5.0.1 table main",
+                     "unicast 10.9.0.0/16 via 10.5.0.3 dev e0 metric 0 src 0.0.0.0 table main"}));
     EXPECT_FALSE(requests.delete_route(route));
     EXPECT_FALSE(requests.delete_route(fallback));
     EXPECT_FALSE(requests.delete_neighbour(e0, Ipv4Addr(169, 254, 1, 1)));

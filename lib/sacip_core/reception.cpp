@@ -17,7 +17,7 @@ Reception::Reception(const Rooms& rooms)
       new_flows_{{rooms.config, rooms.ports, rooms.host, rooms.resolver, rooms.flows, rooms.paths,
                   rooms.ledger, rooms.keeper, doors_, dispatch_, shield_, rooms.office}},
       addresses_{
-          {rooms.ports, rooms.host, rooms.resolver, rooms.paths, rooms.ledger, doors_, dispatch_}},
+          {rooms.ports, rooms.host, new_flows_, rooms.paths, rooms.ledger, doors_, dispatch_}},
       errors_{{rooms.config, rooms.host, rooms.flows, rooms.paths, rooms.ledger, new_flows_, doors_,
                dispatch_, addresses_}},
       fragments_{{rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_, addresses_},

@@ -8,13 +8,14 @@
 // single host (RFC 1122 §3.2.2). The caller limits how many (RFC 1812 §4.3.2.8).
 #pragma once
 
+#include "sacip_core/headers.hpp"
 #include "sacip_core/packet.hpp"
 
 #include <span>
 
 namespace sacip {
 
-/// Of unreachable (RFC 792, RFC 1812 §5.2.7.1), beside icmp::code_fragmentation_needed, which is 4.
+/// Of unreachable (RFC 792, RFC 1812 §5.2.7.1), beside icmp::code_fragmentation_needed.
 inline constexpr uint8_t icmp_code_net_unreachable = 0;
 inline constexpr uint8_t icmp_code_host_unreachable = 1;
 
@@ -27,9 +28,14 @@ struct RouterErrorText {
     uint16_t mtu{0}; ///< of the next hop, for fragmentation needed (RFC 1191 §4); else 0
 };
 
-inline constexpr RouterErrorText net_unreachable{3, icmp_code_net_unreachable, 0};
-inline constexpr RouterErrorText host_unreachable{3, icmp_code_host_unreachable, 0};
-constexpr RouterErrorText fragmentation_needed(uint16_t mtu) { return {3, 4, mtu}; }
+inline constexpr RouterErrorText net_unreachable{icmp::type_unreachable, icmp_code_net_unreachable,
+                                                 0};
+inline constexpr RouterErrorText host_unreachable{icmp::type_unreachable,
+                                                  icmp_code_host_unreachable, 0};
+/// `mtu`: of the next hop, bytes of an IP packet.
+constexpr RouterErrorText fragmentation_needed(uint16_t mtu) {
+    return {icmp::type_unreachable, icmp::code_fragmentation_needed, mtu};
+}
 
 /// True if an error about this packet may be sent.
 bool deserves_router_error(const Frame& packet, const PacketView& view);

@@ -174,8 +174,8 @@ void Mover::check_old_addresses(IsPresent&& is_present, Nanos now) {
             move.old_gone = true;
             announce_legs(move, now);
             switch_legs(move, MoveEvent::old_address_gone, now);
-        } else if (move.state == MoveState::draining && move.side == Side::local && !move.old_gone &&
-                   move.from.is_host() && !is_present(move.from.address())) {
+        } else if (move.state == MoveState::draining && move.side == Side::local &&
+                   !move.old_gone && move.from.is_host() && !is_present(move.from.address())) {
             move.old_gone = true; // its next owner's packets are not ours: peers stop taking them
             announce_legs(move, now);
         }

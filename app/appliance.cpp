@@ -175,6 +175,8 @@ Appliance::Error Appliance::set_up_linux() {
     slow_path_ = std::make_unique<SlowPath>(
         SlowPath::World{config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_,
                         *counters_.back(), identity_ ? &*identity_ : nullptr, secret});
+    Clock::correct();
+    slow_path_->set_wall_at_zero(Clock::wall_at_zero());
     const Nanos now = Clock::now();
     slow_path_->on_host_changed(now);
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
@@ -345,6 +347,8 @@ void Appliance::look_after_linux(Nanos now) {
 
 void Appliance::once_a_while(Nanos now) {
     look_after_linux(now);
+    Clock::correct();
+    slow_path_->set_wall_at_zero(Clock::wall_at_zero());
     gauges_.flows.set(flows_->size());
     gauges_.paths.set(paths_->size());
     gauges_.local_bindings.set(slow_path_->ledger().local_count());

@@ -55,13 +55,13 @@ json GatewayView::answer(const std::string& command, const json& args, Nanos now
         return peer_list(now);
     }
     if (command == "moves") {
-        return move_list(args, now);
+        return move_list(args);
     }
     if (command == "move") {
         return move(args, now);
     }
     if (command == "events") {
-        return event_list(args, now);
+        return event_list(args);
     }
     if (command == "why") {
         return why(args, now);

@@ -29,7 +29,7 @@ std::optional<HoldCounts> hold_of(const MoveRecord& m, const Mover& mover) {
     return HoldCounts{now.held - m.hold.held, now.dropped - m.hold.dropped};
 }
 
-json move_json(const MoveRecord& m, const Mover& mover, Nanos now) {
+json move_json(const MoveRecord& m, const Mover& mover) {
     const auto hold = hold_of(m, mover);
     return {{"id", m.id.value},
             {"side", to_text(m.side)},
@@ -45,7 +45,7 @@ json move_json(const MoveRecord& m, const Mover& mover, Nanos now) {
             {"held", hold ? json(hold->held) : json(nullptr)},
             {"dropped", hold ? json(hold->dropped) : json(nullptr)},
             {"event_to_flip_us", flip_us(m)},
-            {"started", rfc3339(now - m.event)}};
+            {"started", rfc3339(m.date)}};
 }
 
 void add_details(json& out, const MoveRecord& m, const Config& config) {
@@ -67,13 +67,13 @@ void add_details(json& out, const MoveRecord& m, const Config& config) {
 
 } // namespace
 
-json GatewayView::move_list(const json& args, Nanos now) const {
+json GatewayView::move_list(const json& args) const {
     const Mover& mover = slow_path.mover();
     const bool one = args.contains("id");
     json out = json::array();
     for (const MoveRecord& m : mover.records()) {
         if (!one || args["id"] == m.id.value) {
-            out.push_back(move_json(m, mover, now));
+            out.push_back(move_json(m, mover));
             if (one) {
                 add_details(out.back(), m, config);
             }
@@ -105,7 +105,7 @@ json GatewayView::move(const json& args, Nanos now) const {
     return {{"move", m.id.value}, {"paths", m.paths}, {"event_to_flip_us", flip_us(m)}};
 }
 
-json GatewayView::event_list(const json& args, Nanos now) const {
+json GatewayView::event_list(const json& args) const {
     const EventLog& log = slow_path.events();
     const auto after = args.value("after", uint64_t{0});
     json out = json::array();
@@ -116,7 +116,7 @@ json GatewayView::event_list(const json& args, Nanos now) const {
                            {"move", e.move.value == 0 ? json(nullptr) : json(e.move.value)},
                            {"peer", e.peer.empty() ? json(nullptr) : json(e.peer)},
                            {"text", e.text},
-                           {"time", rfc3339(now - e.at)}});
+                           {"time", rfc3339(e.date)}});
         }
     }
     return {{"events", out}, {"last", log.last()}};

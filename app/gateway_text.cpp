@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/gateway_text.hpp"
 
-#include <chrono>
 #include <ctime>
 
 namespace sacip {
@@ -22,17 +21,14 @@ std::string endpoint(Ipv4Addr address, L4Port port) {
     return address.to_text() + ':' + std::to_string(port.value());
 }
 
-std::string rfc3339(Nanos ago) {
-    using namespace std::chrono;
-    const auto then = system_clock::now() - nanoseconds{ago.value};
-    const auto ms = duration_cast<milliseconds>(then.time_since_epoch()).count();
-    const std::time_t seconds = ms / 1000;
+std::string rfc3339(WallTime date) {
+    const std::time_t seconds = date.value / 1000;
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     char text[32];
     const size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
     char fraction[8];
-    std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(ms % 1000));
+    std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(date.value % 1000));
     return std::string(text, length) + fraction;
 }
 

@@ -3,7 +3,7 @@
 // How values of the core are written in replies (docs/control.md).
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/event_log.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,8 +13,8 @@ namespace sacip {
 std::string proto_text(uint8_t proto);
 /// "10.0.1.2:80".
 std::string endpoint(Ipv4Addr address, L4Port port);
-/// When something `ago` happened, by the wall clock (RFC 3339, UTC, milliseconds).
-std::string rfc3339(Nanos ago);
+/// RFC 3339, UTC, milliseconds.
+std::string rfc3339(WallTime date);
 /// Microseconds, down to a thousandth.
 inline double microseconds(Nanos time) { return static_cast<double>(time.value) / 1000.0; }
 /// The value's to_text(), or null.

@@ -43,9 +43,9 @@ private:
     static nlohmann::json flow_json(const FlowInfo& flow, Nanos now);
     nlohmann::json path_json(PathId id) const;
     nlohmann::json binding_list() const;
-    nlohmann::json move_list(const nlohmann::json& args, Nanos now) const;
+    nlohmann::json move_list(const nlohmann::json& args) const;
     nlohmann::json move(const nlohmann::json& args, Nanos now) const;
-    nlohmann::json event_list(const nlohmann::json& args, Nanos now) const;
+    nlohmann::json event_list(const nlohmann::json& args) const;
     nlohmann::json why(const nlohmann::json& args, Nanos now) const;
     nlohmann::json drop_list() const;
     uint64_t total(Counter CoreCounters::*counter) const;

@@ -1,30 +1,45 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/dpdk/clock.hpp"
 
+#include "app/dpdk/cycle_time.hpp"
+
 #include <chrono>
+#include <ctime>
 #include <rte_cycles.h>
 
 namespace sacip {
 namespace {
 
-struct Scale {
-    uint64_t start{rte_rdtsc()};
-    uint64_t hz{rte_get_tsc_hz()};
-};
-
-const Scale& scale() {
-    static const Scale once;
+CycleTime& cycle_time() {
+    static CycleTime once{rte_rdtsc(), rte_get_tsc_hz()};
     return once;
+}
+
+Nanos monotonic() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return from_s(now.tv_sec) + Nanos{now.tv_nsec};
 }
 
 } // namespace
 
 Nanos Clock::now() {
-    const Scale& s = scale();
-    const uint64_t cycles = rte_rdtsc() - s.start;
-    // Whole seconds and the rest apart: cycles * 1e9 would overflow after five seconds.
-    constexpr uint64_t nanos = 1'000'000'000;
-    return Nanos{static_cast<int64_t>(cycles / s.hz * nanos + cycles % s.hz * nanos / s.hz)};
+    const CycleTime& time = cycle_time();
+    return time.at(rte_rdtsc());
+}
+
+void Clock::correct() {
+    CycleTime& time = cycle_time();
+    const uint64_t longest = rte_get_tsc_hz() / 100'000; // 10 us
+    for (int tries = 0; tries < 3; tries++) {
+        const uint64_t before = rte_rdtsc();
+        const Nanos reference = monotonic();
+        const uint64_t took = rte_rdtsc() - before;
+        if (took < longest) { // else we were interrupted in between, and know less
+            time.correct(before + took / 2, reference);
+            return;
+        }
+    }
 }
 
 uint64_t Clock::wall_us() {
@@ -33,8 +48,10 @@ uint64_t Clock::wall_us() {
         std::chrono::duration_cast<std::chrono::microseconds>(since).count());
 }
 
+Nanos Clock::wall_at_zero() { return from_us(static_cast<int64_t>(wall_us())) - now(); }
+
 uint64_t Clock::cycles() { return rte_rdtsc(); }
 
-uint64_t Clock::cycles_per_second() { return scale().hz; }
+uint64_t Clock::cycles_per_second() { return rte_get_tsc_hz(); }
 
 } // namespace sacip

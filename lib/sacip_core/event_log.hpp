@@ -47,9 +47,13 @@ constexpr std::string_view to_text(EventKind kind) {
     return event_names[static_cast<size_t>(kind)];
 }
 
+/// Milliseconds since 1970, UTC.
+using WallTime = Id<struct WallTimeTag, int64_t>;
+
 struct Event {
     uint64_t number{0}; ///< counts up from 1
     Nanos at;
+    WallTime date; ///< by the wall clock of then
     EventKind kind{};
     MoveId move{};    ///< 0: of no move
     std::string peer; ///< empty: of no peer with keys
@@ -64,8 +68,13 @@ public:
         if (events_.size() >= kept) {
             events_.pop_front();
         }
-        events_.push_back({++last_, at, kind, move, std::move(peer), std::move(text)});
+        events_.push_back({++last_, at, date_of(at), kind, move, std::move(peer), std::move(text)});
     }
+    /// What a wall clock showed at time 0, by its setting of now. What happens from now on is dated
+    /// by it; what has happened keeps its date.
+    void set_wall_at_zero(Nanos wall) { wall_at_zero_ = wall; }
+    /// Of something that happens now.
+    WallTime date_of(Nanos at) const { return {(wall_at_zero_ + at).value / 1'000'000}; }
     /// Oldest first.
     const std::deque<Event>& events() const { return events_; }
     uint64_t last() const { return last_; }
@@ -73,6 +82,7 @@ public:
 private:
     std::deque<Event> events_;
     uint64_t last_{0};
+    Nanos wall_at_zero_{};
 };
 
 } // namespace sacip

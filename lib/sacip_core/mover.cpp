@@ -32,6 +32,7 @@ MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optio
     move.from = from;
     move.to = to;
     move.event = now;
+    move.date = events_.date_of(now);
     move.hold_before = hold_counts ? hold_counts() : HoldCounts{};
     statistics_.moves[static_cast<size_t>(trigger)].add();
     note(move, EventKind::move_begun, now);
@@ -85,6 +86,7 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool o
     MoveRecord& move = waiting != nullptr ? *waiting : begin(Side::local, trigger, from, to, now);
     move.to = to;
     move.event = now;
+    move.date = events_.date_of(now);
     move.old_gone = old_gone || waiting != nullptr;
     const std::vector<PathId> at_once = rebind(ledger_.locals_active_in(from), to, move, now);
     const bool waits = !move.old_gone && !move.legs.empty();

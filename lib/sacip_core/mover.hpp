@@ -59,6 +59,7 @@ struct MoveRecord {
     std::optional<Ipv4Prefix> to; ///< nothing while there is no address
     MoveState state{MoveState::fresh};
     Nanos event;                  ///< when its cause arrived
+    WallTime date;                ///< the same by the wall clock of then
     std::optional<Nanos> flipped; ///< when the last path was switched
     std::optional<Nanos> drain_until;
     uint32_t paths{0};

@@ -60,6 +60,8 @@ public:
     void on_host_changed(Nanos now);
     /// These neighbours came, changed or went (HostState::take_changed_neighbours).
     void on_neighbours_changed(const std::vector<NeighbourKey>& neighbours);
+    /// EventLog::set_wall_at_zero(). From time to time.
+    void set_wall_at_zero(Nanos wall) { events_.set_wall_at_zero(wall); }
     /// An operator's `sacipctl move`.
     std::variant<MoveId, Refusal> request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now);
     /// Ends a turn: looks held packets over if that may help, does what is due. `now` is later

@@ -52,6 +52,23 @@ TEST(SlowPathMove, AddTheNewDeleteTheOld) {
     a.check();
 }
 
+/// Not by how long ago it was, reckoned from whatever the clocks say at each look.
+TEST(SlowPathMove, WhatHappenedKeepsItsDate) {
+    SiteA a;
+    open_flow(a);
+    const int64_t today = 1'800'000'000;
+    a.slow->set_wall_at_zero(from_s(today) - a.now);
+    a.change_address("10.0.1.2/24", "10.0.1.3/24");
+    const Event first = a.slow->events().events().front();
+    EXPECT_EQ(first.date.value, today * 1000);
+    EXPECT_EQ(a.last_move().date, first.date);
+    a.slow->set_wall_at_zero(from_s(today + 3600) - a.now); // somebody sets the clock
+    EXPECT_EQ(a.slow->events().events().front().date, first.date);
+    EXPECT_EQ(a.last_move().date, first.date);
+    a.change_address("10.0.1.3/24", "10.0.1.4/24");
+    EXPECT_EQ(a.last_move().date.value, (today + 3600) * 1000);
+}
+
 TEST(SlowPathMove, TheWireChecksumStaysThatOfTheOriginalsForABasicPeer) {
     SiteA a;
     open_flow(a);

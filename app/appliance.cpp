@@ -358,7 +358,10 @@ void Appliance::once_a_while(Nanos now) {
         count_peers(office->peers(), now, gauges_);
     }
     for (size_t i = 0; i < ports_.size(); i++) {
-        const bool up = ports_[i]->link_up();
+        const Port::Losses losses = ports_[i]->losses();
+        gauges_.port_missed[i].set(losses.missed);
+        gauges_.port_errors[i].set(losses.errors);
+        const bool up = is_link_up(*ports_[i], host_);
         if (host_interfaces_[i] && carrier_[i] != up) {
             carrier_[i] = up;
             linux_.set_carrier(host_interfaces_[i]->index(), up);

@@ -126,19 +126,21 @@ json GatewayView::port_list() const {
         const Uplink* uplink = slow_path.uplink({static_cast<uint8_t>(i)});
         const auto primary = uplink != nullptr ? uplink->primary() : std::nullopt;
         const auto by = [](bool hardware) { return hardware ? "hardware" : "software"; };
+        const Port::Losses losses = p.losses();
         out.push_back(
             {{"name", c.name},
              {"device", c.device},
              {"vlan", c.vlan == 0 ? json(nullptr) : json(c.vlan)},
              {"role", c.role == PortRole::inside ? "inside" : "outside"},
              {"mac", p.mac().to_text()},
-             {"link", p.link_up()},
+             {"link", is_link_up(p, host)},
              {"mtu", p.mtu()},
              {"rx_packets", rx},
              {"rx_bytes", rx_bytes},
              {"tx_packets", tx},
              {"tx_bytes", tx_bytes},
-             {"rx_missed", p.missed()},
+             {"rx_missed", losses.missed},
+             {"rx_errors", losses.errors},
              {"host_interface", interface},
              {"uplink", text_or_null(primary)},
              {"offload",

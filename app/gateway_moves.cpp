@@ -59,7 +59,8 @@ void add_details(json& out, const MoveRecord& m, const Config& config) {
     for (const MoveLeg& leg : m.legs) {
         legs.push_back({{"peer", config.peers[leg.peer].name},
                         {"switched", leg.switched},
-                        {"applied", leg.applied}});
+                        {"applied", leg.applied},
+                        {"refused", leg.refused}});
     }
     out["trace"] = std::move(trace);
     out["legs"] = std::move(legs);

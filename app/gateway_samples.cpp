@@ -106,6 +106,10 @@ std::vector<Sample> GatewayView::samples() const {
         }
         s.counter("port_receive_packets_total", "Packets received", sum.rx_packets.get(), port);
         s.counter("port_receive_bytes_total", "Bytes received", sum.rx_bytes.get(), port);
+        s.counter("port_receive_missed_total", "Packets the device dropped for want of room",
+                  gauges.port_missed[i].get(), port);
+        s.counter("port_receive_errors_total", "Packets the device could not receive",
+                  gauges.port_errors[i].get(), port);
         s.counter("port_transmit_packets_total", "Packets sent", sum.tx_packets.get(), port);
         s.counter("port_transmit_bytes_total", "Bytes sent", sum.tx_bytes.get(), port);
     }

@@ -16,6 +16,14 @@
 
 namespace sacip {
 
+/// Whether frames can come and go: what the device says, and the interface of Linux that it stands
+/// on, if any.
+inline bool is_link_up(const Port& port, const HostState& host) {
+    const LinkInfo* const under =
+        port.kernel_interface().value == 0 ? nullptr : host.link(port.kernel_interface());
+    return port.link_up() && (under == nullptr || (under->up && under->carrier));
+}
+
 /// Everything a view looks at. References outlive it.
 struct GatewayView {
     const Config& config;

@@ -14,7 +14,8 @@ namespace sacip {
 struct Gauges {
     Counter flows, paths, local_bindings, remote_bindings;
     Counter moves_in_progress;
-    std::array<Counter, peer_state_names.size()> peers; ///< by PeerState
+    std::array<Counter, max_ports> port_missed, port_errors; ///< since the start
+    std::array<Counter, peer_state_names.size()> peers;      ///< by PeerState
 };
 
 /// Slow path. Counts the peers by state anew.

@@ -5,6 +5,7 @@
 #include "app/dpdk/mbuf_frame.hpp"
 #include "app/dpdk/port_frames.hpp"
 
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_pause.h>
@@ -49,6 +50,13 @@ bool spreads_by_itself(std::string_view driver) {
 /// lays those that the peer has not connected over the first ring of the shared memory.
 bool has_peers_queues(std::string_view driver) { return driver == "net_memif"; }
 
+/// True if the device counts a frame that one buffer does not hold as an error, unless it may use
+/// several. (Cards would take a slower way for what they are never sent.)
+bool wants_scatter(const rte_eth_dev_info& info) {
+    return info.driver_name == std::string_view{"net_pcap"} &&
+           (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+}
+
 /// True if the device drops the frames of VLANs that it was not told of, filter or no filter.
 bool filters_vlans(const rte_eth_dev_info& info) {
     return info.driver_name == std::string_view{"net_virtio"} &&
@@ -58,10 +66,9 @@ bool filters_vlans(const rte_eth_dev_info& info) {
 std::string device_list() {
     std::string out;
     for (uint16_t device = 0; device < RTE_MAX_ETHPORTS; device++) {
-        char name[RTE_ETH_NAME_MAX_LEN] = "";
-        if (rte_eth_dev_is_valid_port(device) != 0 &&
-            rte_eth_dev_get_name_by_port(device, name) == 0) {
-            out += out.empty() ? name : std::string{", "} + name;
+        rte_eth_dev_info info{};
+        if (rte_eth_dev_is_valid_port(device) != 0 && rte_eth_dev_info_get(device, &info) == 0) {
+            out += std::string{out.empty() ? "" : ", "} + rte_dev_name(info.device);
         }
     }
     return out.empty() ? "none" : out;
@@ -198,7 +205,8 @@ std::optional<std::string> Port::Impl::configure() {
     rte_eth_conf conf{};
     const bool filter = params.trunk && filters_vlans(info);
     conf.rxmode.mtu = frames.dpdk_mtu();
-    conf.rxmode.offloads = rx | (filter ? RTE_ETH_RX_OFFLOAD_VLAN_FILTER : 0);
+    conf.rxmode.offloads = rx | (filter ? RTE_ETH_RX_OFFLOAD_VLAN_FILTER : 0) |
+                           (wants_scatter(info) ? RTE_ETH_RX_OFFLOAD_SCATTER : 0);
     conf.txmode.offloads = tx;
     const uint64_t rss =
         info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
@@ -318,9 +326,12 @@ bool Port::link_up() const {
            link.link_status == RTE_ETH_LINK_UP;
 }
 
-uint64_t Port::missed() const {
+IfIndex Port::kernel_interface() const { return IfIndex{static_cast<int>(impl_->info.if_index)}; }
+
+Port::Losses Port::losses() const {
     rte_eth_stats stats{};
-    return rte_eth_stats_get(impl_->device, &stats) == 0 ? stats.imissed : 0;
+    rte_eth_stats_get(impl_->device, &stats); // else zeros
+    return {stats.imissed, stats.ierrors};
 }
 
 unsigned Port::receive(unsigned queue, rte_mbuf** packets, unsigned room) {

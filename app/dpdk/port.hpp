@@ -99,9 +99,16 @@ public:
     const PortOffloads& offloads() const;
     /// The checksums that the device fills in when asked to, per packet.
     TxChecksums fills() const;
+    /// As the device has it. Those that stand on an interface of Linux say up whatever that one is.
     bool link_up() const;
-    /// Packets the device dropped for want of room in its receive queues.
-    uint64_t missed() const;
+    /// That interface; 0: the device stands on none, or does not say.
+    IfIndex kernel_interface() const;
+    struct Losses {
+        uint64_t missed; ///< packets that the device dropped for want of room in its receive queues
+        uint64_t errors; ///< packets that the device could not receive
+    };
+    /// Since the start. Slow path only.
+    Losses losses() const;
 
     /// Of the device, so of all its ports. One thread at a time per queue. Packets belong to the
     /// caller.

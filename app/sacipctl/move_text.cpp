@@ -34,11 +34,11 @@ std::string trace_text(const json& move) {
 std::string legs_text(const json& move) {
     const std::vector<json> legs = rows(move, "legs");
     Table table;
-    for (const char* heading : {"PEER", "SWITCHED", "APPLIED"}) {
+    for (const char* heading : {"PEER", "SWITCHED", "APPLIED", "REFUSED"}) {
         table.column(heading);
     }
     for (const json& leg : legs) {
-        add_row(table, {{"", "peer"}, {"", "switched"}, {"", "applied"}}, leg);
+        add_row(table, {{"", "peer"}, {"", "switched"}, {"", "applied"}, {"", "refused"}}, leg);
     }
     return legs.empty() ? "" : table.text("  ");
 }

@@ -198,7 +198,7 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
 void Mover::told(uint32_t peer, Nanos now) {
     for (MoveRecord& move : records_) {
         for (const MoveLeg& leg : move.legs) {
-            if (leg.peer == peer && !leg.applied) {
+            if (leg.peer == peer && !leg.applied && !leg.refused) {
                 move.tries++;
                 note(move, EventKind::bind_sent, now, peer);
             }
@@ -217,6 +217,7 @@ void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
                 switch_leg(leg, move, now);
             }
             if (applied && !std::exchange(leg.applied, true)) {
+                leg.refused = false;
                 note(move, EventKind::applied, now, peer);
             }
         }
@@ -230,7 +231,7 @@ void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
 void Mover::refused(uint32_t peer, Nanos now) {
     for (MoveRecord& move : records_) {
         for (MoveLeg& leg : move.legs) {
-            if (leg.peer == peer && !std::exchange(leg.applied, true)) {
+            if (leg.peer == peer && !leg.applied && !std::exchange(leg.refused, true)) {
                 note(move, EventKind::refused, now, peer);
                 statistics_.failures.add();
             }

@@ -42,6 +42,7 @@ struct MoveLeg {
     std::vector<PathId> paths; ///< until the switch
     bool switched{false};
     bool applied{false}; ///< the peer uses the new address
+    bool refused{false}; ///< and said that it never will
 };
 
 /// Packets that had to wait, and packets that were dropped while waiting.

@@ -135,6 +135,7 @@ void PeerOffice::on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now)
     }
     peer.last_bind = {};
     note(peer, restarted ? EventKind::peer_restarted : EventKind::peer_up, now);
+    peer.silent_noted = false; // said by that
     // It knows nothing of us, whatever it had acknowledged before.
     voice_.say(peer, false, now);
     solicitor_.hurry(peer.index, now);
@@ -145,7 +146,9 @@ PeerOffice::Outcome PeerOffice::on_fresh(const Message& m, const SecureBody& bod
     peer.heard = m.route.addresses;
     peer.last_heard = m.now;
     peer.waiting_since.reset();
-    peer.silent_noted = false;
+    if (std::exchange(peer.silent_noted, false)) {
+        note(peer, EventKind::peer_recovered, m.now);
+    }
     peer.probes_unanswered = 0;
     statistics_.received[static_cast<size_t>(kind_of(body))].add();
     bool moved = false;

@@ -250,6 +250,47 @@ TEST(PeerOffice, BreakBeforeMake) {
     pair.check();
 }
 
+/// Not "applied": packets from there are nobody's to the peer.
+TEST(PeerOffice, ARefusedMoveIsShownAsRefused) {
+    Config right = secure_b();
+    right.peers[0].addresses = right.peers[0].roam_to = {prefix("10.0.1.0/29")};
+    SecurePair pair{secure_a(), std::move(right)};
+    pair.handshake();
+    pair.a->change_address("10.0.1.2/24", "10.0.1.77/24");
+    pair.run(50);
+    const MoveRecord& move = pair.a->last_move();
+    ASSERT_EQ(move.legs.size(), 1U);
+    EXPECT_TRUE(move.legs[0].refused);
+    EXPECT_FALSE(move.legs[0].applied);
+    const auto& events = pair.a->slow->events().events();
+    EXPECT_EQ(std::ranges::count(events, EventKind::refused, &Event::kind), 1);
+    EXPECT_EQ(std::ranges::count(events, EventKind::applied, &Event::kind), 0);
+    EXPECT_EQ(pair.a->slow->mover().statistics().failures.get(), 1U);
+    pair.check();
+}
+
+/// Whoever reads of a silence reads of its end.
+TEST(PeerOffice, ASilentPeerThatIsHeardAgainHasRecovered) {
+    SecurePair pair;
+    pair.handshake();
+    const auto told = [&](EventKind kind) {
+        return std::ranges::count(pair.b->slow->events().events(), kind, &Event::kind);
+    };
+    pair.a->del_address(wan, "10.0.1.2/24");
+    pair.a->notice();
+    for (int second = 0; second < 20 && told(EventKind::peer_silent) == 0; second++) {
+        pair.b->receive(lan, pair.of_b().tcp(80, 4000).payload("there?"));
+        pair.run(1000);
+    }
+    EXPECT_EQ(told(EventKind::peer_silent), 1);
+    EXPECT_EQ(told(EventKind::peer_recovered), 0);
+    pair.a->add_address(wan, "10.0.1.7/24");
+    pair.a->notice();
+    pair.settle();
+    EXPECT_EQ(told(EventKind::peer_recovered), 1);
+    EXPECT_EQ(told(EventKind::peer_silent), 1);
+}
+
 /// Both are away. B goes home while A has no address, so A hears nothing of it; then A comes home,
 /// too: B's packets come as they did before all moves, which is not where A thinks B is. A waits
 /// for B's BIND, and B says it again as soon as it hears of A.

@@ -61,7 +61,7 @@ json canned(const std::string& command) {
    "held":null,"dropped":null,"started":"2026-01-02T03:05:05Z",
    "trace":[{"event":"move_begun","after_us":0,"peer":null},{"event":"bind_sent","after_us":120.25,"peer":"hq"},
     {"event":"acknowledged","after_us":21300,"peer":"hq"},{"event":"drained","after_us":30000123,"peer":null}],
-   "legs":[{"peer":"hq","switched":true,"applied":false}]}]},
+   "legs":[{"peer":"hq","switched":true,"applied":false,"refused":true}]}]},
 "peers": {"peers":[
   {"kind":"secure","name":"hq","state":"up","epoch":1767323045,"carrier":"icmp","rtt_us":20100.5,"last_heard_s":1.25,
    "at":"10.0.9.2","claims":[{"original":"10.9.0.0/24","active":"10.8.0.0/24","proven":true}],
@@ -367,8 +367,8 @@ TEST_F(SacipctlRun, DoneIsZero) {
                           "   0.12 ms  bind_sent     hq\n"
                           "   21.3 ms  acknowledged  hq\n"
                           "  30000 ms  drained       -\n"
-                          "  PEER  SWITCHED  APPLIED\n"
-                          "  hq    yes       no\n");
+                          "  PEER  SWITCHED  APPLIED  REFUSED\n"
+                          "  hq    yes       no       yes\n");
     EXPECT_EQ(err_.str(), "");
     EXPECT_EQ(run({"--help"}), 0);
     EXPECT_EQ(run({"--version"}), 0);

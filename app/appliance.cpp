@@ -178,6 +178,8 @@ Appliance::Error Appliance::set_up_linux() {
     Clock::correct();
     slow_path_->set_wall_at_zero(Clock::wall_at_zero());
     const Nanos now = Clock::now();
+    macs_ = std::make_unique<MacFollower>(gateway_ports_, ports_, stations_);
+    follow_macs(now);
     slow_path_->on_host_changed(now);
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
     return std::nullopt;
@@ -244,6 +246,7 @@ Appliance::Error Appliance::start_workers() {
                                                     ports,
                                                     pipelines_.back().get(),
                                                     punts_.get(),
+                                                    &stations_,
                                                     cross_connects_.back().get(),
                                                     grace_.get(),
                                                     counters_[i].get()}));
@@ -332,6 +335,7 @@ bool Appliance::take_host_changes(Nanos now) {
     if (!monitor_.poll(host_)) {
         return false;
     }
+    follow_macs(now);
     // Neighbours first: a move that the addresses cause may want the new gateway's.
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
     slow_path_->on_host_changed(now);
@@ -345,10 +349,17 @@ void Appliance::look_after_linux(Nanos now) {
     }
 }
 
+void Appliance::follow_macs(Nanos now) {
+    for (const MacFollower::Change& change : macs_->follow(host_, now)) {
+        slow_path_->on_mac_changed(change.port, change.text, now);
+    }
+}
+
 void Appliance::once_a_while(Nanos now) {
     look_after_linux(now);
     Clock::correct();
     slow_path_->set_wall_at_zero(Clock::wall_at_zero());
+    macs_->tick(now);
     gauges_.flows.set(flows_->size());
     gauges_.paths.set(paths_->size());
     gauges_.local_bindings.set(slow_path_->ledger().local_count());
@@ -374,27 +385,6 @@ void Appliance::rest(unsigned empty_turns) {
     const timespec length{0, empty_turns > 216 ? 1'000'000 : 20'000};
     next_poll_ = {};
     ppoll(watched, std::size(watched), &length, nullptr);
-}
-
-std::vector<std::string> Appliance::ports_text() const {
-    const auto which = [](bool ipv4, bool l4) -> std::string {
-        return ipv4 ? (l4 ? "IPv4, TCP and UDP" : "IPv4") : (l4 ? "TCP and UDP" : "none");
-    };
-    std::vector<std::string> out;
-    const auto by = [](bool hardware) { return hardware ? "hardware" : "software"; };
-    for (const auto& port : ports_) {
-        const PortOffloads::Set& set = port->offloads().in_use;
-        std::string& line = out.emplace_back();
-        line = "port " + port->name() + " (" + port->driver() +
-               (port->vlan() == 0 ? "" : ", VLAN " + std::to_string(port->vlan())) + "): MTU " +
-               std::to_string(port->mtu()) + ", checksums in hardware: checked " +
-               which(set.rx_ipv4, set.rx_l4) + ", filled in " + which(set.tx_ipv4, set.tx_l4);
-        if (port->vlans() != nullptr) {
-            line += std::string{"; VLAN tags: taken off in "} + by(set.rx_vlan) + ", put on in " +
-                    by(set.tx_vlan);
-        }
-    }
-    return out;
 }
 
 } // namespace sacip

@@ -14,6 +14,7 @@
 #include "app/dpdk/worker.hpp"
 #include "app/gateway_view.hpp"
 #include "app/linux_side.hpp"
+#include "app/mac_follower.hpp"
 #include "app/metrics/exposer.hpp"
 #include "app/netlink/monitor.hpp"
 #include "sacip_core/pipeline.hpp"
@@ -49,6 +50,7 @@ private:
     bool take_from_linux(Nanos now);
     bool take_host_changes(Nanos now);
     void look_after_linux(Nanos now);
+    void follow_macs(Nanos now);
     void once_a_while(Nanos now);
     void rest(unsigned empty_turns);
 
@@ -66,6 +68,8 @@ private:
     std::vector<std::unique_ptr<HostInterface>> host_interfaces_; ///< by PortId, may be nullptr
     std::vector<GatewayPort> gateway_ports_;
     std::vector<std::unique_ptr<CoreCounters>> counters_; ///< workers, then the slow path
+    StationTable stations_;
+    std::unique_ptr<MacFollower> macs_;
     std::unique_ptr<PuntRings> punts_;
     std::unique_ptr<DevicePacketIo> io_;
     LinuxSide linux_;

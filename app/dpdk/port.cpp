@@ -15,6 +15,7 @@
 #include <array>
 #include <sched.h>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sacip {
@@ -83,8 +84,9 @@ struct Port::Impl {
     VlanPorts vlans;
     rte_eth_dev_info info{};
     PortOffloads offloads;
-    uint64_t tx{0}; ///< offloads asked for
-    MacAddr mac;
+    uint64_t tx{0};       ///< offloads asked for
+    rte_ether_addr mac{}; ///< found
+    bool mac_replaced{false};
     PortFrames frames;
     uint16_t rx_queues{0};
     uint16_t tx_queues{0};
@@ -109,6 +111,9 @@ struct Port::Impl {
     std::optional<std::string> set_mtu() const;
     std::optional<std::string> let_vlans_in();
     void stop() {
+        if (std::exchange(mac_replaced, false)) {
+            rte_eth_dev_default_mac_addr_set(device, &mac);
+        }
         if (started) {
             rte_eth_dev_stop(device);
             started = false;
@@ -225,17 +230,14 @@ std::optional<std::string> Port::Impl::configure() {
     if (error != 0) {
         return refusal("ring sizes", error);
     }
-    rte_ether_addr address{};
-    error = rte_eth_macaddr_get(device, &address);
-    if (error != 0) {
-        return refusal("Ethernet address", error);
-    }
-    std::copy_n(address.addr_bytes, mac.bytes.size(), mac.bytes.begin());
-    return std::nullopt;
+    error = rte_eth_macaddr_get(device, &mac);
+    return error == 0 ? std::nullopt : std::optional{refusal("Ethernet address", error)};
 }
 
 Port::Port(std::shared_ptr<Impl> device, const PortParams& params)
-    : params_{params}, impl_{std::move(device)} {}
+    : params_{params}, impl_{std::move(device)} {
+    std::copy_n(impl_->mac.addr_bytes, mac_.bytes.size(), mac_.bytes.begin());
+}
 
 Port::~Port() = default;
 
@@ -297,7 +299,22 @@ const VlanPorts* Port::vlans() const { return impl_->params.trunk ? &impl_->vlan
 
 std::string Port::driver() const { return impl_->info.driver_name; }
 
-MacAddr Port::mac() const { return impl_->mac; }
+std::optional<std::string> Port::set_mac(const MacAddr& mac) {
+    mac_ = mac;
+    rte_ether_addr address{};
+    std::copy(mac.bytes.begin(), mac.bytes.end(), address.addr_bytes);
+    const bool alone = impl_.use_count() == 1;
+    int error = alone ? rte_eth_dev_default_mac_addr_set(impl_->device, &address)
+                      : rte_eth_dev_mac_addr_add(impl_->device, &address, 0);
+    impl_->mac_replaced = impl_->mac_replaced || (alone && error == 0);
+    if (error != 0) {
+        error = rte_eth_promiscuous_enable(impl_->device);
+    }
+    return error == 0 ? std::nullopt
+                      : std::optional{"the device takes no other address and can't be made "
+                                      "promiscuous: if it drops frames for this one, set the "
+                                      "host interface's back"};
+}
 
 uint16_t Port::mtu() const { return params_.mtu == 0 ? impl_->frames.mtu : params_.mtu; }
 

@@ -90,7 +90,13 @@ public:
     /// The ports of a trunk; nullptr where all frames are this port's, tagged or not.
     const VlanPorts* vlans() const;
     bool shares_device(const Port& other) const { return impl_ == other.impl_; }
-    MacAddr mac() const;
+    /// The device's own at first; then what set_mac() was given.
+    MacAddr mac() const { return mac_; }
+    /// Frames for this address are the port's from now on. The device takes it as its own; one that
+    /// other ports share takes it in addition; one that can't is made to let all frames in. Else
+    /// what an operator should know. Slow path, while packets flow; stop() gives the device back
+    /// the address that it was found with.
+    std::optional<std::string> set_mac(const MacAddr& mac);
     uint16_t mtu() const;
     unsigned rx_queues() const;
     unsigned tx_queues() const;
@@ -119,6 +125,7 @@ public:
 
 private:
     PortParams params_;
+    MacAddr mac_;
     std::shared_ptr<Impl> impl_; ///< the device
 };
 

@@ -85,6 +85,15 @@ void VlanPorts::sort(std::span<rte_mbuf* const> packets, Sorted& out) const {
     }
 }
 
+bool take_priority_tag_off(rte_mbuf& packet) {
+    if (vid_in_frame(packet) != 0) {
+        return false;
+    }
+    rte_vlan_strip(&packet);
+    pad(packet);
+    return true;
+}
+
 unsigned tag(std::span<rte_mbuf* const> packets, uint16_t vlan, bool by_device) {
     unsigned done = 0;
     for (rte_mbuf* packet : packets) {

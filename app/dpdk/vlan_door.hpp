@@ -13,8 +13,10 @@
 //      any other tag, 0x88A8 (802.1ad) too    -> the untagged port, tag still (or again) on: Linux
 //                                                may have an interface for it
 //      no port for it                         -> vlan_unknown
-// Devices that take tags off do not say of which kind one was. Where it is the kernel that does it
-// (af_packet), an 802.1ad tag looks like one of 802.1Q with the same VID.
+// A device of one port without a VLAN is no trunk, and only tags of priority come off there:
+// workers look at a frame for one when nobody else knows what to do with it. Devices that take tags
+// off do not say of which kind one was. Where it is the kernel that does it (af_packet), an 802.1ad
+// tag looks like one of 802.1Q with the same VID.
 #pragma once
 
 #include "sacip_core/units.hpp"
@@ -61,6 +63,9 @@ private:
     PortId leave_tag_on(rte_mbuf& packet) const;
     std::array<PortId, 4096> port_of_; ///< by VID; `homeless` where there is none
 };
+
+/// Takes a tag with VID 0 off; false if the packet has none. Any core.
+bool take_priority_tag_off(rte_mbuf& packet);
 
 /// Gives the packets the tag of `vlan`, with the priority that they came with, if any; the device
 /// inserts it (`by_device`), or it is written into the frame. Returns how many have it: all up to

@@ -3,6 +3,7 @@
 
 #include "app/dpdk/clock.hpp"
 #include "app/dpdk/mbuf_frame.hpp"
+#include "app/dpdk/vlan_door.hpp"
 #include "sacip_core/pipeline.hpp"
 
 #include <rte_cycles.h>
@@ -51,6 +52,12 @@ bool are_alike(std::span<const Verdict> verdicts, std::span<const Frame> frames)
            verdicts[0].action == Action::forward;
 }
 
+/// Of a frame that is none of IPv4, or for everybody: it may have a tag.
+bool is_of_another_type(Verdict verdict) {
+    return verdict.action == Action::punt && (verdict.punt_reason() == PuntReason::not_ip ||
+                                              verdict.punt_reason() == PuntReason::link_group);
+}
+
 /// True if port `i` has its device in common with one before it.
 bool is_of_earlier(std::span<Port* const> ports, size_t i) {
     return std::ranges::any_of(ports.first(i),
@@ -69,12 +76,16 @@ struct Worker::Impl {
     bool launched{false};
     uint64_t read_due{0}; ///< when host interfaces are read again; cycles
 
+    uint32_t stations_seen{0};
+
     void run();
+    void take_stations();
     bool serve_linux(uint64_t cycles);
     unsigned serve(const ServedQueue& queue, Tick now);
     void sort(std::span<rte_mbuf* const> packets, const ServedQueue& queue, Tick now);
     void judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context, Tick now);
-    void carry_out(std::span<rte_mbuf* const> packets, PortId from);
+    unsigned look_at(std::span<rte_mbuf*> packets, uint64_t& bytes);
+    unsigned carry_out(std::span<rte_mbuf*> packets, PortId from, bool tags_off);
     void send(rte_mbuf* packet, PortId to);
     void do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from);
     void flush(size_t port);
@@ -175,33 +186,42 @@ void Worker::Impl::sort(std::span<rte_mbuf* const> packets, const ServedQueue& q
     }
 }
 
+/// Makes frames of the packets, and one piece of each. Returns how many fit, which are the first
+/// ones then. `bytes`: of all.
+inline unsigned Worker::Impl::look_at(std::span<rte_mbuf*> packets, uint64_t& bytes) {
+    unsigned count = 0;
+    for (rte_mbuf* const packet : packets) {
+        bytes += packet->pkt_len;
+        if (make_contiguous(*packet)) [[likely]] {
+            packets[count] = packet;
+            Frame& frame = frames[count++];
+            frame.data = rte_pktmbuf_mtod(packet, std::byte*);
+            frame.length = packet->data_len;
+            frame.facts = rx_facts(*packet);
+            frame.unfinished = TxChecksums::none;
+            __builtin_prefetch(frame.data);
+        } else {
+            params.counters->drop(does_not_fit);
+            rte_pktmbuf_free(packet);
+        }
+    }
+    return count;
+}
+
 /// Packets that came in on one port, and what becomes of them.
 void Worker::Impl::judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context,
                          Tick now) {
     CoreCounters& counters = *params.counters;
+    const auto process = [&](unsigned count) {
+        params.pipeline->process(std::span{frames.data(), count}, context, now,
+                                 std::span{verdicts.data(), count});
+    };
     const size_t received = packets.size();
     uint64_t bytes = 0;
-    unsigned count = 0;
-    for (size_t i = 0; i < received; i++) {
-        bytes += packets[i]->pkt_len;
-        if (make_contiguous(*packets[i])) [[likely]] {
-            packets[count] = packets[i];
-            Frame& frame = frames[count++];
-            frame.data = rte_pktmbuf_mtod(packets[i], std::byte*);
-            frame.length = packets[i]->data_len;
-            frame.facts = rx_facts(*packets[i]);
-            frame.unfinished = TxChecksums::none;
-            __builtin_prefetch(frame.data);
-        } else {
-            counters.drop(does_not_fit);
-            rte_pktmbuf_free(packets[i]);
-        }
-    }
+    const unsigned count = look_at(packets, bytes);
     counters.ports[from.value].rx_packets.add(received);
     counters.ports[from.value].rx_bytes.add(bytes);
-
-    params.pipeline->process(std::span{frames.data(), count}, context, now,
-                             std::span{verdicts.data(), count});
+    process(count);
     if (count == 0) {
         return;
     }
@@ -210,24 +230,35 @@ void Worker::Impl::judge(std::span<rte_mbuf*> packets, PortId from, const ParseC
     if (are_alike({verdicts.data(), count}, {frames.data(), count}) && port < tx.size() &&
         tx[port].count == 0 && count == received) [[likely]] {
         hand_over(port, judged, bytes); // nearly every burst
-    } else {
-        carry_out(judged, from);
+        return;
+    }
+    if (const unsigned untagged = carry_out(judged, from, true); untagged > 0) [[unlikely]] {
+        const unsigned again = look_at(judged.first(untagged), bytes);
+        process(again);
+        carry_out(judged.first(again), from, false);
     }
 }
 
-/// Each packet's own verdict.
-void Worker::Impl::carry_out(std::span<rte_mbuf* const> packets, PortId from) {
+/// Each packet's own verdict. Those that would be Linux's business and have a tag of priority
+/// (`tags_off`) are to be judged again without it: they are the first ones then, and their number
+/// is returned.
+unsigned Worker::Impl::carry_out(std::span<rte_mbuf*> packets, PortId from, bool tags_off) {
     const size_t ports = tx.size();
+    unsigned untagged = 0;
     for (size_t i = 0; i < packets.size(); i++) {
         if (frames[i].unfinished != TxChecksums::none) {
             ask_for_checksums(*packets[i], frames[i]);
         }
         if (verdicts[i].action == Action::forward && verdicts[i].port.value < ports) [[likely]] {
             send(packets[i], verdicts[i].port);
+        } else if (tags_off && is_of_another_type(verdicts[i]) &&
+                   take_priority_tag_off(*packets[i])) {
+            packets[untagged++] = packets[i];
         } else {
             do_otherwise(verdicts[i], packets[i], from);
         }
     }
+    return untagged;
 }
 
 /// What is not ours, both ways. True if there was anything.
@@ -252,6 +283,17 @@ bool Worker::Impl::serve_linux(uint64_t cycles) {
     }
     read_due = read ? 0 : cycles + Clock::cycles_per_second() / reads_a_second;
     return any || read;
+}
+
+/// The ports' addresses of now.
+void Worker::Impl::take_stations() {
+    stations_seen = params.stations->version();
+    for (ServedQueue& queue : params.queues) {
+        for (uint8_t port = 0; port < queue.contexts.size(); port++) {
+            queue.contexts[port].port_mac = params.stations->mac({port});
+            queue.contexts[port].former_mac = params.stations->former({port});
+        }
+    }
 }
 
 /// Sleeps if there was nothing to do for long enough.
@@ -284,6 +326,10 @@ void Worker::Impl::run() {
         if (turn_began >= tick_ends) {
             now = to_tick(Clock::now());
             tick_ends = turn_began + tick_cycles;
+        }
+        if (params.stations != nullptr && params.stations->version() != stations_seen)
+            [[unlikely]] {
+            take_stations();
         }
         unsigned received = 0;
         for (const ServedQueue& queue : params.queues) {

@@ -21,6 +21,7 @@
 #include "app/dpdk/cross_connect.hpp"
 #include "app/dpdk/port.hpp"
 #include "app/dpdk/punt_rings.hpp"
+#include "app/dpdk/station_table.hpp"
 #include "sacip_core/counters.hpp"
 #include "sacip_core/grace_period.hpp"
 #include "sacip_core/packet.hpp"
@@ -53,7 +54,8 @@ public:
         std::vector<Port*> ports; ///< all, by PortId: where to transmit
         Pipeline* pipeline{nullptr};
         PuntRings* punts{nullptr};
-        CrossConnect* cross{nullptr}; ///< this worker's own; nullptr: nothing is Linux's
+        const StationTable* stations{nullptr}; ///< nullptr: `contexts` say it once and for all
+        CrossConnect* cross{nullptr};          ///< this worker's own; nullptr: nothing is Linux's
         GracePeriod* grace{nullptr};
         CoreCounters* counters{nullptr}; ///< this worker's own
     };

@@ -35,6 +35,7 @@ struct GatewayPort {
     Ipv4Addr fallback_gateway{};           ///< at fallback_mac; unspecified where there is none
     uint16_t mtu{UINT16_MAX};              ///< bytes of an IP packet that the port can send
     TxChecksums fills{TxChecksums::none};  ///< checksums that the device fills in
+    MacAddr former_mac{};                  ///< still accepted; zero: none
 };
 
 struct Adjacency {

@@ -27,6 +27,14 @@ void Announcer::path_ready(PathId path, const Exit& exit) {
     }
 }
 
+void Announcer::mac_changed(PortId port, const MacAddr& mac) {
+    for (Pending& p : pending_) {
+        if (p.exit.port == port) {
+            p.exit.ether.source = mac;
+        }
+    }
+}
+
 void Announcer::replace(Ipv4Addr left, Ipv4Addr now_at) {
     for (Pending& p : pending_) {
         if (p.message.new_address == left) {

@@ -36,6 +36,8 @@ public:
     void announce(const BasicNotification& message, PathId path, const Exit& exit, Nanos now);
     /// The path has this way out now: what waited for it goes.
     void path_ready(PathId path, const Exit& exit);
+    /// What leaves by the port has this source from now on.
+    void mac_changed(PortId port, const MacAddr& mac);
     /// `left` is not ours any more: what still names it names `now_at` instead.
     void replace(Ipv4Addr left, Ipv4Addr now_at);
     /// Sends what is due.

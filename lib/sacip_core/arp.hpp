@@ -24,5 +24,9 @@ inline constexpr uint32_t arp_frame_bytes = 14 + 28;
 std::optional<ArpRequest> read_arp_request(const Frame& frame);
 /// Writes the answer "target is at `mac`" into a frame of arp_frame_bytes.
 void write_arp_reply(const Frame& frame, const ArpRequest& request, MacAddr mac);
+/// Writes the announcement "address is at `mac`" into a frame of arp_frame_bytes, for everybody on
+/// the link: a request for one's own address (RFC 5227 §2.3), which updates the caches of all that
+/// have the address there, and answers nobody.
+void write_arp_announcement(const Frame& frame, Ipv4Addr address, MacAddr mac);
 
 } // namespace sacip

@@ -31,6 +31,7 @@ namespace sacip {
     X(peer_restarted, "a peer has started anew and is told everything")                            \
     X(peer_silent, "a peer does not answer")                                                       \
     X(peer_recovered, "a peer that was silent is heard again")                                     \
+    X(mac_changed, "a port has another Ethernet address, since its host interface has")            \
     X(solicited, "a flow that was unknown here was asked for, and is known now")
 // clang-format on
 

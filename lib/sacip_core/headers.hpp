@@ -38,6 +38,7 @@ inline void store(std::byte* at, const T& value) {
 
 namespace ether {
 inline constexpr uint32_t header_bytes = 14;
+inline constexpr MacAddr broadcast{{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}};
 inline MacAddr destination(const std::byte* h) { return load<MacAddr>(h); }
 inline MacAddr source(const std::byte* h) { return load<MacAddr>(h + 6); }
 inline Be16 type(const std::byte* h) { return load<Be16>(h + 12); }

@@ -17,9 +17,14 @@ inline Verdict parse_link(const Frame& frame, const ParseContext& context) {
         return Verdict::drop(DropReason::frame_runt);
     }
     if (!ether::is_for(frame.data, context.port_mac)) [[unlikely]] {
-        return ether::destination(frame.data).is_group()
-                   ? Verdict::punt(PuntReason::link_group)
-                   : Verdict::drop(DropReason::frame_not_ours);
+        const MacAddr destination = ether::destination(frame.data);
+        if (destination.is_group()) {
+            return Verdict::punt(PuntReason::link_group);
+        }
+        if (destination.is_zero() || destination != context.former_mac) {
+            return Verdict::drop(DropReason::frame_not_ours);
+        }
+        ether::set_destination(frame.data, context.port_mac); // Linux would refuse it otherwise
     }
     if (ether::type(frame.data) != Be16{ether_type_ipv4}) [[unlikely]] {
         return Verdict::punt(PuntReason::not_ip);

@@ -61,6 +61,9 @@ struct ParseContext {
     bool outside{false};                ///< notifications are looked for on outside ports only
     L4Port notification_udp_port{};     ///< 0 where no peer with keys is known
     uint16_t mtu{UINT16_MAX};           ///< of the port: bytes of an IP packet
+    /// What the port had before: neighbours may send there until their ARP caches know better.
+    /// Zero: nothing.
+    MacAddr former_mac{};
 };
 
 /// Fills `view` and says `proceed` for an IPv4 packet that has a flow key (TCP, UDP, ICMP echo,
@@ -68,9 +71,10 @@ struct ParseContext {
 /// the packet is understood also where the answer is a punt of an IPv4 packet (its addresses, l3,
 /// l4, proto are then right). Reads no byte outside [data, data + length).
 ///
-/// Order of checks: runt -> group destination address (punt link_group) -> not our MAC (drop)
-/// -> not IPv4 (punt not_ip) -> version, header length, too long for the port (drop
-/// frame_too_long), total length, header checksum, options (drop)
+/// Order of checks: runt -> group destination address (punt link_group) -> not our MAC (drop; our
+/// former one is replaced in the frame by the one of now) -> not IPv4 (punt not_ip) -> version,
+/// header length, too long for the port (drop frame_too_long), total length, header checksum,
+/// options (drop)
 /// -> bad source (drop; 0.0.0.0 is let through for DHCP) -> group destination (punt ip_group)
 /// -> fragment (punt fragment) -> L4 header fits (drop l4_truncated) -> notification (punt;
 /// whole, whatever its length, ICMP of the configured type, or UDP to the configured port that

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/reception.hpp"
 
-#include "sacip_core/arp.hpp"
 #include "sacip_core/headers.hpp"
 #include "sacip_core/rewrite.hpp"
 
@@ -21,7 +20,8 @@ Reception::Reception(const Rooms& rooms)
       errors_{{rooms.config, rooms.host, rooms.flows, rooms.paths, rooms.ledger, new_flows_, doors_,
                dispatch_, addresses_}},
       fragments_{{rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_, addresses_},
-                 rooms.secret} {}
+                 rooms.secret},
+      arp_{{rooms.config, rooms.ports, rooms.host, rooms.ledger, rooms.io, doors_}} {}
 
 namespace {
 
@@ -70,6 +70,7 @@ void Reception::tick(Nanos now) {
     }
     dispatch_.tick();
     fragments_.tick(now);
+    arp_.tick(now);
 }
 
 void Reception::release_all() {
@@ -83,8 +84,9 @@ void Reception::release_all() {
 
 ParseContext Reception::context_of(const Guest& guest) const {
     const GatewayPort& port = r_.ports[guest.origin.port.value];
-    ParseContext context{port.mac, r_.config.protocol.icmp_type, port.outside,
-                         r_.config.notification_port(), port.mtu};
+    ParseContext context{port.mac,     r_.config.protocol.icmp_type,
+                         port.outside, r_.config.notification_port(),
+                         port.mtu,     port.former_mac};
     if (guest.origin.from_linux && guest.frame().length >= ether_header_bytes) {
         // Linux's frames are for others; and it sends no notifications.
         context.port_mac = ether::destination(guest.frame().data);
@@ -113,9 +115,6 @@ void Reception::decide(OwnedPacket packet, Origin origin, Nanos now, Nanos deadl
 
 void Reception::decide_punt(Guest& guest, PuntReason reason) {
     switch (reason) {
-    case PuntReason::not_ip:
-        on_arp(guest);
-        break;
     case PuntReason::notification:
         on_notification(guest);
         break;
@@ -128,8 +127,9 @@ void Reception::decide_punt(Guest& guest, PuntReason reason) {
     case PuntReason::dhcp:
         on_dhcp(guest);
         break;
+    case PuntReason::not_ip:
     case PuntReason::link_group: // ARP requests are broadcast
-        on_arp(guest);
+        arp_.decide(guest);
         break;
     default:
         doors_.to_linux(guest);
@@ -271,36 +271,7 @@ bool Reception::is_cut_notification(const Guest& guest) const {
                              size_t{v.l4_length} - udp::header_bytes});
 }
 
-// ---- ARP and notifications
-
-bool Reception::answers_arp_for(Ipv4Addr target, PortId port) const {
-    const GatewayPort& p = r_.ports[port.value];
-    if (!p.outside || !r_.ledger.site_of_wire(target) || r_.host.is_local(target)) {
-        return false;
-    }
-    const auto on_link = r_.host.addresses(p.host_interface);
-    return p.next_hop_mac || std::ranges::any_of(on_link, [&](const AddressInfo& a) {
-               return a.prefix_length < 32 &&
-                      Ipv4Prefix{a.address, a.prefix_length}.contains(target);
-           });
-}
-
-void Reception::on_arp(Guest& guest) {
-    const PortId port = guest.origin.port;
-    const auto request = read_arp_request(guest.frame());
-    if (!request || request->sender == request->target || !answers_arp_for(request->target, port)) {
-        doors_.to_linux(guest);
-        return;
-    }
-    const OwnedPacket reply = r_.io.allocate(arp_frame_bytes);
-    if (reply.owner == nullptr) {
-        doors_.drop(guest, DropReason::no_memory);
-        return;
-    }
-    write_arp_reply(reply.frame, *request, r_.ports[port.value].mac);
-    r_.io.transmit(port, reply);
-    doors_.consume(guest);
-}
+// ---- notifications
 
 void Reception::on_notification(Guest& guest) {
     const bool basic = guest.view.is(IpProto::icmp) &&

@@ -14,6 +14,7 @@
 // have moved the peer, or an earlier packet of the same burst made the flow.
 #pragma once
 
+#include "sacip_core/arp_desk.hpp"
 #include "sacip_core/error_desk.hpp"
 #include "sacip_core/fragment_desk.hpp"
 #include "sacip_core/gatehouse.hpp"
@@ -56,6 +57,8 @@ public:
     /// True once after a peer said something that held packets may have waited for: then they are
     /// to be looked at before anything that came later. Once for many messages.
     bool take_look_again() { return std::exchange(look_again_, false); }
+    /// The port has another Ethernet address.
+    void mac_changed(PortId port, Nanos now) { arp_.mac_changed(port, now); }
     /// Ends what waited too long, and forgets silent flows a few positions at a time.
     void tick(Nanos now);
 
@@ -79,8 +82,6 @@ private:
     bool is_broadcast_at(Ipv4Addr destination, const Guest& guest) const;
     void first_fragment(Guest& guest);
     bool is_cut_notification(const Guest& guest) const;
-    void on_arp(Guest& guest);
-    bool answers_arp_for(Ipv4Addr target, PortId port) const;
     void on_notification(Guest& guest);
 
     ParseContext context_of(const Guest& guest) const;
@@ -94,6 +95,7 @@ private:
     AddressDesk addresses_;
     ErrorDesk errors_;
     FragmentDesk fragments_;
+    ArpDesk arp_;
     std::vector<FlowInfo> expired_;
     ReceptionStatistics statistics_;
     bool look_again_{false};

@@ -112,6 +112,13 @@ void SlowPath::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours
     }
 }
 
+void SlowPath::on_mac_changed(PortId port, const std::string& text, Nanos now) {
+    announcer_.mac_changed(port, w_.ports[port.value].mac);
+    keeper_.on_routes_changed(); // every path through the port asks for its address again
+    reception_.mac_changed(port, now);
+    events_.note(EventKind::mac_changed, now, {}, {}, text);
+}
+
 void SlowPath::apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now) {
     for (const UplinkEffect& effect : effects) {
         std::visit(Overloaded{

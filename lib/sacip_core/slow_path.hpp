@@ -62,6 +62,8 @@ public:
     void on_neighbours_changed(const std::vector<NeighbourKey>& neighbours);
     /// EventLog::set_wall_at_zero(). From time to time.
     void set_wall_at_zero(Nanos wall) { events_.set_wall_at_zero(wall); }
+    /// World::ports has another `mac` for the port, which workers know. `text`: for operators.
+    void on_mac_changed(PortId port, const std::string& text, Nanos now);
     /// An operator's `sacipctl move`.
     std::variant<MoveId, Refusal> request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now);
     /// Ends a turn: looks held packets over if that may help, does what is due. `now` is later

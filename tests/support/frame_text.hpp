@@ -69,7 +69,9 @@ inline std::string text_of(Bytes bytes, bool with_l4_checksum) {
         const std::byte* p = bytes.data() + ether_header_bytes;
         return arp::operation(p) == Be16{arp::operation_reply}
                    ? "arp " + arp::sender(p).to_text() + " is at " + arp::sender_mac(p).to_text()
-                   : "arp who has " + arp::target(p).to_text();
+               : arp::sender(p) == arp::target(p) ? "arp announces " + arp::sender(p).to_text() +
+                                                        " at " + arp::sender_mac(p).to_text()
+                                                  : "arp who has " + arp::target(p).to_text();
     }
     if (ether::type(bytes.data()) != Be16{ether_type_ipv4}) {
         return "type " + std::to_string(ether::type(bytes.data()).value());

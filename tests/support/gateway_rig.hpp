@@ -198,7 +198,8 @@ public:
         grace->online({0});
         pipeline.process(frames,
                          {ports[port.value].mac, config.protocol.icmp_type,
-                          ports[port.value].outside, config.notification_port()},
+                          ports[port.value].outside, config.notification_port(), UINT16_MAX,
+                          ports[port.value].former_mac},
                          to_tick(now), verdicts);
         grace->quiescent({0});
         grace->offline({0});

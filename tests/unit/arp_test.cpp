@@ -46,6 +46,19 @@ TEST(Arp, ReadsARequest) {
     }
 }
 
+TEST(Arp, AnAnnouncementIsARequestForOnesOwn) {
+    Bytes bytes(arp_frame_bytes, std::byte{0xEE});
+    write_arp_announcement(frame_of(bytes), addr("10.0.1.7"), mac("02:00:00:00:00:05"));
+    EXPECT_EQ(ether::destination(bytes.data()), mac("ff:ff:ff:ff:ff:ff"));
+    EXPECT_EQ(ether::source(bytes.data()), mac("02:00:00:00:00:05"));
+    const auto read = read_arp_request(frame_of(bytes));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->sender_mac, mac("02:00:00:00:00:05"));
+    EXPECT_EQ(read->sender, addr("10.0.1.7"));
+    EXPECT_EQ(read->target, addr("10.0.1.7"));
+    EXPECT_EQ(arp::target_mac(bytes.data() + ether_header_bytes), MacAddr{});
+}
+
 TEST(Arp, NothingIsReadFromATruncatedFrame) {
     for (size_t length = 0; length < arp_frame_bytes; length++) {
         Bytes bytes = request(length);

@@ -17,7 +17,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <iostream>
@@ -29,9 +31,12 @@ namespace sacip {
 constexpr std::byte forward_frame{'f'};
 constexpr std::byte punt_frame{'p'};
 constexpr std::byte drop_frame{'d'};
+std::atomic<uint8_t> station_seen{0}, former_seen{0}; ///< last bytes of the port's addresses
 
-void Pipeline::process(std::span<Frame> frames, const ParseContext&, Tick,
+void Pipeline::process(std::span<Frame> frames, const ParseContext& port, Tick,
                        std::span<Verdict> verdicts) {
+    station_seen = port.port_mac.bytes[5];
+    former_seen = port.former_mac.bytes[5];
     for (size_t i = 0; i < frames.size(); i++) {
         std::byte* const data = frames[i].data;
         if (data[0] == forward_frame) {
@@ -86,6 +91,7 @@ protected:
         params.punts = punts_.get();
         params.grace = grace_.get();
         params.counters = &counters_;
+        params.stations = stations_;
         worker_ = std::make_unique<Worker>(std::move(params));
         ASSERT_EQ(worker_->launch(), std::nullopt);
     }
@@ -148,6 +154,7 @@ protected:
     CoreCounters slow_counters_;
     Pipeline pipeline_{*flows_, *paths_, counters_};
     std::unique_ptr<DevicePacketIo> io_;
+    const StationTable* stations_{nullptr};
     std::unique_ptr<Worker> worker_;
 };
 std::unique_ptr<Devices> WorkerTest::devices_;
@@ -191,6 +198,65 @@ TEST_F(WorkerTest, PuntedFramesCarryTheirPortsAndReason) {
         io_->release(got[i].packet);
     }
     EXPECT_EQ(punts_->receive(got), 0U);
+}
+
+/// Judged once more without it, in their order, and counted once.
+TEST_F(WorkerTest, ATagOfPriorityComesOffWhatNobodyKnows) {
+    begin(false);
+    const std::array tag{std::byte{0x81}, std::byte{0x00}, std::byte{0xA0}, std::byte{0x00}};
+    std::array<OwnedPacket, 4> packets;
+    for (uint8_t i = 0; i < packets.size(); i++) {
+        packets[i] = io_->allocate(frame_bytes);
+        std::byte* const data = packets[i].frame.data;
+        std::memset(data, 0, frame_bytes);
+        data[0] = punt_frame;
+        data[1] = std::byte{static_cast<uint8_t>(PuntReason::link_group)};
+        std::ranges::copy(tag, data + 12);
+        data[15] = std::byte{static_cast<uint8_t>(i == 3 ? 7 : 0)}; // VLAN 7: not ours to take off
+        data[20] = std::byte{i};
+    }
+    packets[2].frame.data[1] = std::byte{static_cast<uint8_t>(PuntReason::first_packet)};
+    for (const OwnedPacket& packet : packets) {
+        ASSERT_TRUE(io_->transmit(a, packet));
+    }
+    wait_for(packets.size());
+    EXPECT_EQ(counters_.ports[0].rx_packets.get(), packets.size());
+    std::array<Punted, 8> got;
+    ASSERT_EQ(punts_->receive(got), packets.size());
+    std::array<uint32_t, 4> length{};
+    uint8_t last_untagged = 0;
+    for (const Punted& p : std::span{got}.first(packets.size())) {
+        const std::byte* const data = p.packet.frame.data;
+        const bool untagged = p.packet.frame.length == frame_bytes - 4;
+        const auto number = static_cast<uint8_t>(data[untagged ? 16 : 20]);
+        ASSERT_LT(number, length.size());
+        length[number] = p.packet.frame.length;
+        EXPECT_TRUE(!untagged || number >= last_untagged);
+        last_untagged = untagged ? number : last_untagged;
+        io_->release(p.packet);
+    }
+    EXPECT_EQ(length, (std::array<uint32_t, 4>{frame_bytes - 4, frame_bytes - 4, frame_bytes,
+                                               frame_bytes}));
+}
+
+TEST_F(WorkerTest, APortsAddressOfNowIsWhatFramesAreJudgedBy) {
+    StationTable stations;
+    stations_ = &stations;
+    begin(false);
+    const auto sees = [&](uint8_t mac, uint8_t former) {
+        send(drop_frame, static_cast<uint8_t>(DropReason::no_route));
+        for (int turn = 0; turn < 2000 && (station_seen != mac || former_seen != former); turn++) {
+            std::this_thread::sleep_for(1ms);
+            send(drop_frame, static_cast<uint8_t>(DropReason::no_route));
+        }
+        return station_seen == mac && former_seen == former;
+    };
+    EXPECT_TRUE(sees(0, 0)) << "those it was made with, until there are others";
+    stations.set(a, {{2, 0, 0, 0, 0, 7}}, {});
+    EXPECT_TRUE(sees(7, 0));
+    stations.set(a, {{2, 0, 0, 0, 0, 9}}, {{2, 0, 0, 0, 0, 7}});
+    EXPECT_TRUE(sees(9, 7));
+    worker_->stop();
 }
 
 /// What workers go by when they forward only behind what they have punted.

@@ -4,6 +4,8 @@
 // literal bytes is shown by the rows of tests/vectors; here is what the view holds.
 #include "sacip_core/packet.hpp"
 
+#include "sacip_core/headers.hpp"
+#include "sacip_core/packet_plain.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>
@@ -143,9 +145,26 @@ TEST(Packet, LinkLayerIsJudgedFirst) {
         EXPECT_EQ(drop_of(PacketBuilder{broken}.ether(test::mac(other))),
                   DropReason::frame_not_ours);
     }
+    EXPECT_EQ(drop_of(PacketBuilder{broken}.ether(MacAddr{})), DropReason::frame_not_ours)
+        << "not even where the port had no other address before";
     EXPECT_EQ(punt_of(PacketBuilder{broken}.ether_type(0x86DD)), PuntReason::not_ip);
     EXPECT_EQ(punt_of(PacketBuilder{broken}.ether_type(ether_type_arp)), PuntReason::not_ip);
     EXPECT_EQ(drop_of(PacketBuilder{broken}), DropReason::ip_version);
+}
+
+/// A neighbour that has not heard of the port's new address; Linux would refuse the frame as it is.
+TEST(Packet, TheFormerMacIsReplacedByThePorts) {
+    ParseContext context = inside;
+    context.former_mac = test::mac("02:00:00:00:00:77");
+    Bytes bytes = PacketBuilder{}.ether(context.former_mac).tcp(1, 2).build();
+    const Frame frame = test::frame_of(bytes);
+    PacketView view;
+    EXPECT_FALSE(parse_plain(frame, context, view)) << "too strict, never too lax";
+    EXPECT_EQ(parse(frame, context, view), Verdict::proceed());
+    EXPECT_EQ(ether::destination(frame.data), context.port_mac);
+    EXPECT_TRUE(parse_plain(frame, context, view));
+    EXPECT_EQ(drop_of(PacketBuilder{}.ether(context.former_mac).tcp(1, 2)),
+              DropReason::frame_not_ours);
 }
 
 /// Each packet has the fault of its row and those of all rows below.

@@ -103,6 +103,17 @@ json GatewayView::status(Nanos now) const {
             {"balanced", balanced}};
 }
 
+/// The hosts whose address is the port's, as they stand in the configuration.
+json GatewayView::hosts_behind(PortId port) const {
+    json out = json::array();
+    for (const Site& site : slow_path.ledger().sites()) {
+        if (site.port == port) {
+            out.push_back(site.way == Way::box ? "box" : site.inside.to_text());
+        }
+    }
+    return out;
+}
+
 json GatewayView::port_list() const {
     json out = json::array();
     for (size_t i = 0; i < ports.size(); i++) {
@@ -143,6 +154,7 @@ json GatewayView::port_list() const {
              {"rx_errors", losses.errors},
              {"host_interface", interface},
              {"uplink", text_or_null(primary)},
+             {"hosts", hosts_behind({static_cast<uint8_t>(i)})},
              {"offload",
               {{"ipv4", by(p.offloads().in_use.tx_ipv4)}, {"l4", by(p.offloads().in_use.tx_l4)}}}});
     }

@@ -96,7 +96,7 @@ json GatewayView::move(const json& args, Nanos now) const {
         return control::refusal("move takes two IPv4 addresses or two prefixes",
                                 "as in: sacipctl move 10.0.1.2 10.0.2.2");
     }
-    const auto result = slow_path.request_move(*from, *to, now);
+    const auto result = slow_path.request_move({*from, *to, args.value("force", false)}, now);
     if (const auto* refusal = std::get_if<Refusal>(&result)) {
         return control::refusal(refusal->what, refusal->remedy);
     }

@@ -51,6 +51,7 @@ private:
     static nlohmann::json flow_json(const FlowInfo& flow, Nanos now);
     nlohmann::json path_json(PathId id) const;
     nlohmann::json binding_list() const;
+    nlohmann::json hosts_behind(PortId port) const;
     nlohmann::json move_list(const nlohmann::json& args) const;
     nlohmann::json move(const nlohmann::json& args, Nanos now) const;
     nlohmann::json event_list(const nlohmann::json& args) const;

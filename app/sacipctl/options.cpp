@@ -28,7 +28,7 @@ constexpr std::array commands{
     Command{"paths", 0, 0, "", "address pairs in use and how they are rewritten"},
     Command{"bindings", 0, 0, "", "original and active address of every end"},
     Command{"moves", 0, 1, "[ID]", "address changes, newest last; one in full"},
-    Command{"move", 2, 2, "OLD NEW", "change an active address or prefix now"},
+    Command{"move", 2, 2, "[--force] OLD NEW", "change an active address or prefix now"},
     Command{"events", 0, 0, "[--follow] [--after N]", "what moves and peers did; as it happens"},
     Command{"why", 2, 3, "SRC:PORT DST:PORT [PROTO]", "what becomes of such a packet, and why"},
     Command{"drops", 0, 0, "[--all]", "packets dropped, by reason (--all: zeros, too)"},
@@ -86,6 +86,8 @@ private:
             options_.help = true;
         } else if (name == "--version") {
             options_.version = true;
+        } else if (name == "--force") {
+            options_.args["force"] = true;
         } else if (name == "--all") {
             options_.all = true;
         } else if (name == "-f" || name == "--follow") {
@@ -141,8 +143,11 @@ private:
             error_ = "--follow and --after belong to events";
         } else if (options_.command != "drops" && options_.all) {
             error_ = "--all belongs to drops";
+        } else if (options_.command != "move" && options_.args.contains("force")) {
+            error_ = "--force belongs to move";
         } else if (options_.command == "move") {
-            options_.args = {{"old", plain_[0]}, {"new", plain_[1]}};
+            options_.args["old"] = plain_[0];
+            options_.args["new"] = plain_[1];
         } else if (options_.command == "moves" && !plain_.empty()) {
             options_.id = whole(plain_[0], 1);
             if (options_.id) {

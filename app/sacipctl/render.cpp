@@ -45,7 +45,8 @@ std::string status_text(const json& reply) {
 
 std::string ports_text(const json& reply) {
     Table table;
-    for (const char* heading : {"NAME", "ROLE", "LINK", "UPLINK", "HOST-IF", "KIND", "ADDRESSES"}) {
+    for (const char* heading :
+         {"NAME", "ROLE", "LINK", "UPLINK", "HOSTS", "HOST-IF", "KIND", "ADDRESSES"}) {
         table.column(heading);
     }
     for (const char* heading : {"RX-PACKETS", "RX-BYTES", "TX-PACKETS", "TX-BYTES"}) {
@@ -60,10 +61,11 @@ std::string ports_text(const json& reply) {
         const json& offload = member(port, "offload");
         const std::string state = link.is_boolean() ? (link.get<bool>() ? "up" : "down") : "-";
         table.row({cell(port, "name"), cell(port, "role"), state, cell(port, "uplink"),
-                   cell(host, "name"), cell(host, "kind"), cell(host, "addresses"),
-                   cell(port, "rx_packets"), cell(port, "rx_bytes"), cell(port, "tx_packets"),
-                   cell(port, "tx_bytes"), cell(offload, "ipv4"), cell(offload, "l4"),
-                   cell(port, "mac"), cell(port, "device"), cell(port, "vlan")});
+                   cell(port, "hosts"), cell(host, "name"), cell(host, "kind"),
+                   cell(host, "addresses"), cell(port, "rx_packets"), cell(port, "rx_bytes"),
+                   cell(port, "tx_packets"), cell(port, "tx_bytes"), cell(offload, "ipv4"),
+                   cell(offload, "l4"), cell(port, "mac"), cell(port, "device"),
+                   cell(port, "vlan")});
     }
     return table.text();
 }

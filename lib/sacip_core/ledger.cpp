@@ -145,6 +145,11 @@ RemoteId Ledger::remote(Ipv4Addr original, Ipv4Addr active) {
     return id;
 }
 
+bool Ledger::has_at(const Ipv4Prefix& wire) const {
+    return std::ranges::find(sites_, wire, &Site::last_wire) != sites_.end() ||
+           (wire.is_host() && locals_by_active_.contains(wire.address()));
+}
+
 std::vector<LocalId> Ledger::locals_active_in(const Ipv4Prefix& prefix) const {
     std::vector<LocalId> out;
     if (prefix.is_host()) {

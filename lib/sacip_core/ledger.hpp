@@ -33,9 +33,13 @@ std::string_view to_text(Way way);
 /// One line of `hosts`.
 struct Site {
     Way way{Way::routed};
-    Ipv4Prefix inside{};            ///< unused for the box
-    std::optional<Ipv4Prefix> wire; ///< what stands for it on the wire now; nothing: no address
-    PortId port{no_port};           ///< the outside port it follows; no_port for routed prefixes
+    Ipv4Prefix inside{};             ///< unused for the box
+    std::optional<Ipv4Prefix> wire;  ///< what stands for it on the wire now; nothing: no address
+    PortId port{no_port};            ///< the outside port it follows; no_port for routed prefixes
+    std::optional<Ipv4Prefix> lost;  ///< what stood for it when that was lost, the last time
+    std::optional<PortId> left_port; ///< the one it goes back to: its address was lost there
+    /// What stands for it, or did until it was lost.
+    const std::optional<Ipv4Prefix>& last_wire() const { return wire ? wire : lost; }
     std::vector<BoxPort> box_ports;
     /// What it had on the wire before, as long as packets for it may be under way.
     struct Left {
@@ -165,6 +169,8 @@ public:
     const RemoteBinding& at(RemoteId id) const { return remotes_[id.value]; }
     /// Bindings whose active address lies in `prefix`, in no order. O(matches) for a /32.
     std::vector<LocalId> locals_active_in(const Ipv4Prefix& prefix) const;
+    /// True if it stands for a site on the wire, or (one address) for a binding.
+    bool has_at(const Ipv4Prefix& wire) const;
     std::vector<RemoteId> remotes_active_at(Ipv4Addr address) const;
     void set_active(LocalId id, Ipv4Addr active);
     void set_active(RemoteId id, Ipv4Addr active);

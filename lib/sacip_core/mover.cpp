@@ -76,7 +76,7 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool o
                          Nanos now) {
     const Nanos drained = now + nanos(config_.move.drain);
     for (Site& site : ledger_.sites()) {
-        if (site.wire == from) {
+        if (site.last_wire() == from) {
             site.wire = to;
             std::erase_if(site.left, [&](const auto& l) { return l.until <= now; });
             site.left.push_back({from, drained});
@@ -244,7 +244,7 @@ void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
     for (Site& site : ledger_.sites()) {
         // A port's next primary address fills the gap; a prefix is found again only by what it was.
         if (site.wire == from && site.port != no_port) {
-            site.wire.reset();
+            site.lost = std::exchange(site.wire, std::nullopt);
         }
     }
     const auto locals = ledger_.locals_active_in(from);

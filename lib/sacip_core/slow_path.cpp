@@ -90,6 +90,7 @@ void SlowPath::on_host_changed(Nanos now) {
             const auto ways = ways_out(w_.host, interface, port.fallback_gateway);
             apply(u.port, u.uplink.observe(w_.host.addresses(interface), ways, now), now);
         }
+        follow_default_route(now);
     }
     if (addresses_changed) {
         seen_addresses_ = w_.host.generation(Table::addresses);
@@ -179,80 +180,91 @@ void SlowPath::primary_changed(PortId port, Ipv4Addr address) {
 }
 
 bool SlowPath::is_followed(Ipv4Addr address) const {
-    const Ipv4Prefix host = Ipv4Prefix::host(address);
-    return std::ranges::any_of(ledger_.sites(), [&](const Site& s) { return s.wire == host; }) ||
-           !ledger_.locals_active_in(host).empty();
+    return ledger_.has_at(Ipv4Prefix::host(address));
 }
 
-std::optional<Refusal> SlowPath::refuse(Ipv4Prefix from, Ipv4Prefix to) const {
-    if (from.length() != to.length()) {
-        return Refusal{"move " + from.to_text() + " " + to.to_text() + ": lengths differ",
-                       "give two addresses, or two prefixes of the same length"};
-    }
-    const bool site =
-        std::ranges::any_of(ledger_.sites(), [&](const Site& s) { return s.wire == from; });
-    if (!site && !(from.is_host() && is_followed(from.address()))) {
-        std::string known;
-        for (const Site& s : ledger_.sites()) {
-            known += s.wire ? (known.empty() ? "" : ", ") + s.wire->to_text() : "";
-        }
-        return Refusal{from.to_text() + " stands for none of our hosts on the wire",
-                       "name one of: " + (known.empty() ? "(no address at the moment)" : known)};
-    }
-    if (from == to) {
-        return Refusal{from.to_text() + " is where it is already", "name another address"};
-    }
-    if (!to.address().is_host_unicast()) {
-        return Refusal{to.to_text() + " is not an address that a host can have",
-                       "name a unicast address outside 0/8, 127/8, 169.254/16 and 224/3"};
-    }
-    for (const Site& s : ledger_.sites()) {
-        if (s.wire && s.wire != from && s.wire->overlaps(to)) {
-            return Refusal{to.to_text() + " overlaps " + s.wire->to_text() +
-                               ", which stands for other hosts on the wire",
-                           "move those first, or name another address"};
-        }
-    }
-    // A site of routed hosts has an inside port in its own prefix, and may move back there.
-    const bool home = std::ranges::any_of(ledger_.sites(), [&](const Site& s) {
-        return s.wire == from && s.way == Way::routed && s.inside == to;
-    });
-    for (const GatewayPort& port : w_.ports) {
-        for (const AddressInfo& a : w_.host.addresses(port.host_interface)) {
-            if (!port.outside && !home && to.contains(a.address)) {
-                return Refusal{to.to_text() + " holds " + a.address.to_text() +
-                                   ", an address of the inside port " + port.name,
-                               "name an address of the outside network"};
-            }
-        }
-    }
-    return std::nullopt;
-}
-
-std::variant<MoveId, Refusal> SlowPath::request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now) {
-    if (auto refusal = refuse(from, to)) {
+std::variant<MoveId, Refusal> SlowPath::request_move(const MoveRequest& request, Nanos now) {
+    if (auto refusal = refuse(request, ledger_, w_.host, w_.ports)) {
         moves_refused_.add();
         return *refusal;
     }
-    for (PortUplink& u : uplinks_) {
-        u.uplink.forget(from.address());
-    }
     time_ = now;
-    const bool old_gone = from.is_host() && !uplinks_.empty() && !is_present(from.address());
-    const MoveId move = mover_.move_local(from, to, Trigger::control, old_gone, now);
-    follow_port(to);
-    return move;
+    for (Site& site : ledger_.sites()) {
+        if (site.last_wire() == request.from) {
+            site.left_port.reset();
+        }
+    }
+    return move_between_ports(request.from, request.to, Trigger::control, now);
 }
 
 /// New flows of hosts whose address is another uplink's now leave by that one, and its next change
 /// is theirs.
-void SlowPath::follow_port(Ipv4Prefix wire) {
-    const auto port = resolver_.port_of_source(wire.address());
+MoveId SlowPath::move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos now) {
+    for (PortUplink& u : uplinks_) {
+        u.uplink.forget(from.address());
+    }
+    const bool old_gone = from.is_host() && !uplinks_.empty() && !is_present(from.address());
+    const MoveId move = mover_.move_local(from, to, trigger, old_gone, now);
+    const auto port = resolver_.port_of_source(to.address());
     for (Site& site : ledger_.sites()) {
-        if (port && site.wire == wire && site.way == Way::uplink) {
+        if (port && site.wire == to && site.way == Way::uplink) {
             site.port = *port;
         }
     }
+    return move;
+}
+
+/// What an uplink has lost for good goes where Linux goes then: to the one with the default route
+/// of least metric. As soon as the one that was left has an address that leads out again, its hosts
+/// are back there. Each move is refused as an operator's would be.
+void SlowPath::follow_default_route(Nanos now) {
+    const auto move = [&](Ipv4Addr from, Ipv4Addr to) {
+        const MoveRequest request{Ipv4Prefix::host(from), Ipv4Prefix::host(to)};
+        const bool may = !refuse(request, ledger_, w_.host, w_.ports);
+        if (may) {
+            move_between_ports(request.from, request.to, Trigger::netlink, now);
+        }
+        return may;
+    };
+    for (const PortUplink& u : uplinks_) {
+        for (const Ipv4Addr lost : u.uplink.lost()) {
+            const auto to = next_way_out(u.port);
+            if (!to || !move(lost, *to)) {
+                continue;
+            }
+            for (Site& site : ledger_.sites()) {
+                if (site.wire == Ipv4Prefix::host(*to)) {
+                    site.left_port = site.left_port.value_or(u.port);
+                }
+            }
+        }
+    }
+    for (Site& site : ledger_.sites()) {
+        const Uplink* const home = site.left_port ? uplink(*site.left_port) : nullptr;
+        const auto to = home == nullptr ? std::nullopt : home->way_out();
+        if (to && site.last_wire() && move(site.last_wire()->address(), *to)) {
+            site.left_port.reset();
+        }
+    }
+}
+
+std::optional<Ipv4Addr> SlowPath::next_way_out(PortId lost) const {
+    std::optional<Ipv4Addr> out;
+    uint32_t best = 0;
+    for (const PortUplink& u : uplinks_) {
+        const auto address = u.uplink.way_out();
+        if (u.port == lost || !address) {
+            continue;
+        }
+        const GatewayPort& port = w_.ports[u.port.value];
+        const auto ways = ways_out(w_.host, port.host_interface, port.fallback_gateway);
+        const uint32_t metric = std::ranges::min(ways, {}, &WayOut::metric).metric;
+        if (!out || metric < best) {
+            out = address;
+            best = metric;
+        }
+    }
+    return out;
 }
 
 /// What was held for a path that is usable now, or for a peer's word, goes before anything that
@@ -326,6 +338,7 @@ void SlowPath::finish_turn(Nanos now, bool all_received) {
     for (PortUplink& u : uplinks_) {
         if (const auto due = u.uplink.next_deadline(); due && *due <= now) {
             apply(u.port, u.uplink.tick(now), now);
+            follow_default_route(now);
         }
     }
     announcer_.tick(now);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "sacip_core/explanation.hpp"
+#include "sacip_core/move_request.hpp"
 #include "sacip_core/reception.hpp"
 #include "sacip_core/uplink.hpp"
 
@@ -16,12 +17,6 @@
 #include <span>
 
 namespace sacip {
-
-/// Why an operator's wish was refused.
-struct Refusal {
-    std::string what;
-    std::string remedy;
-};
 
 class SlowPath {
 public:
@@ -65,7 +60,7 @@ public:
     /// World::ports has another `mac` for the port, which workers know. `text`: for operators.
     void on_mac_changed(PortId port, const std::string& text, Nanos now);
     /// An operator's `sacipctl move`.
-    std::variant<MoveId, Refusal> request_move(Ipv4Prefix from, Ipv4Prefix to, Nanos now);
+    std::variant<MoveId, Refusal> request_move(const MoveRequest& request, Nanos now);
     /// Ends a turn: looks held packets over if that may help, does what is due. `now` is later
     /// than what the turn's other calls were given: it dates the flips.
     /// `all_received`: nothing that workers punted is waiting to be taken.
@@ -102,11 +97,12 @@ private:
     void address_gained(PortId port, Ipv4Addr address);
     void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
     void primary_changed(PortId port, Ipv4Addr address);
-    void follow_port(Ipv4Prefix wire);
+    MoveId move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos now);
+    void follow_default_route(Nanos now);
+    std::optional<Ipv4Addr> next_way_out(PortId lost) const;
     bool is_followed(Ipv4Addr address) const;
     bool is_present(Ipv4Addr address) const;
     PeerOffice* open_office();
-    std::optional<Refusal> refuse(Ipv4Prefix from, Ipv4Prefix to) const;
     void look_after_shadows();
 
     World w_;

@@ -242,6 +242,13 @@ std::optional<Nanos> Uplink::next_deadline() const {
     return next;
 }
 
+std::optional<Ipv4Addr> Uplink::way_out() const {
+    const bool leads = std::ranges::any_of(held_, [&](const Held& h) {
+        return primary_ == h.info.address && h.state == State::present && h.leads != LeadsOut::no;
+    });
+    return leads ? primary_ : std::nullopt;
+}
+
 std::vector<Ipv4Addr> Uplink::lost() const {
     std::vector<Ipv4Addr> out;
     for (const Held& h : held_) {

@@ -98,6 +98,8 @@ public:
     std::optional<Nanos> next_deadline() const;
 
     std::optional<Ipv4Addr> primary() const { return primary_; }
+    /// The primary address if it leads out of the network.
+    std::optional<Ipv4Addr> way_out() const;
     /// Addresses lost and not yet moved.
     std::vector<Ipv4Addr> lost() const;
     /// A lost address was taken over elsewhere (another port, `sacipctl move`): stop remembering.

@@ -25,12 +25,17 @@ add_port() { # NUMBER VETH YAML
 
 add_host_line() { sed -i "s|^hosts:|hosts:\n  - $1|" "$T/a.yaml"; }
 
-# A second uplink, and a second host that is mapped to it.
+# A second uplink. `lte_default` after start_gateways: Linux's way out where wan has none.
 add_lte() { # [MORE OF THE PORT'S CONFIGURATION]
     link r tol ga ethlte
     in_ns r ethtool -K tol tx off gro off >/dev/null
     ip -n "$P-r" addr add 10.0.3.1/24 dev tol
     add_port 2 ethlte "name: lte, role: outside, ${1:+$1, }host_interface: {name: lte0, addresses: [10.0.3.2/24]}"
+}
+lte_default() { on_a route replace default via 10.0.3.1 dev lte0 metric 200; }
+
+# A second host, mapped to that uplink.
+add_lte_host() {
     ip -n "$P-ha" addr add 10.1.0.11/24 dev eth0
     add_host_line '{inside: 10.1.0.11, outside: lte}'
 }

@@ -67,6 +67,7 @@ bridge)
 *)
     stage uplink
     add_lte 'mtu: 1400'
+    add_lte_host
     add_lan2
     add_vpn
     add_host_line '{inside: 10.50.0.7, outside: 203.0.113.7}'

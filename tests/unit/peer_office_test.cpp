@@ -83,7 +83,7 @@ TEST(PeerOffice, SwitchesOnAcknowledgement) {
     pair.a->add_address(wan, "10.0.1.3/24", true);
     pair.a->notice();
     ASSERT_TRUE(std::holds_alternative<MoveId>(
-        pair.a->slow->request_move(prefix("10.0.1.2"), prefix("10.0.1.3"), pair.a->now)));
+        pair.a->slow->request_move({prefix("10.0.1.2"), prefix("10.0.1.3")}, pair.a->now)));
     EXPECT_EQ(pair.a->last_move().state, MoveState::announcing);
     pair.a->receive(lan, pair.of_a().tcp(4000, 80).payload("x"));
     const auto left = pair.a->take(wan);
@@ -109,7 +109,7 @@ TEST(PeerOffice, SwitchesAfterATimeWithoutAcknowledgement) {
     pair.handshake();
     pair.a->add_address(wan, "10.0.1.3/24", true);
     pair.a->notice();
-    pair.a->slow->request_move(prefix("10.0.1.2"), prefix("10.0.1.3"), pair.a->now);
+    pair.a->slow->request_move({prefix("10.0.1.2"), prefix("10.0.1.3")}, pair.a->now);
     pair.a->take(wan);
     pair.a->advance(from_ms(299));
     EXPECT_EQ(pair.a->last_move().state, MoveState::announcing);
@@ -216,7 +216,7 @@ TEST(PeerOffice, TheOtherEndLosesEverythingAndAsksAtTheOldAddress) {
     pair.handshake(4000);
     pair.a->add_address(wan, "10.0.1.3/24", true);
     pair.a->notice();
-    pair.a->slow->request_move(prefix("10.0.1.2"), prefix("10.0.1.3"), pair.a->now);
+    pair.a->slow->request_move({prefix("10.0.1.2"), prefix("10.0.1.3")}, pair.a->now);
     pair.settle();
     pair.expect_alive("before");
     pair.b = std::make_unique<SiteB>(secure_b(), identity_of(2, 2000));

@@ -43,7 +43,7 @@ json canned(const std::string& command) {
    "offload":{"ipv4":"software","l4":"software"}},
   {"name":"wan","device":"net_af_packet1","vlan":10,"role":"outside","mac":"02:00:00:00:00:02","link":false,
    "rx_packets":5,"rx_bytes":500,"tx_packets":10,"tx_bytes":1000,"uplink":"10.0.1.2",
-   "host_interface":null,"offload":{"ipv4":"hardware","l4":"software"}}]},
+   "hosts":["10.1.0.10","box"],"host_interface":null,"offload":{"ipv4":"hardware","l4":"software"}}]},
 "flows": {"flows":[{"proto":"tcp","host":"10.1.0.10:40000","remote":"10.9.0.10:80","path":3,"idle_s":0.25},
   {"proto":"icmp","host":"10.1.0.10:7","remote":"10.9.0.10:7","path":3,"idle_s":65}],
   "total":41208,"truncated":true},
@@ -105,14 +105,14 @@ TEST(SacipctlText, Status) {
 TEST(SacipctlText, Ports) {
     EXPECT_EQ(
         text_of({"ports"}),
-        "NAME  ROLE     LINK  UPLINK    HOST-IF  KIND  ADDRESSES                RX-PACKETS  "
-        "RX-BYTES  TX-PACKETS  TX-BYTES  IPV4-SUM  L4-SUM    MAC                DEVICE          "
-        "VLAN\n"
-        "lan   inside   up    -         lan0     tap   10.1.0.1/24,10.1.1.1/24          10  "
-        "    1000           5       500  software  software  02:00:00:00:00:01  "
+        "NAME  ROLE     LINK  UPLINK    HOSTS          HOST-IF  KIND  ADDRESSES                "
+        "RX-PACKETS  RX-BYTES  TX-PACKETS  TX-BYTES  IPV4-SUM  L4-SUM    MAC                "
+        "DEVICE          VLAN\n"
+        "lan   inside   up    -         -              lan0     tap   10.1.0.1/24,10.1.1.1/24  "
+        "        10      1000           5       500  software  software  02:00:00:00:00:01  "
         "net_af_packet0  -\n"
-        "wan   outside  down  10.0.1.2  -        -     -                                 5  "
-        "     500          10      1000  hardware  software  02:00:00:00:00:02  "
+        "wan   outside  down  10.0.1.2  10.1.0.10,box  -        -     -                        "
+        "         5       500          10      1000  hardware  software  02:00:00:00:00:02  "
         "net_af_packet1  10\n");
 }
 
@@ -238,6 +238,8 @@ TEST(SacipctlOptions, GoodOnes) {
     EXPECT_EQ(flows.options.args.dump(), R"({"host":"10.1.0.1","limit":5})");
     const auto move = parse_options({"move", "10.2.0.0/24", "10.7.0.0/24"});
     EXPECT_EQ(move.options.args.dump(), R"({"new":"10.7.0.0/24","old":"10.2.0.0/24"})");
+    EXPECT_EQ(parse_options({"move", "--force", "10.0.0.1", "10.0.0.2"}).options.args.dump(),
+              R"({"force":true,"new":"10.0.0.2","old":"10.0.0.1"})");
     EXPECT_EQ(parse_options({"moves", "7"}).options.id, 7);
     EXPECT_EQ(parse_options({"moves", "7"}).options.args.dump(), R"({"id":7})");
     EXPECT_EQ(parse_options({"why", "10.0.0.1:1", "10.0.0.2:2", "udp"}).options.args.dump(),
@@ -263,7 +265,8 @@ TEST(SacipctlOptions, BadOnes) {
         {{"status", "x"}, "usage: sacipctl status"},
         {{"ports", "--limit", "5"}, "--host and --limit belong to flows"},
         {{"ports", "--all"}, "--all belongs to drops"},
-        {{"move", "10.0.0.1"}, "usage: sacipctl move OLD NEW"},
+        {{"move", "10.0.0.1"}, "usage: sacipctl move [--force] OLD NEW"},
+        {{"ports", "--force"}, "--force belongs to move"},
         {{"why", "10.0.0.1:1"}, "usage: sacipctl why SRC:PORT DST:PORT [PROTO]"},
         {{"moves", "--follow"}, "--follow and --after belong to events"},
         {{"events", "--after", "-1"}, "--after takes a whole number from 0, not \"-1\""},

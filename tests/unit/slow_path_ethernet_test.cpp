@@ -101,13 +101,13 @@ TEST(SlowPathEthernet, MappedAddressesAreAnnouncedAtTheStartAndAfterAMove) {
                                      2));
     a.advance(from_s(20));
     EXPECT_EQ(a.lines(wan), Lines{});
-    a.slow->request_move(prefix("10.0.1.0/30"), prefix("10.0.1.8/30"), a.now);
+    a.slow->request_move({prefix("10.0.1.0/30"), prefix("10.0.1.8/30")}, a.now);
     a.advance(from_s(5));
     EXPECT_EQ(a.lines(wan),
               repeated({"arp announces 10.0.1.8" + at, "arp announces 10.0.1.9" + at,
                         "arp announces 10.0.1.10" + at, "arp announces 10.0.1.11" + at},
                        2));
-    a.slow->request_move(prefix("10.0.1.8/30"), prefix("10.7.0.8/30"), a.now);
+    a.slow->request_move({prefix("10.0.1.8/30"), prefix("10.7.0.8/30")}, a.now);
     a.advance(from_s(5));
     EXPECT_EQ(a.lines(wan), Lines{}) << "routed to us, on no link";
 }

@@ -266,7 +266,7 @@ TEST(SlowPathMove, AFlickerShorterThanSettleIsNoMove) {
 TEST(SlowPathMove, ByAnOperator) {
     SiteA a;
     open_flow(a);
-    const auto result = a.slow->request_move(prefix("10.0.1.2"), prefix("10.0.7.7"), a.now);
+    const auto result = a.slow->request_move({prefix("10.0.1.2"), prefix("10.0.7.7"), true}, a.now);
     ASSERT_TRUE(std::holds_alternative<MoveId>(result));
     a.turn();
     EXPECT_EQ(a.lines(wan), Lines{"moved 10.0.1.2 > 10.0.7.7, told 10.9.0.10"});
@@ -284,7 +284,7 @@ TEST(SlowPathMove, WhatAnOperatorMayNotDo) {
                routed("10.3.0.0/24", "10.4.0.0/24")};
     SiteA a{c};
     const auto refused = [&](std::string_view from, std::string_view to) {
-        const auto result = a.slow->request_move(prefix(from), prefix(to), a.now);
+        const auto result = a.slow->request_move({prefix(from), prefix(to)}, a.now);
         const auto* refusal = std::get_if<Refusal>(&result);
         EXPECT_TRUE(refusal == nullptr || !refusal->remedy.empty());
         return refusal == nullptr ? std::string{"accepted"} : refusal->what;
@@ -300,7 +300,11 @@ TEST(SlowPathMove, WhatAnOperatorMayNotDo) {
     EXPECT_NE(refused("10.0.1.2", "10.2.0.5").find("overlaps"), std::string::npos);
     EXPECT_NE(refused("10.2.0.0/24", "10.4.0.0/24").find("overlaps"), std::string::npos);
     EXPECT_NE(refused("10.2.0.0/24", "10.1.0.0/24").find("inside port"), std::string::npos);
+    EXPECT_NE(refused("10.0.1.2", "10.0.7.7").find("none of the outside ports"), std::string::npos);
     EXPECT_EQ(a.slow->mover().total(), 0U);
+    a.add_address(wan, "10.0.7.7/24");
+    a.notice();
+    EXPECT_EQ(refused("10.0.1.2", "10.0.7.7"), "accepted") << "now that Linux has it";
     EXPECT_EQ(refused("10.2.0.0/24", "10.7.0.0/24"), "accepted");
     EXPECT_EQ(refused("10.7.0.0/24", "10.2.0.0/24"), "accepted") << "and home again";
 }
@@ -386,7 +390,7 @@ TEST(SlowPathMove, FailoverToAnotherPort) {
     a.add_neighbour(wan2, "10.0.2.1");
     a.notice();
     open_flow(a);
-    const auto result = a.slow->request_move(prefix("10.0.1.2"), prefix("10.0.2.2"), a.now);
+    const auto result = a.slow->request_move({prefix("10.0.1.2"), prefix("10.0.2.2")}, a.now);
     EXPECT_TRUE(std::holds_alternative<MoveId>(result));
     a.del_address(wan, "10.0.1.2/24");
     a.del_route(wan, "0.0.0.0/0", "10.0.1.1");
@@ -409,13 +413,123 @@ TEST(SlowPathMove, FailoverToAnotherPort) {
     a.check();
 }
 
+/// Two uplinks; the hosts follow wan, and Linux goes by wan2 where wan is not.
+struct TwoUplinks : SiteA {
+    TwoUplinks() : SiteA{two_uplinks()} {
+        add_address(wan2, "10.0.2.2/24");
+        add_route(wan2, "0.0.0.0/0", "10.0.2.1", 100);
+        add_neighbour(wan2, "10.0.2.1");
+        notice();
+        open_flow(*this);
+    }
+    static Config two_uplinks() {
+        Config c = small_config(2);
+        c.hosts = {uplink_host("10.1.0.10")};
+        c.basic_peers = {peer("10.9.0.0/24", {prefix("10.0.0.0/8")})};
+        return c;
+    }
+    void lose_wan() {
+        del_address(wan, "10.0.1.2/24");
+        del_route(wan, "0.0.0.0/0", "10.0.1.1");
+        notice();
+    }
+    /// What leaves by a port, of a known flow and of a new one; no notifications.
+    Lines leave_by(PortId port, uint16_t new_port) {
+        take(wan);
+        take(wan2);
+        receive(lan, frame(lan).tcp(4000, 80).payload("old"));
+        receive(lan, frame(lan).tcp(new_port, 80, tcp_syn));
+        return lines(port);
+    }
+};
+
+TEST(SlowPathMove, WhatIsLostForGoodGoesWhereLinuxGoes) {
+    TwoUplinks a;
+    a.lose_wan();
+    a.advance(from_ms(10));
+    EXPECT_EQ(a.slow->mover().total(), 0U) << "it may come back";
+    a.advance(from_ms(20));
+    EXPECT_EQ(a.leave_by(wan2, 4001), (Lines{"tcp 10.0.2.2:4000 > 10.9.0.10:80 old",
+                                             "tcp 10.0.2.2:4001 > 10.9.0.10:80 [S]"}));
+    a.add_address(wan, "10.0.1.7/24"); // not the one it had
+    a.notice();
+    a.advance(from_ms(30));
+    EXPECT_EQ(a.leave_by(wan, 4002), Lines{}) << "an address, and no way out yet";
+    a.add_route(wan, "0.0.0.0/0", "10.0.1.1");
+    a.notice();
+    EXPECT_EQ(a.leave_by(wan, 4003), (Lines{"tcp 10.0.1.7:4000 > 10.9.0.10:80 old",
+                                            "tcp 10.0.1.7:4003 > 10.9.0.10:80 [S]"}));
+    a.check();
+}
+
+TEST(SlowPathMove, WhereNobodyElseLeadsOutALostAddressWaitsUntilSomebodyDoes) {
+    TwoUplinks a;
+    a.del_route(wan2, "0.0.0.0/0", "10.0.2.1", 100);
+    a.lose_wan();
+    a.advance(from_ms(30));
+    EXPECT_EQ(a.last_move().state, MoveState::holding);
+    a.receive(lan, a.frame(lan).tcp(4000, 80).payload("held"));
+    a.take(wan);
+    a.add_route(wan2, "0.0.0.0/0", "10.0.2.1", 100);
+    a.notice();
+    EXPECT_EQ(a.lines(wan2).back(), "tcp 10.0.2.2:4000 > 10.9.0.10:80 held");
+    a.check();
+}
+
+TEST(SlowPathMove, AnOperatorMovesALostAddressAndNewFlowsFollow) {
+    TwoUplinks a;
+    a.del_route(wan2, "0.0.0.0/0", "10.0.2.1", 100);
+    a.lose_wan();
+    a.advance(from_ms(30));
+    a.add_route(wan2, "10.9.0.0/24", "10.0.2.1");
+    a.notice();
+    ASSERT_TRUE(std::holds_alternative<MoveId>(
+        a.slow->request_move({prefix("10.0.1.2"), prefix("10.0.2.2")}, a.now)));
+    EXPECT_EQ(a.leave_by(wan2, 4001), (Lines{"tcp 10.0.2.2:4000 > 10.9.0.10:80 old",
+                                             "tcp 10.0.2.2:4001 > 10.9.0.10:80 [S]"}));
+    a.check();
+}
+
+TEST(SlowPathMove, WhatAnOperatorMovedToAnotherPortStaysThere) {
+    TwoUplinks a;
+    a.lose_wan();
+    a.advance(from_ms(30)); // to wan2 by itself
+    a.add_address(wan2, "10.0.2.9/24", true);
+    a.notice();
+    ASSERT_TRUE(std::holds_alternative<MoveId>(
+        a.slow->request_move({prefix("10.0.2.2"), prefix("10.0.2.9")}, a.now)));
+    a.add_address(wan, "10.0.1.2/24");
+    a.add_route(wan, "0.0.0.0/0", "10.0.1.1");
+    a.notice();
+    a.advance(from_ms(100));
+    EXPECT_EQ(a.leave_by(wan2, 4001), (Lines{"tcp 10.0.2.9:4000 > 10.9.0.10:80 old",
+                                             "tcp 10.0.2.9:4001 > 10.9.0.10:80 [S]"}));
+    a.check();
+}
+
+TEST(SlowPathMove, AnAddressThatStandsForOthersTakesNobodyOver) {
+    Config c = TwoUplinks::two_uplinks();
+    c.hosts.push_back(uplink_host("10.1.0.11", "wan2"));
+    SiteA a{c};
+    a.add_address(wan2, "10.0.2.2/24");
+    a.add_route(wan2, "0.0.0.0/0", "10.0.2.1", 100);
+    a.notice();
+    open_flow(a);
+    a.del_address(wan, "10.0.1.2/24");
+    a.notice();
+    a.advance(from_ms(30));
+    EXPECT_EQ(a.last_move().state, MoveState::holding);
+}
+
 TEST(SlowPathMove, AThousandMovesAreRememberedNotMore) {
     SiteA a;
+    a.add_address(wan, "10.0.1.3/24", true);
+    a.notice();
     open_flow(a);
     for (int i = 0; i < 600; i++) {
-        a.slow->request_move(prefix("10.0.1.2"), prefix("10.0.1.3"), a.now);
+        a.slow->request_move({prefix("10.0.1.2"), prefix("10.0.1.3")}, a.now);
         a.turn();
-        a.slow->request_move(prefix("10.0.1.3"), prefix("10.0.1.2"), a.now);
+        a.slow->request_move({prefix("10.0.1.3"), prefix("10.0.1.2")}, a.now);
         a.turn();
     }
     EXPECT_EQ(a.slow->mover().records().size(), 1000U);

@@ -144,6 +144,8 @@ std::vector<Sample> GatewayView::samples() const {
     s.gauge("flows", "Flows in the table", gauges.flows.get());
     s.gauge("flow_table_capacity_flows", "Flows the table can hold", flows.capacity());
     s.counter("flows_created_total", "Flows made", new_flows.created.get());
+    s.counter("flows_ended_total", "Flows whose address went, and whose far end has no peer",
+              slow_path.reception().flows_ended());
     s.counter("flows_expired_total", "Flows forgotten after silence",
               reception.flows_expired.get());
     const char* untracked = "Packets of flows that could not be recorded";

@@ -40,10 +40,12 @@ void Doors::drop(Guest& guest, DropReason why) {
 }
 
 void Doors::refuse(Guest& guest, DropReason why) {
+    refusals_.take(guest.now) ? end(guest, why) : drop(guest, why);
+}
+
+void Doors::end(Guest& guest, DropReason why) {
     std::array<std::byte, refusal_max_bytes> frame;
-    const uint32_t length =
-        refusals_.take(guest.now) ? write_refusal(guest.frame(), guest.view, frame) : 0;
-    answer(guest, {frame.data(), length});
+    answer(guest, {frame.data(), write_refusal(guest.frame(), guest.view, frame)});
     drop(guest, why);
 }
 

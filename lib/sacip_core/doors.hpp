@@ -47,6 +47,8 @@ public:
     void drop(Guest& guest, DropReason why);
     /// The same, and tells the sender.
     void refuse(Guest& guest, DropReason why);
+    /// The same for a flow that ends with this packet: each once, so there is no limit.
+    void end(Guest& guest, DropReason why);
     /// Drops what a router can't pass on, and tells the sender so by ICMP. The packet is as it
     /// came.
     void unreachable(Guest& guest, DropReason why, const RouterErrorText& text);

@@ -27,7 +27,8 @@ std::string_view to_text(Way way) {
 
 Ledger::Ledger(const Config& config)
     : config_{config}, paths_(config.limits.paths), of_peer_(config.peers.size()),
-      claims_(config.peers.size()), peer_checksums_(config.peers.size(), L4ChecksumMode::wire) {
+      claims_(config.peers.size()), peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
+      heard_(config.peers.size() + config.basic_peers.size()) {
     for (const HostConfig& host : config.hosts) {
         Site site;
         if (const auto* port = host.outside_port()) {

@@ -56,7 +56,8 @@ struct LocalBinding {
     Ipv4Addr active;
     uint32_t site{0};
     bool usable{true}; ///< false while the active address is lost and no successor is known
-    /// False: it stays with its address, and no peer is told of it.
+    /// False: it stays with its address, and no peer is told of it: there is none for its far ends,
+    /// or it is another address of the box than its port's.
     bool follows{true};
     std::vector<PathId> paths;
 };
@@ -205,6 +206,9 @@ public:
     const Departure* departed_from(Ipv4Addr address, Nanos now) const;
     /// True if the peer says that it is at this address now.
     bool claims_to_be_at(uint32_t peer, Ipv4Addr address) const;
+    /// It has spoken since our start: it is there.
+    void set_heard(const Speaker& speaker) { heard_[place_of(speaker)] = true; }
+    bool is_heard(const Speaker& speaker) const { return heard_[place_of(speaker)]; }
     /// In no order.
     const std::vector<RemoteId>& remotes_of_peer(uint32_t peer) const { return of_peer_[peer]; }
     /// The peer leaves TCP and UDP checksums in terms of the originals (HELLO). True if that is
@@ -239,6 +243,9 @@ private:
     template <typename IdType>
     using ByAddress = std::unordered_multimap<Ipv4Addr, IdType>;
 
+    size_t place_of(const Speaker& speaker) const {
+        return speaker.index + (speaker.is_basic() ? claims_.size() : 0);
+    }
     void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
     template <typename IdType>
     static void unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id);
@@ -259,6 +266,7 @@ private:
     std::vector<std::vector<Claim>> claims_;
     std::vector<Departure> departures_; ///< as a rule empty
     std::vector<L4ChecksumMode> peer_checksums_;
+    std::vector<bool> heard_; ///< peers with keys, then basic ones
     struct Allowance {
         uint64_t left{0};
         bool exhausted{false};

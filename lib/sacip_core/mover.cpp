@@ -116,6 +116,11 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
     std::set<std::pair<Ipv4Addr, Ipv4Addr>> told; // our old address, peer
     for (const LocalId id : locals) {
         LocalBinding& binding = ledger_.at(id);
+        if (!binding.follows) { // nobody could be told: it stays while its address serves
+            binding.usable = binding.usable && !move.old_gone;
+            std::ranges::for_each(binding.paths, [&](PathId path) { keeper_.publish(path); });
+            continue;
+        }
         const Ipv4Addr old_address = binding.active;
         const Ipv4Addr new_address = to.with_host_part_of(old_address);
         announcer_.replace(old_address, new_address);
@@ -165,7 +170,10 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
     }
     std::erase_if(leg.paths, [&](PathId path) { return !ledger_.at(path).in_use; });
     for (const PathId path : leg.paths) {
-        ledger_.at(path).speaks_as.reset();
+        PathEntry& entry = ledger_.at(path);
+        if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
+            keeper_.accept_also(path, {entry.pair.remote, *old}, now + nanos(config_.move.drain));
+        }
     }
     switch_paths(leg.paths, move, now);
     leg.paths.clear();
@@ -176,6 +184,21 @@ void Mover::switch_legs(MoveRecord& move, MoveEvent why, Nanos now) {
         switch_leg(leg, move, now);
     }
     advance(move, why);
+}
+
+/// The old address serves, and a peer that has never been heard can't have understood.
+void Mover::time_out(MoveRecord& move, Nanos now) {
+    bool all = true;
+    for (MoveLeg& leg : move.legs) {
+        if (leg.switched || ledger_.is_heard({Speaker::Kind::secure, leg.peer})) {
+            switch_leg(leg, move, now);
+        } else {
+            all = false;
+        }
+    }
+    if (all) {
+        advance(move, MoveEvent::switch_timeout);
+    }
 }
 
 void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now) {
@@ -274,6 +297,15 @@ void Mover::return_local(Ipv4Addr address, Nanos now) {
     }
 }
 
+void Mover::serve_again(Ipv4Addr address) {
+    for (const LocalId id : ledger_.locals_active_in(Ipv4Prefix::host(address))) {
+        LocalBinding& binding = ledger_.at(id);
+        if (!binding.follows && !std::exchange(binding.usable, true)) {
+            std::ranges::for_each(binding.paths, [&](PathId path) { keeper_.publish(path); });
+        }
+    }
+}
+
 MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
                           bool proven, Nanos now) {
     MoveRecord& move = begin(Side::remote, Trigger::notification, from, to, now);
@@ -337,7 +369,7 @@ void Mover::tick(Nanos now) {
         }
         if (move.state == MoveState::announcing &&
             now - move.event >= nanos(config_.move.switch_timeout)) {
-            switch_legs(move, MoveEvent::switch_timeout, now);
+            time_out(move, now);
         }
         if (move.flipped && !move.sample.empty() &&
             std::ranges::any_of(move.sample, [&](PathId p) { return keeper_.was_used(p); })) {

@@ -118,6 +118,8 @@ public:
     void lose_local(Ipv4Addr address, Trigger trigger, Nanos now);
     /// It is back itself.
     void return_local(Ipv4Addr address, Nanos now);
+    /// It is there again after its flows that can't move had been given up: they need not end.
+    void serve_again(Ipv4Addr address);
     /// These bindings of a far end are at `to` from now on. `proven`: nobody need doubt it.
     MoveId move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
                        bool proven, Nanos now);
@@ -151,6 +153,9 @@ private:
     void announce_legs(MoveRecord& move, Nanos now);
     void switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now);
     void switch_legs(MoveRecord& move, MoveEvent why, Nanos now);
+    void time_out(MoveRecord& move, Nanos now);
+    template <typename IsPresent>
+    bool speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) const;
     void switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now);
     void note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint32_t> peer = {});
     static bool is_over(const MoveRecord& move) {
@@ -168,11 +173,22 @@ private:
     MoveStatistics statistics_;
 };
 
+/// It may go on from an address that an earlier move left.
+template <typename IsPresent>
+bool Mover::speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) const {
+    return std::ranges::any_of(move.legs, [&](const MoveLeg& leg) {
+        return std::ranges::any_of(leg.paths, [&](PathId path) {
+            const auto as = ledger_.at(path).speaks_as;
+            return as && !is_present(*as);
+        });
+    });
+}
+
 template <typename IsPresent>
 void Mover::check_old_addresses(IsPresent&& is_present, Nanos now) {
     for (MoveRecord& move : records_) {
         if (move.state == MoveState::announcing && move.from.is_host() &&
-            !is_present(move.from.address())) {
+            (!is_present(move.from.address()) || speaks_as_absent(move, is_present))) {
             move.old_gone = true;
             announce_legs(move, now);
             switch_legs(move, MoveEvent::old_address_gone, now);

@@ -8,6 +8,11 @@ namespace {
 
 constexpr uint64_t key_of_shield = ~uint64_t{0};
 
+/// Without one nobody can be told of a move: such flows stay with their address.
+bool has_speaker(const Ledger& ledger, RemoteId remote) {
+    return ledger.at(remote).speaker.kind != Speaker::Kind::none;
+}
+
 } // namespace
 
 /// True if packets of this path may come in on this pair: in force, or draining from any move.
@@ -61,9 +66,9 @@ void NewFlows::outbound(Guest& guest) {
                admission.remote_original == v.destination) {
         explained(guest, Direction::outbound, key_from_host(v), *site, *wire, admission);
     } else if (admit(guest, admission)) {
+        const RemoteId far = r_.ledger.remote(v.destination, v.destination);
         make(guest, Direction::outbound, key_from_host(v),
-             r_.ledger.local(v.source, *wire, *wire, *site),
-             r_.ledger.remote(v.destination, v.destination));
+             r_.ledger.local(v.source, *wire, *wire, *site, has_speaker(r_.ledger, far)), far);
     }
 }
 
@@ -96,9 +101,9 @@ void NewFlows::outbound_of_box(Guest& guest) {
                        : r_.doors.hold(guest, hold_key_no_path, hold_for_path);
         return;
     }
+    const RemoteId far = r_.ledger.remote(v.destination, v.destination);
     make(guest, Direction::outbound, key_from_host(v),
-         r_.ledger.local(v.source, original, active, *box),
-         r_.ledger.remote(v.destination, v.destination));
+         r_.ledger.local(v.source, original, active, *box, has_speaker(r_.ledger, far)), far);
 }
 
 bool NewFlows::is_of_port(Ipv4Addr address, PortId port) const {
@@ -241,23 +246,24 @@ void NewFlows::inbound(Guest& guest) {
         return;
     }
     // To another address of the box than its port's, which no move concerns.
-    const bool follows = r_.ledger.sites()[*site].way != Way::box ||
-                         is_of_port(v.destination, guest.origin.port) ||
-                         r_.ledger.is_own_wire(v.destination);
-    const LocalId local = r_.ledger.local(host, v.destination, v.destination, *site, follows);
+    const bool moves = r_.ledger.sites()[*site].way != Way::box ||
+                       is_of_port(v.destination, guest.origin.port) ||
+                       r_.ledger.is_own_wire(v.destination);
     const Departure* left = r_.ledger.departed_from(v.source, guest.now);
-    if (left == nullptr) {
-        make(guest, Direction::inbound, key, local, r_.ledger.remote(v.source, v.source));
-        return;
-    }
     // Begun just before its peer left from there, and overtaken by the word of that: it is the
     // peer's and follows it; what was sent with its first packet comes on the same pair.
-    const RemoteId remote = remote_at(v.source, left->to.with_host_part_of(v.source));
+    const RemoteId remote = left != nullptr
+                                ? remote_at(v.source, left->to.with_host_part_of(v.source))
+                                : r_.ledger.remote(v.source, v.source);
+    const LocalId local = r_.ledger.local(host, v.destination, v.destination, *site,
+                                          moves && has_speaker(r_.ledger, remote));
     const WirePair pair{v.source, v.destination};
-    const Nanos until = left->until;
+    const std::optional<Nanos> also_until =
+        left != nullptr ? std::optional{left->until} : std::nullopt;
     make(guest, Direction::inbound, key, local, remote);
-    if (const auto path = r_.ledger.find_path(local, remote)) {
-        r_.keeper.accept_also(*path, pair, until);
+    const auto path = r_.ledger.find_path(local, remote);
+    if (also_until && path) {
+        r_.keeper.accept_also(*path, pair, *also_until);
     }
 }
 

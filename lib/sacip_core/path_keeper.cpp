@@ -291,7 +291,7 @@ void PathKeeper::tick(Nanos now) {
             continue;
         }
         std::erase_if(entry.draining, [&](const DrainingPair& d) {
-            if (d.until > now) {
+            if (d.until > now || d.pair.local == entry.speaks_as) {
                 return false;
             }
             table_.retire(id, d.pair, view_of(entry));

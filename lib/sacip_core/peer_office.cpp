@@ -130,6 +130,7 @@ PeerOffice::Outcome PeerOffice::on_unproven(const Message& m, const SecureBody& 
 void PeerOffice::on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now) {
     const bool restarted = peer.association.epoch().has_value();
     peer.association.accept_epoch(header);
+    r_.ledger.set_heard({Speaker::Kind::secure, peer.index});
     if (peer.announced && peer.announced->epoch == header.epoch) {
         learn_checksum(peer, peer.announced->checksum);
     }

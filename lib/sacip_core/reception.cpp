@@ -21,7 +21,8 @@ Reception::Reception(const Rooms& rooms)
                dispatch_, addresses_}},
       fragments_{{rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_, addresses_},
                  rooms.secret},
-      arp_{{rooms.config, rooms.ports, rooms.host, rooms.ledger, rooms.io, doors_}} {}
+      arp_{{rooms.config, rooms.ports, rooms.host, rooms.ledger, rooms.io, doors_}},
+      ender_{rooms.flows, rooms.ledger, rooms.keeper, rooms.io} {}
 
 namespace {
 
@@ -71,6 +72,7 @@ void Reception::tick(Nanos now) {
     dispatch_.tick();
     fragments_.tick(now);
     arp_.tick(now);
+    ender_.tick(now);
 }
 
 void Reception::release_all() {
@@ -169,7 +171,19 @@ void Reception::outbound(Guest& guest) {
                                   : new_flows_.outbound(guest);
         return;
     }
-    dispatch_.by_path(guest, Direction::outbound, r_.flows.path_at(position));
+    const PathId path = r_.flows.path_at(position);
+    if (ender_.is_over(path)) {
+        end(guest, position);
+    } else {
+        dispatch_.by_path(guest, Direction::outbound, path);
+    }
+}
+
+/// The packet's flow can't go on: TCP is told so, all else begins anew.
+void Reception::end(Guest& guest, int32_t position) {
+    ender_.end(*r_.flows.at({static_cast<uint32_t>(position)}), guest.now);
+    is_midst_of_tcp(guest.view) ? doors_.end(guest, DropReason::flow_ended)
+                                : new_flows_.outbound(guest);
 }
 
 void Reception::inbound(Guest& guest) {
@@ -297,6 +311,7 @@ void Reception::on_notification(Guest& guest) {
     }
     doors_.consume(guest);
     if (const auto* move = std::get_if<PeerMove>(&verdict)) {
+        r_.ledger.set_heard(r_.ledger.at(move->bindings.front()).speaker);
         r_.mover.move_remote(move->bindings, Ipv4Prefix::host(move->from),
                              Ipv4Prefix::host(move->to), true, guest.now);
         retry_held(guest.now); // at once: what is behind the message must not overtake them

@@ -16,6 +16,7 @@
 
 #include "sacip_core/arp_desk.hpp"
 #include "sacip_core/error_desk.hpp"
+#include "sacip_core/flow_ender.hpp"
 #include "sacip_core/fragment_desk.hpp"
 #include "sacip_core/gatehouse.hpp"
 #include "sacip_core/new_flows.hpp"
@@ -62,6 +63,10 @@ public:
     /// Ends what waited too long, and forgets silent flows a few positions at a time.
     void tick(Nanos now);
 
+    /// Flows that can't move with an address.
+    FlowEnder& ender() { return ender_; }
+    uint64_t flows_ended() const { return ender_.ended(); }
+
     /// Frees what is held. The end.
     void release_all();
 
@@ -75,6 +80,7 @@ private:
     void from_linux(Guest& guest, Verdict parsed);
     static bool is_left_unfinished(const Guest& guest);
     void outbound(Guest& guest);
+    void end(Guest& guest, int32_t position);
     void inbound(Guest& guest);
     void on_icmp(Guest& guest);
     void on_fragment(Guest& guest);
@@ -96,6 +102,7 @@ private:
     ErrorDesk errors_;
     FragmentDesk fragments_;
     ArpDesk arp_;
+    FlowEnder ender_;
     std::vector<FlowInfo> expired_;
     ReceptionStatistics statistics_;
     bool look_again_{false};

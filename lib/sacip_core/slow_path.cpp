@@ -12,6 +12,7 @@ namespace {
 constexpr Nanos tick_every = from_ms(1);
 constexpr uint32_t patience_in_punts = 8192;
 constexpr Nanos look_around_every = from_s(10);
+constexpr Nanos count_every = from_s(1);
 
 template <typename... F>
 struct Overloaded : F... {
@@ -37,6 +38,9 @@ SlowPath::SlowPath(const World& world)
         if (office_) {
             office_->way_out(time_);
         }
+    };
+    reception_.ender().is_served = [this](uint32_t site, Ipv4Addr address) {
+        return is_served(ledger_.sites()[site], address);
     };
     mover_.hold_counts = [this] {
         const auto dropped = [this](DropReason why) {
@@ -123,7 +127,10 @@ void SlowPath::on_mac_changed(PortId port, const std::string& text, Nanos now) {
 void SlowPath::apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now) {
     for (const UplinkEffect& effect : effects) {
         std::visit(Overloaded{
-                       [&](const AddressGained& e) { address_gained(port, e.address); },
+                       [&](const AddressGained& e) {
+                           address_gained(port, e.address);
+                           mover_.serve_again(e.address);
+                       },
                        [&](const AddressMoved& e) { address_moved(port, e.from, e.to, now); },
                        [&](const AddressLost& e) {
                            if (is_followed(e.address)) {
@@ -149,6 +156,16 @@ bool SlowPath::is_present(Ipv4Addr address) const {
     });
 }
 
+/// Of a prefix: as long as a marker of it is there.
+bool SlowPath::is_served(const Site& site, Ipv4Addr address) const {
+    const Ipv4Prefix around{address, site.way == Way::routed ? site.inside.length() : uint8_t{32}};
+    return std::ranges::any_of(uplinks_, [&](const PortUplink& u) {
+        const auto has = w_.host.addresses(w_.ports[u.port.value].host_interface);
+        return std::ranges::any_of(
+            has, [&](const AddressInfo& a) { return around.contains(a.address); });
+    });
+}
+
 /// In advance, while all is well: when the address goes, its sockets must not notice.
 void SlowPath::address_gained(PortId port, Ipv4Addr address) {
     if (ledger_.box_site(port) && shadows_.insert(address).second) {
@@ -162,6 +179,7 @@ void SlowPath::address_moved(PortId, Ipv4Addr from, Ipv4Addr to, Nanos now) {
         mover_.move_local(Ipv4Prefix::host(from), Ipv4Prefix::host(to), Trigger::netlink,
                           !is_present(from), now);
     }
+    reception_.ender().begin();
     for (const Site& site : ledger_.sites()) {
         if (site.way == Way::routed && site.wire && site.wire->contains(from) &&
             !site.wire->contains(to)) {
@@ -175,6 +193,7 @@ void SlowPath::primary_changed(PortId port, Ipv4Addr address) {
     for (Site& site : ledger_.sites()) {
         if (site.port == port && !site.wire) {
             site.wire = Ipv4Prefix::host(address);
+            reception_.ender().begin();
         }
     }
 }
@@ -205,6 +224,7 @@ MoveId SlowPath::move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trig
     }
     const bool old_gone = from.is_host() && !uplinks_.empty() && !is_present(from.address());
     const MoveId move = mover_.move_local(from, to, trigger, old_gone, now);
+    reception_.ender().begin();
     const auto port = resolver_.port_of_source(to.address());
     for (Site& site : ledger_.sites()) {
         if (port && site.wire == to && site.way == Way::uplink) {
@@ -348,6 +368,14 @@ void SlowPath::finish_turn(Nanos now, bool all_received) {
     }
     keeper_.tick(now);
     reception_.tick(now);
+    if (now >= next_count_) {
+        next_count_ = now + count_every;
+        const uint64_t ended = reception_.flows_ended();
+        if (ended > ended_told_) {
+            events_.note(EventKind::ended, now, {}, {},
+                         std::to_string(ended - std::exchange(ended_told_, ended)) + " flows");
+        }
+    }
     if (now >= next_look_) {
         next_look_ = now + look_around_every;
         look_after_shadows();

@@ -102,6 +102,7 @@ private:
     std::optional<Ipv4Addr> next_way_out(PortId lost) const;
     bool is_followed(Ipv4Addr address) const;
     bool is_present(Ipv4Addr address) const;
+    bool is_served(const Site& site, Ipv4Addr address) const;
     PeerOffice* open_office();
     void look_after_shadows();
 
@@ -125,8 +126,9 @@ private:
     Nanos time_{};                        ///< of this turn, for what happens inside of it
     std::optional<uint64_t> quiet_since_; ///< grace token of the first turn without punts
     bool bursts_ended_{false};            ///< those that workers were in then
-    uint32_t punts_in_turn_{0};           ///< since workers forward only in turn
-    Nanos next_tick_{}, next_look_{};
+    uint64_t ended_told_{0};
+    uint32_t punts_in_turn_{0}; ///< since workers forward only in turn
+    Nanos next_tick_{}, next_count_{}, next_look_{};
 };
 
 } // namespace sacip

@@ -46,6 +46,7 @@ namespace sacip {
     X(hold_overflow, "oldest held packet made room for a newer one")                               \
     X(hold_expired, "held until its time ran out")                                                 \
     X(flow_conflict, "5-tuple belongs to a live moved flow of another host")                       \
+    X(flow_ended, "its address is gone, and no peer speaks for the far end: TCP is reset")         \
     X(shield_expired, "middle of a flow that the peer it came from did not explain in time")       \
     X(rst_swallowed, "RST for a flow in the midst of a move")                                      \
     X(no_memory, "no packet buffer")                                                               \

@@ -212,7 +212,12 @@ private:
                 cable.data.push_back(std::move(bytes));
             }
         }
-        for (const std::string& line : rig.lines(lan)) {
+        for (Bytes& bytes : rig.take(lan)) {
+            const std::string line = text_of(bytes, true);
+            if (is_question(bytes)) {
+                EXPECT_TRUE(line.ends_with(" BAD L4")) << "a host takes it: " << line;
+                continue;
+            }
             const std::string text = line.substr(line.rfind(' ') + 1);
             const auto found = expected_.find(text);
             ASSERT_NE(found, expected_.end()) << "twice, or never sent: " << line;
@@ -228,6 +233,11 @@ private:
             }
         }
         EXPECT_EQ(rig.linux_lines(lan), Lines{});
+    }
+    /// A gateway's own, whether there is another: all that is sent here has a text.
+    static bool is_question(Bytes& bytes) {
+        const PacketView v = view_of(bytes);
+        return v.is(IpProto::tcp) && v.tcp_flags == tcp_ack && v.l4_length == tcp::min_header_bytes;
     }
     Bytes take_notification(Cable& cable) {
         Bytes bytes = std::move(cable.notifications.front().bytes);

@@ -41,6 +41,8 @@ TEST(JoinedGateways, TheUplinkMoves) {
     EXPECT_EQ(pair.b.office.dropped_total(), 0U);
     pair.expect_alive("later");
     pair.advance(from_s(31));
+    EXPECT_EQ(pair.b.lines(lan), Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 BAD L4"})
+        << "A's question whether B is there: no host takes it";
     pair.expect_alive("drained");
     EXPECT_EQ(pair.a.punted(PuntReason::first_packet) + pair.b.punted(PuntReason::first_packet), 2U)
         << "one each, for the SYN";

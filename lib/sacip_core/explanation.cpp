@@ -235,7 +235,8 @@ Explanation Explainer::conflict(const PacketView& v, Direction direction,
 Explanation Explainer::begin(const PacketView& v, Direction direction,
                              Explanation::Addresses becomes) const {
     const Ipv4Addr far = direction == Direction::outbound ? v.destination : v.source;
-    const Speaker speaker = r_.ledger.speaker_of(far, far);
+    const Speaker speaker =
+        r_.ledger.speaker_of(far, direction == Direction::outbound ? becomes.destination : far);
     std::string text = "Begins a flow with " + far_end(speaker) + ", which sees it as " +
                        becomes.source.to_text() + " > " + becomes.destination.to_text() + '.';
     if (direction == Direction::inbound) {
@@ -313,7 +314,8 @@ Explanation Explainer::outbound(const PacketView& v) const {
             return conflict(v, way, *flow);
         }
     }
-    return begin(v, way, {*wire, v.destination});
+    const auto session = r_.new_flows.session_that_left(v.source, v.destination);
+    return begin(v, way, {*wire, session ? r_.ledger.at(*session).active : v.destination});
 }
 
 Explanation Explainer::inbound(const PacketView& v, Nanos now) const {

@@ -66,7 +66,7 @@ void NewFlows::outbound(Guest& guest) {
                admission.remote_original == v.destination) {
         explained(guest, Direction::outbound, key_from_host(v), *site, *wire, admission);
     } else if (admit(guest, admission)) {
-        const RemoteId far = r_.ledger.remote(v.destination, v.destination);
+        const RemoteId far = remote_of(v.source, v.destination);
         make(guest, Direction::outbound, key_from_host(v),
              r_.ledger.local(v.source, *wire, *wire, *site, has_speaker(r_.ledger, far)), far);
     }
@@ -101,7 +101,7 @@ void NewFlows::outbound_of_box(Guest& guest) {
                        : r_.doors.hold(guest, hold_key_no_path, hold_for_path);
         return;
     }
-    const RemoteId far = r_.ledger.remote(v.destination, v.destination);
+    const RemoteId far = remote_of(v.source, v.destination);
     make(guest, Direction::outbound, key_from_host(v),
          r_.ledger.local(v.source, original, active, *box, has_speaker(r_.ledger, far)), far);
 }
@@ -157,6 +157,37 @@ bool NewFlows::admit(Guest& guest, const Admission& admission) {
         r_.doors.drop(guest, DropReason::shield_expired);
     }
     return admission.what == Admission::What::welcome || admission.what == Admission::What::known;
+}
+
+std::optional<RemoteId> NewFlows::session_that_left(Ipv4Addr host, Ipv4Addr destination) const {
+    if (r_.ledger.speaker_of(destination, destination).kind != Speaker::Kind::none) {
+        return std::nullopt; // a peer is there
+    }
+    for (uint32_t peer = 0; peer < r_.config.peers.size(); peer++) {
+        const Claim* claim = r_.ledger.claim_for(peer, destination);
+        if (claim == nullptr || claim->active_for(destination) == destination) {
+            continue;
+        }
+        for (const RemoteId id : r_.ledger.remotes_active_at(claim->active_for(destination))) {
+            if (r_.ledger.at(id).original != destination ||
+                r_.ledger.checksum_mode(id) == L4ChecksumMode::original) {
+                continue; // in whose terms it would be, the far end could not know
+            }
+            for (const LocalId local : r_.ledger.locals_of_host(host)) {
+                const auto path = r_.ledger.find_path(local, id);
+                if (path && r_.ledger.at(*path).flows > 0) {
+                    return id;
+                }
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+/// The far end of a new flow from here.
+RemoteId NewFlows::remote_of(Ipv4Addr host, Ipv4Addr destination) {
+    const auto session = session_that_left(host, destination);
+    return session ? *session : r_.ledger.remote(destination, destination);
 }
 
 /// The far end of a flow, where its peer says that it is now.

@@ -79,6 +79,10 @@ public:
     /// that Linux has to go. Where the host has no address out, no way may be one in the making.
     bool is_for_linux(const PacketView& view, std::optional<Ipv4Addr> wire,
                       const Adjacency& way) const;
+    /// The far end of a session that lives between this host and a peer with keys that has left
+    /// `destination`, if there is one. The session's application may have the address from it (FTP,
+    /// SIP, rsh): what the host begins goes where that is.
+    std::optional<RemoteId> session_that_left(Ipv4Addr host, Ipv4Addr destination) const;
     const Shield& shield() const { return r_.shield; }
     const NewFlowStatistics& statistics() const { return statistics_; }
 
@@ -90,6 +94,7 @@ private:
     void forget(const FlowInfo& flow, Nanos now);
     bool takes(PathId path, WirePair pair) const;
     bool give_way(Guest& guest, int32_t position);
+    RemoteId remote_of(Ipv4Addr host, Ipv4Addr destination);
     RemoteId remote_at(Ipv4Addr original, Ipv4Addr active);
     bool admit(Guest& guest, const Admission& admission);
     void explained(Guest& guest, Direction direction, const FlowKey& key, uint32_t site,

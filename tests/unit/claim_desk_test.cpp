@@ -512,8 +512,6 @@ TEST_F(ClaimDeskTest, ANewcomerAtTheLeftAddressIsNotThePeer) {
     b_.prove(claim, b_.bind(claim));
     EXPECT_EQ(b_.host_says("to the newcomer", "10.9.0.10", 5000), Lines{});
     b_.a.advance(from_s(31)); // drained
-    b_.a.receive(lan, b_.a.frame(lan).from("10.1.0.10").to("10.9.0.10").tcp(5001, 80, tcp_syn));
-    EXPECT_EQ(b_.left(), Lines{"10.9.0.10 "});
     b_.a.receive(wan, b_.a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(7, 5002, tcp_syn));
     EXPECT_EQ(b_.a.lines(lan), Lines{"tcp 10.9.0.10:7 > 10.1.0.10:5002 [S]"});
     for (const RemoteId id : b_.books().remotes_active_at(addr("10.9.0.10"))) {
@@ -522,7 +520,36 @@ TEST_F(ClaimDeskTest, ANewcomerAtTheLeftAddressIsNotThePeer) {
     const auto next = {FarEnd::entry("10.9.0.10", "10.29.0.10")};
     b_.prove(next, b_.bind(next, "10.19.0.10"));
     EXPECT_EQ(b_.host_says("peer"), Lines{"10.29.0.10 peer"});
-    EXPECT_EQ(b_.host_says("newcomer", "10.9.0.10", 5001), Lines{"10.9.0.10 newcomer"});
+    b_.a.receive(
+        lan, b_.a.frame(lan).from("10.1.0.10").to("10.9.0.10").tcp(5002, 7).payload("newcomer"));
+    EXPECT_EQ(b_.left(), Lines{"10.9.0.10 newcomer"});
+}
+
+/// FTP's active mode, SIP: the application has the address from the session.
+TEST_F(ClaimDeskTest, WhatASessionBeginsFollowsItAsLongAsItLives) {
+    const auto begin = [&](uint16_t port) {
+        b_.a.receive(lan, b_.a.frame(lan).from("10.1.0.10").to("10.9.0.10").tcp(port, 20, tcp_syn));
+        return b_.left();
+    };
+    const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
+    b_.prove(claim, b_.bind(claim));
+    EXPECT_EQ(begin(5001), Lines{"10.19.0.10 "});
+    b_.a.receive(wan, b_.a.frame(wan).from("10.19.0.10").to("10.0.1.2").tcp(20, 5001).payload("x"));
+    EXPECT_EQ(b_.a.lines(lan), Lines{"tcp 10.9.0.10:20 > 10.1.0.10:5001 x"});
+    b_.a.advance(from_s(245)); // both are forgotten
+    EXPECT_EQ(begin(5002), Lines{"10.9.0.10 "}) << "whoever has it now";
+}
+
+TEST_F(ClaimDeskTest, HostsWithoutASessionReachWhoeverHasTheAddressNow) {
+    Config config = secure_a();
+    config.hosts.push_back(routed("10.3.0.0/24", "10.3.0.0/24"));
+    FarEnd b{std::move(config)};
+    b.greet();
+    const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
+    b.prove(claim, b.bind(claim));
+    b.a.receive(lan, b.a.frame(lan).from("10.3.0.7").to("10.9.0.10").tcp(5001, 20, tcp_syn));
+    EXPECT_EQ(b.left(), Lines{"10.9.0.10 "});
+    b.a.check();
 }
 
 TEST_F(ClaimDeskTest, TheNextHostAtTheOldAddressDoesNotSpeakForTheFlow) {

@@ -13,6 +13,10 @@ std::string proto_text(uint8_t proto) {
         return "udp";
     case IpProto::icmp:
         return "icmp";
+    case IpProto::udp_lite:
+        return "udplite";
+    case IpProto::dccp:
+        return "dccp";
     }
     return std::to_string(proto);
 }

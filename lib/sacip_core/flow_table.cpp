@@ -89,7 +89,9 @@ Tick FlowTable::timeout_of(const FlowRecord& record, const FlowTimeouts& timeout
                                                          : timeouts.tcp_other;
     }
     case IpProto::udp:
+    case IpProto::udp_lite:
         return timeouts.udp;
+    case IpProto::dccp:
     case IpProto::icmp:
         break;
     }

@@ -148,6 +148,11 @@ Verdict parse_icmp(const std::byte* l4, const ParseContext& context, PacketView&
     return Verdict::proceed();
 }
 
+/// Of the addresses, too, so that it has to be mended.
+bool has_checksum_like_udp(const PacketView& view) {
+    return view.is(IpProto::udp_lite) || view.is(IpProto::dccp);
+}
+
 /// "Fits" is said of the fixed part of the header. A TCP data offset that lies is, like a UDP
 /// length, the host's business: nothing here follows it.
 inline Verdict parse_l4(const std::byte* l4, const ParseContext& context, PacketView& view) {
@@ -178,7 +183,12 @@ inline Verdict parse_l4(const std::byte* l4, const ParseContext& context, Packet
         }
         return Verdict::proceed();
     }
-    return view.is(IpProto::icmp) ? parse_icmp(l4, context, view) : Verdict::proceed();
+    if (view.is(IpProto::icmp)) {
+        return parse_icmp(l4, context, view);
+    }
+    return has_checksum_like_udp(view) && view.l4_length < udp::header_bytes
+               ? Verdict::drop(DropReason::l4_truncated)
+               : Verdict::proceed();
 }
 
 } // namespace

@@ -29,11 +29,11 @@ struct PathAddresses {
 /// routed hosts and the box), since the wire checksum is in terms of the originals.
 void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot);
 
-/// Writes both addresses and mends the IPv4 header checksum and, where the packet is TCP or UDP,
-/// not a fragment with an offset, and its header is whole, the L4 checksum. UDP checksum 0 stays 0,
-/// a computed 0 becomes 0xFFFF. Ethernet header and TTL stay.
-/// `frame` and `view` are from a successful parse(), or from a punted IPv4 packet whose view says
-/// fragment (then only a first fragment's L4 checksum is mended, if it fits).
+/// Writes both addresses and mends the IPv4 header checksum and, where the packet is TCP, UDP,
+/// UDP-Lite or DCCP, not a fragment with an offset, and its header is whole, the L4 checksum. UDP
+/// checksum 0 stays 0, a computed 0 becomes 0xFFFF. Ethernet header and TTL stay. `frame` and
+/// `view` are from a successful parse(), or from a punted IPv4 packet whose view says fragment
+/// (then only a first fragment's L4 checksum is mended, if it fits).
 void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
 
 /// Fills in the TCP or UDP checksum that the receiving device says is not filled in yet
@@ -82,12 +82,15 @@ inline uint16_t write_addresses(std::byte* ip, const PacketView& view, const Dir
     return addresses_delta(view.source, view.destination, source, destination);
 }
 
-/// One place for both protocols that have the addresses in their checksum. The header is whole.
+/// One place for all protocols that have the addresses in their checksum. The header is whole, or
+/// its first 8 bytes are there: UDP-Lite (RFC 3828) and DCCP (RFC 4340 §5.1) have it where UDP has.
 inline void mend_l4_checksum(std::byte* l4, const PacketView& view, uint16_t delta) {
     if (view.is(IpProto::tcp)) {
         tcp::set_checksum(l4, mend_checksum(tcp::checksum(l4), delta));
-    } else if (view.is(IpProto::udp)) {
+    } else if (view.is(IpProto::udp) || view.is(IpProto::udp_lite)) {
         udp::set_checksum(l4, mend_udp_checksum(udp::checksum(l4), delta));
+    } else if (view.is(IpProto::dccp)) {
+        udp::set_checksum(l4, mend_checksum(udp::checksum(l4), delta));
     }
 }
 

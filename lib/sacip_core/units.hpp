@@ -199,7 +199,7 @@ inline constexpr int64_t nanos_per_tick = 100'000'000;
 inline constexpr Tick to_tick(Nanos n) { return {static_cast<uint32_t>(n.value / nanos_per_tick)}; }
 
 /// IP protocol number.
-enum class IpProto : uint8_t { icmp = 1, tcp = 6, udp = 17 };
+enum class IpProto : uint8_t { icmp = 1, tcp = 6, udp = 17, dccp = 33, udp_lite = 136 };
 
 } // namespace sacip
 

@@ -27,7 +27,7 @@ namespace sacip {
     X(ip_checksum, "IPv4 header checksum is wrong")                                                \
     X(ip_options, "IPv4 options with a source route, or that can't be read")                       \
     X(ip_source, "IPv4 source is multicast, broadcast, loopback or unspecified")                   \
-    X(l4_truncated, "TCP, UDP or ICMP header does not fit in the packet")                          \
+    X(l4_truncated, "TCP, UDP, UDP-Lite, DCCP or ICMP header does not fit in the packet")          \
     X(l4_unfinished, "new flow, checksum not filled in: ethtool -K IF tx off at its sender")       \
     X(ttl_expired, "time to live ran out, and Linux has no interface there to say so")             \
     X(too_big, "longer than the MTU of its way out, and not to be cut up: the sender is told")     \

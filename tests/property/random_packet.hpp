@@ -50,7 +50,8 @@ inline Bytes random_options(Random& random, size_t length) {
 }
 
 struct RandomPacket {
-    enum class Kind : uint8_t { tcp, udp, udp_without_checksum, echo, other };
+    /// Of the last three the flow is by addresses and protocol.
+    enum class Kind : uint8_t { tcp, udp, udp_without_checksum, echo, udp_lite, dccp, other };
 
     Kind kind{Kind::tcp};
     uint16_t source_port{0};
@@ -66,7 +67,7 @@ struct RandomPacket {
 
     static RandomPacket make(Random& random) {
         RandomPacket out;
-        out.kind = static_cast<Kind>(random.below(5));
+        out.kind = static_cast<Kind>(random.below(7));
         out.source_port = random.any<uint16_t>();
         out.destination_port = static_cast<uint16_t>(1024 + random.below(64000)); // no DHCP
         out.flags = random.any<uint8_t>();
@@ -74,7 +75,8 @@ struct RandomPacket {
         out.ttl = static_cast<uint8_t>(3 + random.below(253)); // two hops are taken off
         do {
             out.proto = random.any<uint8_t>();
-        } while (out.proto == 1 || out.proto == 6 || out.proto == 17);
+        } while (out.proto == 1 || out.proto == 6 || out.proto == 17 || out.proto == 33 ||
+                 out.proto == 136);
         out.id = random.any<uint16_t>();
         if (random.one_in(4)) {
             out.options = random_options(random, 4 * random.below(11));
@@ -87,8 +89,12 @@ struct RandomPacket {
         return out;
     }
 
+    /// One that a device may fill in.
     bool has_l4_checksum() const { return kind == Kind::tcp || kind == Kind::udp; }
-    /// Offset of the TCP or UDP checksum in the frame.
+    bool has_addresses_in_checksum() const {
+        return has_l4_checksum() || kind == Kind::udp_lite || kind == Kind::dccp;
+    }
+    /// Its offset in the frame.
     size_t checksum_at() const { return 34 + options.size() + (kind == Kind::tcp ? 16 : 6); }
 
     PacketBuilder builder(Ipv4Addr source, Ipv4Addr destination) const {
@@ -106,6 +112,12 @@ struct RandomPacket {
             break;
         case Kind::echo:
             out.echo_request(source_port, destination_port);
+            break;
+        case Kind::udp_lite:
+            out.udp_lite(source_port, destination_port);
+            break;
+        case Kind::dccp:
+            out.dccp(source_port, destination_port);
             break;
         case Kind::other:
             out.proto(proto);

@@ -112,6 +112,18 @@ public:
         write16(l4_, 2, destination_port);
         return *this;
     }
+    /// All of it is covered.
+    PacketBuilder& udp_lite(uint16_t source_port, uint16_t destination_port) {
+        udp(source_port, destination_port);
+        proto_ = 136;
+        return *this;
+    }
+    PacketBuilder& dccp(uint16_t source_port, uint16_t destination_port) {
+        begin_l4(33, 12, 6);
+        write16(l4_, 0, source_port);
+        write16(l4_, 2, destination_port);
+        return *this;
+    }
     PacketBuilder& udp_length(uint16_t v) { return set(udp_length_, v); }
     /// `rest` is the second word of the header.
     PacketBuilder& icmp(uint8_t type, uint8_t code, uint32_t rest = 0) {
@@ -209,7 +221,7 @@ private:
                 checksum_source_.value_or(source_), checksum_destination_.value_or(destination_),
                 proto_, l4.size());
             uint16_t sum = naive_checksum(l4, has_ports ? pseudo : 0);
-            if (checksum_at_ == 6 && sum == 0) {
+            if (checksum_at_ == 6 && sum == 0 && proto_ != 33) {
                 sum = 0xFFFF;
             }
             write16(l4, checksum_at_, l4_checksum_.value_or(sum));

@@ -22,7 +22,7 @@ NEXT_HOP = "02:00:00:00:00:77"    # written into frames going out
 EGRESS_MAC = "02:00:00:00:00:02"
 TARGET = pathlib.Path(__file__).with_name("packets.yaml")
 
-ICMP, TCP, UDP, RAW = 1, 6, 17, 253
+ICMP, TCP, UDP, DCCP, UDP_LITE, RAW = 1, 6, 17, 33, 136, 253
 NOTIFICATION = 20
 
 
@@ -86,6 +86,24 @@ def udp(src, dst, sport=5000, dport=53, data=b"", none=False, length=None):
     plain = datagram(0)
     value = checksum(pseudo(src, dst, UDP, len(plain)) + plain) or 0xFFFF
     return datagram(0 if none else value)
+
+
+def udp_lite(src, dst, covered=8, data=b""):
+    """RFC 3828: the checksum covers so many bytes, and the length of the pseudo-header is all."""
+    def datagram(value):
+        return struct.pack("!HHHH", 5000, 53, covered, value) + data
+
+    plain = datagram(0)
+    return datagram(checksum(pseudo(src, dst, UDP_LITE, len(plain)) + plain[:covered]) or 0xFFFF)
+
+
+def dccp(src, dst, data=b""):
+    """RFC 4340 §5.1: a data packet with a short sequence number."""
+    def packet(value):
+        return struct.pack("!HHBBHBBH", 5001, 5002, 3, 0, value, 2 << 1, 0, 7) + data
+
+    plain = packet(0)
+    return packet(checksum(pseudo(src, dst, DCCP, len(plain)) + plain))
 
 
 def icmp(kind, code=0, rest=b"\0\0\0\0", data=b""):
@@ -177,6 +195,9 @@ def translation_rows():
         both_ways(f"tcp_syn_{mode}", "a host behind an uplink, both ends moved", TCP,
                   lambda s, d: tcp(s, d, flags=0x02, options=bytes.fromhex("020405b4")), mode=mode)
         both_ways(f"udp_{mode}", "odd length", UDP, lambda s, d: udp(s, d, data=b"odd"), mode=mode)
+        both_ways(f"udp_lite_{mode}", "only its header is covered", UDP_LITE,
+                  lambda s, d: udp_lite(s, d, data=b"not covered"), mode=mode)
+        both_ways(f"dccp_{mode}", "", DCCP, lambda s, d: dccp(s, d, data=b"odd"), mode=mode)
     both_ways("tcp_routed_wire", "own addresses, site prefix moved", TCP,
               lambda s, d: tcp(s, d, data=b"data"), path=ROUTED)
     both_ways("tcp_routed_original", "the L4 checksum stays bit for bit, as in the paper", TCP,
@@ -355,6 +376,8 @@ def verdict_rows():
          ether(ipv4(src, dst, TCP, good_tcp[:12]), pad_to=60))
     drop("l4_truncated", "udp_seven_bytes", "", ether(ipv4(src, dst, UDP, udp(src, dst)[:7])))
     drop("l4_truncated", "udp_no_bytes", "", ether(ipv4(src, dst, UDP, b"")))
+    drop("l4_truncated", "udp_lite_seven_bytes", "", ether(ipv4(src, dst, UDP_LITE, bytes(7))))
+    drop("l4_truncated", "dccp_seven_bytes", "", ether(ipv4(src, dst, DCCP, bytes(7))))
     drop("l4_truncated", "icmp_echo_seven_bytes", "", ether(ipv4(src, dst, ICMP, echo()[:7])))
     drop("l4_truncated", "icmp_three_bytes", "", ether(ipv4(src, dst, ICMP, echo()[:3])), "outside")
 

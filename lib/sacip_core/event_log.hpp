@@ -24,7 +24,7 @@ namespace sacip {
     X(switched, "outbound packets leave from, or to, the new address")                             \
     X(first_packet, "the first packet left by the new addresses")                                  \
     X(drained, "the old address is no longer accepted")                                            \
-    X(ended, "flows whose address is gone, and of whose far end no peer speaks: hosts are told")    \
+    X(ended, "flows whose address is gone, and for whose far end no peer speaks")                  \
     X(superseded, "a newer move took over")                                                        \
     X(refused, "the peer refused the change")                                                      \
     X(reverted, "a peer's new address was not proved: the last proved one is back")                \

@@ -22,8 +22,8 @@ ip -n "$P-r" neigh replace 10.0.1.200 lladdr "$(in_ns ga cat /sys/class/net/wan0
 ip -n "$P-r" route add 10.2.0.0/20 via 10.0.1.200
 prepare_moves addr
 start_server
-start_client --tcp 2 --udp 20 --udp-rate 20
-assert_flows_run 2 20
+start_client --tcp 2 --udp 10 --udp-rate 10
+assert_flows_run 2 10
 spawn r scan python3 -c '
 import random, socket, struct, sys, time
 rate, begin, sent = int(sys.argv[1]), time.monotonic(), 0
@@ -50,8 +50,8 @@ window=$(traffic mark)
 end_child "$scan_pid" KILL 2>/dev/null
 lost=$(jq .lost <<<"$window")
 note "$(jq -c '{lost, peer_lost, datagram_gap_ms, peer_datagram_gap_ms}' <<<"$window"); dropped $(ctl a -j drops | jq -c '[.drops[] | select(.packets > 0) | {(.reason): .packets}] | add')"
-[ "$lost" -le 10 ] || fail "$lost of about 400 datagrams that the move held were lost"
+[ "$lost" -le 10 ] || fail "$lost of about 100 datagrams that the move held were lost"
 good "the host's datagrams waited and left: $lost lost"
-assert_flows_run 2 20
+assert_flows_run 2 10
 stop_traffic
 the_end

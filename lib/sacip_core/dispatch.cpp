@@ -71,7 +71,7 @@ void Dispatch::send(Guest& guest, const DirectionRewrite& to, const Adjacency& h
                        : doors_.hold(guest, hold_key, hold_for_path);
         break;
     case PathAction::unresolved:
-        resolve(hop.neighbour, guest.now);
+        resolve(hop.neighbour, guest.now, !moving && hop.neighbour.address == to.destination);
         if (guest.last_try && moving) { // nobody is told of what a move may mend
             doors_.drop(guest, DropReason::neighbour_failed);
         } else if (guest.last_try) {
@@ -150,9 +150,11 @@ void Dispatch::translate(Guest& guest, const DirectionRewrite& to) {
     rewrite_error(guest.frame(), guest.view, guest.quote->packet, to, source);
 }
 
-void Dispatch::resolve(NeighbourKey neighbour, Nanos now) {
+/// Linux has room for 1,024 neighbours (gc_thresh3), each three seconds if it does not answer: a
+/// scan must leave some for next hops.
+void Dispatch::resolve(NeighbourKey neighbour, Nanos now, bool may_be_absent) {
     Nanos& last = asked_[neighbour];
-    if (last.value == 0 || now - last > ask_again) {
+    if ((last.value == 0 || now - last > ask_again) && (!may_be_absent || for_absent_.take(now))) {
         last = now;
         actions_.resolve(neighbour);
     }

@@ -43,7 +43,7 @@ private:
     void forward(Guest& guest, const DirectionRewrite& to);
     void end_here(Guest& guest, const DirectionRewrite& to);
     static void translate(Guest& guest, const DirectionRewrite& to);
-    void resolve(NeighbourKey neighbour, Nanos now);
+    void resolve(NeighbourKey neighbour, Nanos now, bool may_be_absent);
 
     Ledger& ledger_;
     const PathKeeper& keeper_;
@@ -52,6 +52,7 @@ private:
     Doors& doors_;
     CoreCounters& counters_;
     std::unordered_map<NeighbourKey, Nanos> asked_;
+    TokenBucket for_absent_{100, 100};
 };
 
 } // namespace sacip

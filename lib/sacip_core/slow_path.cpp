@@ -381,7 +381,10 @@ void SlowPath::finish_turn(Nanos now, bool all_received) {
         look_after_shadows();
         // Workers use neighbours without Linux seeing it: have it confirm them now and then.
         for (const NeighbourKey& neighbour : keeper_.neighbours_in_use()) {
-            w_.actions.resolve(neighbour);
+            const NeighbourInfo* known = w_.host.neighbour(neighbour.interface, neighbour.address);
+            if (known != nullptr && known->state == NeighbourState::resolved) {
+                w_.actions.resolve(neighbour);
+            }
         }
     }
 }

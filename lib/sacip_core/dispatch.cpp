@@ -151,12 +151,20 @@ void Dispatch::translate(Guest& guest, const DirectionRewrite& to) {
 }
 
 /// Linux has room for 1,024 neighbours (gc_thresh3), each three seconds if it does not answer: a
-/// scan must leave some for next hops.
+/// scan must leave some for next hops. Who answers does not count.
 void Dispatch::resolve(NeighbourKey neighbour, Nanos now, bool may_be_absent) {
-    Nanos& last = asked_[neighbour];
-    if ((last.value == 0 || now - last > ask_again) && (!may_be_absent || for_absent_.take(now))) {
-        last = now;
+    Asked& asked = asked_[neighbour];
+    if ((asked.last.value == 0 || now - asked.last > ask_again) &&
+        (!may_be_absent || for_absent_.take(now))) {
+        asked = {now, may_be_absent};
         actions_.resolve(neighbour);
+    }
+}
+
+void Dispatch::answered(NeighbourKey neighbour) {
+    const auto asked = asked_.find(neighbour);
+    if (asked != asked_.end() && std::exchange(asked->second.counted, false)) {
+        for_absent_.give_back();
     }
 }
 

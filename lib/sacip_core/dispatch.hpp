@@ -35,6 +35,8 @@ public:
                       const PathAddresses& addresses, L4ChecksumMode mode);
     /// Forgets whom it asked for long ago. Now and then.
     void tick();
+    /// A neighbour has become known: it takes no place of those that may be absent.
+    void answered(NeighbourKey neighbour);
 
 private:
     void send(Guest& guest, const DirectionRewrite& to, const Adjacency& hop, uint64_t hold_key,
@@ -51,8 +53,12 @@ private:
     HostActions& actions_;
     Doors& doors_;
     CoreCounters& counters_;
-    std::unordered_map<NeighbourKey, Nanos> asked_;
-    TokenBucket for_absent_{100, 100};
+    struct Asked {
+        Nanos last;
+        bool counted; ///< by for_absent_
+    };
+    std::unordered_map<NeighbourKey, Asked> asked_;
+    TokenBucket for_absent_{100, 200};
 };
 
 } // namespace sacip

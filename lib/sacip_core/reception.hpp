@@ -53,6 +53,8 @@ public:
     void on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now);
     /// A packet Linux sent on a port's host interface. Takes it.
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now);
+    /// A neighbour has become known.
+    void answered(NeighbourKey neighbour) { dispatch_.answered(neighbour); }
     /// Looks at all held packets again: a path became usable, or a peer moved.
     void retry_held(Nanos now);
     /// True once after a peer said something that held packets may have waited for: then they are

@@ -111,8 +111,10 @@ void SlowPath::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours
     for (const NeighbourKey& neighbour : neighbours) {
         // One that does not answer lets nothing go: a scan must not have all that waits looked at.
         const NeighbourInfo* known = w_.host.neighbour(neighbour.interface, neighbour.address);
-        host_changed_ =
-            host_changed_ || (known != nullptr && known->state == NeighbourState::resolved);
+        if (known != nullptr && known->state == NeighbourState::resolved) {
+            reception_.answered(neighbour);
+            host_changed_ = true;
+        }
         keeper_.on_neighbour_changed(neighbour);
     }
 }

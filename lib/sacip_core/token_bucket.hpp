@@ -25,6 +25,8 @@ public:
         tokens_ -= billion;
         return true;
     }
+    /// One that was taken does not count after all.
+    constexpr void give_back() { tokens_ = std::min(burst_ * billion, tokens_ + billion); }
 
 private:
     static constexpr int64_t billion = 1'000'000'000;

@@ -499,6 +499,36 @@ TEST(SlowPathFlow, DhcpOfTheBoxIsLinuxs) {
 
 // ---- scans
 
+/// How many neighbours with such an address Linux was asked for.
+long asked_for(SiteA& a, std::string_view prefix) {
+    return std::ranges::count_if(a.actions.take(), [&](const std::string& line) {
+        return line.starts_with("resolve " + std::string{prefix});
+    });
+}
+
+TEST(SlowPathFlow, ThousandsOfHostsThatAnswerAreAskedFor) {
+    Config c = uplink_config();
+    c.limits = {8192, 8192};
+    c.hosts.push_back(routed("10.2.0.0/20", "10.2.0.0/20"));
+    SiteA a{c};
+    a.add_address(lan, "10.2.0.1/20");
+    a.notice();
+    a.actions.take();
+    long asked = 0;
+    for (int i = 0; i < 2000; i++) {
+        const std::string to =
+            Ipv4Addr{10, 2, static_cast<uint8_t>(i / 250), static_cast<uint8_t>(i % 250 + 2)}
+                .to_text();
+        a.receive(wan, a.frame(wan).from("198.18.0.1").to(to).tcp(9, 80, tcp_syn));
+        asked += asked_for(a, to);
+        a.add_neighbour(lan, to);
+        a.notice();
+    }
+    EXPECT_EQ(asked, 2000);
+    EXPECT_EQ(a.lines(lan).size(), 2000U);
+    a.check();
+}
+
 TEST(SlowPathFlow, AScanTakesNoPlaceOfWhatAMoveHolds) {
     Config c = uplink_config();
     c.limits = {8192, 8192};
@@ -520,6 +550,7 @@ TEST(SlowPathFlow, AScanTakesNoPlaceOfWhatAMoveHolds) {
         a.receive(wan, a.frame(wan).from("198.18.0.1").to(to.to_text()).tcp(9, 80, tcp_syn));
     }
     EXPECT_LE(a.office.held.get(), 100U + HoldQueue::max_for_neighbours);
+    EXPECT_EQ(asked_for(a, "10.2."), 200) << "Linux has places for 1,024, and needs some itself";
     a.add_address(wan, "10.0.1.3/24");
     a.notice();
     EXPECT_EQ(

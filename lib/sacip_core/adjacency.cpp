@@ -80,11 +80,11 @@ Adjacency AdjacencyResolver::fixed_or(State otherwise, bool outside) const {
     return {otherwise, no_port, {}, {}, {}};
 }
 
-std::optional<PortId> AdjacencyResolver::port_of_source(Ipv4Addr address) const {
+std::optional<PortId> AdjacencyResolver::port_within(const Ipv4Prefix& prefix) const {
+    const auto is_within = [&](const AddressInfo& a) { return prefix.contains(a.address); };
     for (uint8_t i = 0; i < ports_.size(); i++) {
-        const auto has = host_.addresses(ports_[i].host_interface);
         if (ports_[i].outside &&
-            std::ranges::find(has, address, &AddressInfo::address) != has.end()) {
+            std::ranges::any_of(host_.addresses(ports_[i].host_interface), is_within)) {
             return PortId{i};
         }
     }

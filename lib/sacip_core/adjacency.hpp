@@ -73,8 +73,12 @@ public:
     Adjacency outward(const Departure& packet) const;
     /// To `host`, one of ours, for a packet from `remote` that came in by `in` (0: unknown).
     Adjacency inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) const;
-    /// The outside port whose host interface has this address.
-    std::optional<PortId> port_of_source(Ipv4Addr address) const;
+    /// The outside port whose host interface has this address; a shadow on lo does not count.
+    std::optional<PortId> port_of_source(Ipv4Addr address) const {
+        return port_within(Ipv4Prefix::host(address));
+    }
+    /// The first outside port whose host interface has an address of this prefix.
+    std::optional<PortId> port_within(const Ipv4Prefix& prefix) const;
     std::optional<PortId> port_of(IfIndex interface) const;
 
 private:

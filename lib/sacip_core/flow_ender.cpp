@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/flow_ender.hpp"
 
-#include "sacip_core/checksum.hpp"
 #include "sacip_core/headers.hpp"
 #include "sacip_core/notification.hpp"
+#include "sacip_core/tcp_segment.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -25,6 +25,13 @@ bool FlowEnder::is_over(PathId path) const {
     const LocalBinding& local = ledger_.at(ledger_.at(path).local);
     const auto wire = ledger_.wire_of(local.site, local.host);
     return !local.follows && !local.usable && wire && *wire != local.active;
+}
+
+/// Packets to this address still come to us; to one of a prefix, as long as a marker of it is
+/// there.
+bool FlowEnder::is_served(const Site& site, Ipv4Addr address) const {
+    const uint8_t length = site.way == Way::routed ? site.inside.length() : 32;
+    return resolver_.port_within({address, length}).has_value();
 }
 
 /// Moved, for a peer of whom nobody knows whether it is there.
@@ -102,7 +109,7 @@ void FlowEnder::nobody_there(const FlowInfo& flow, Nanos now) {
     const PathEntry& path = ledger_.at(flow.path);
     const LocalBinding& local = ledger_.at(path.local);
     const Ipv4Addr original = local.original;
-    if (!is_served || !is_served(local.site, original)) {
+    if (!is_served(ledger_.sites()[local.site], original)) {
         ask_host(flow);
         end(flow, now);
         return;
@@ -167,15 +174,14 @@ OwnedPacket FlowEnder::question(const FlowKey& key, Ipv4Addr from, Ipv4Addr to, 
     std::byte* const ether = packet.frame.data;
     std::byte* const ip = ether + ether_header_bytes;
     std::byte* const l4 = ip + ipv4::min_header_bytes;
-    std::fill_n(l4, tcp::min_header_bytes, std::byte{0});
-    tcp::set_source_port(l4, to_host ? key.remote_port : key.host_port);
-    tcp::set_destination_port(l4, to_host ? key.host_port : key.remote_port);
-    tcp::set_sequence(l4, Be32{0x55555555U * rounds_});
-    tcp::set_data_offset(l4, tcp::min_header_bytes);
-    tcp::set_flags(l4, tcp_ack);
-    tcp::set_checksum(
-        l4, l4_checksum(from, to, static_cast<uint8_t>(IpProto::tcp), {l4, tcp::min_header_bytes}));
-    write_notification_ip_header(ip, from, to, IpProto::tcp, tcp::min_header_bytes);
+    write_bare_segment({.source = from,
+                        .destination = to,
+                        .source_port = to_host ? key.remote_port : key.host_port,
+                        .destination_port = to_host ? key.host_port : key.remote_port,
+                        .sequence = Be32{0x55555555U * rounds_},
+                        .flags = tcp_ack},
+                       l4);
+    write_own_ip_header(ip, from, to, IpProto::tcp, tcp::min_header_bytes);
     ether::set_type(ether, Be16{ether_type_ipv4});
     return packet;
 }

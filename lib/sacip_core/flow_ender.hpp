@@ -9,14 +9,12 @@
 // a new flow.
 //
 // A peer of the configuration that has never been heard may be there or not; its flows have moved.
-//   with keys   hosts are asked as well; the answer goes to the far end, which has a RST for what
-//   it
-//               does not know
-//   basic       checksums are those of the old addresses, so no far end but behind a peer takes the
-//               packets, nor answers. It is asked with one that is right on the wire: behind a peer
-//               that has taken the notification it is wrong, and ignored. A RST in answer says that
-//               nobody is there: the flow goes back to its old address, or ends if that is gone.
-//               One flow of a path is asked for, and the others if that says so.
+// Behind one with keys hosts are asked as well: the answer goes to the far end, which has a RST for
+// what it does not know. With a basic one checksums are those of the old addresses, so no far end
+// but behind a peer takes the packets, nor answers. It is asked with one that is right on the wire:
+// behind a peer that has taken the notification it is wrong, and ignored. A RST in answer says that
+// nobody is there: the flow goes back to its old address, or ends if that is gone. One flow of a
+// path is asked for, and the others if that says so.
 //
 // The flow table is gone through in small steps, three times, and only after an address changed.
 #pragma once
@@ -26,7 +24,6 @@
 #include "sacip_core/packet_io.hpp"
 #include "sacip_core/path_keeper.hpp"
 
-#include <functional>
 #include <unordered_map>
 
 namespace sacip {
@@ -34,11 +31,9 @@ namespace sacip {
 /// Slow path only. References outlive it.
 class FlowEnder {
 public:
-    FlowEnder(FlowTable& flows, Ledger& ledger, PathKeeper& keeper, PacketIo& io)
-        : flows_{flows}, ledger_{ledger}, keeper_{keeper}, io_{io} {}
-
-    /// Whether packets to this address of a site still come to us.
-    std::function<bool(uint32_t site, Ipv4Addr address)> is_served;
+    FlowEnder(FlowTable& flows, Ledger& ledger, PathKeeper& keeper,
+              const AdjacencyResolver& resolver, PacketIo& io)
+        : flows_{flows}, ledger_{ledger}, keeper_{keeper}, resolver_{resolver}, io_{io} {}
 
     /// True if flows of this path can't go on.
     bool is_over(PathId path) const;
@@ -63,6 +58,7 @@ private:
     };
 
     void look_at(const FlowInfo& flow, Nanos now);
+    bool is_served(const Site& site, Ipv4Addr address) const;
     bool is_doubtful(const PathEntry& path) const;
     void take_answers(Nanos now);
     void nobody_there(const FlowInfo& flow, Nanos now);
@@ -73,6 +69,7 @@ private:
     FlowTable& flows_;
     Ledger& ledger_;
     PathKeeper& keeper_;
+    const AdjacencyResolver& resolver_;
     PacketIo& io_;
     unsigned rounds_{0}; ///< to go
     uint32_t position_{0};

@@ -53,23 +53,16 @@ std::optional<Refusal> refuse_absent(const MoveRequest& r, const Sites& sites,
                                      const HostState& host, const std::vector<GatewayPort>& ports) {
     const bool routed = std::ranges::any_of(
         sites, [&](const Site& s) { return s.way == Way::routed && s.wire && s.wire == r.from; });
-    if (r.force || routed) {
+    const bool knows = std::ranges::any_of(ports, [](const GatewayPort& port) {
+        return port.outside && port.host_interface.value != 0;
+    });
+    if (r.force || routed || !knows ||
+        AdjacencyResolver{host, ports}.port_of_source(r.to.address())) {
         return std::nullopt;
     }
-    bool any = false;
-    for (const GatewayPort& port : ports) {
-        const auto has = host.addresses(port.host_interface);
-        any = any || (port.outside && port.host_interface.value != 0);
-        if (port.outside &&
-            std::ranges::find(has, r.to.address(), &AddressInfo::address) != has.end()) {
-            return std::nullopt;
-        }
-    }
-    return any ? std::optional{Refusal{
-                     r.to.to_text() + " is on none of the outside ports' interfaces",
-                     "add it first (ip address add), or say --force if packets to it come here "
-                     "nevertheless"}}
-               : std::nullopt;
+    return Refusal{r.to.to_text() + " is on none of the outside ports' interfaces",
+                   "add it first (ip address add), or say --force if packets to it come here "
+                   "nevertheless"};
 }
 
 } // namespace

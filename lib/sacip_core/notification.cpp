@@ -24,8 +24,8 @@ void write_message(std::byte* message, uint8_t icmp_type, Ipv4Addr new_address) 
 
 } // namespace
 
-void write_notification_ip_header(std::byte* ip, Ipv4Addr source, Ipv4Addr destination,
-                                  IpProto proto, size_t l4_bytes) {
+void write_own_ip_header(std::byte* ip, Ipv4Addr source, Ipv4Addr destination, IpProto proto,
+                         size_t l4_bytes) {
     ipv4::set_version_and_length(ip, plain_ipv4_header);
     ipv4::set_tos(ip, tos_internetwork_control);
     ipv4::set_total_length(ip, Be16{static_cast<uint16_t>(ipv4::min_header_bytes + l4_bytes)});
@@ -68,8 +68,8 @@ uint32_t encode(const BasicNotification& message, uint8_t icmp_type,
     ether::set_source(out.data(), addresses.source);
     ether::set_type(out.data(), Be16{ether_type_ipv4});
     std::byte* ip = out.data() + ether::header_bytes;
-    write_notification_ip_header(ip, message.old_address, message.to, IpProto::icmp,
-                                 basic_notification_bytes);
+    write_own_ip_header(ip, message.old_address, message.to, IpProto::icmp,
+                        basic_notification_bytes);
     write_message(ip + ipv4::min_header_bytes, icmp_type, message.new_address);
     return basic_notification_frame_bytes;
 }

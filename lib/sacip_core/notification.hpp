@@ -71,9 +71,9 @@ DecodedNotification decode(const Frame& frame, const PacketView& view);
 uint32_t encode(const BasicNotification& message, uint8_t icmp_type,
                 const EtherAddresses& addresses, std::span<std::byte> out);
 
-/// Writes the IPv4 header that every notification has, basic or secure: 20 bytes at `ip`, as
-/// encode() says; `l4_bytes` follow it.
-void write_notification_ip_header(std::byte* ip, Ipv4Addr source, Ipv4Addr destination,
-                                  IpProto proto, size_t l4_bytes);
+/// Writes the IPv4 header of what the gateway itself says (notifications, basic or secure,
+/// refusals, ICMP errors, questions): 20 bytes at `ip`, as encode() says; `l4_bytes` follow it.
+void write_own_ip_header(std::byte* ip, Ipv4Addr source, Ipv4Addr destination, IpProto proto,
+                         size_t l4_bytes);
 
 } // namespace sacip

@@ -22,7 +22,7 @@ Reception::Reception(const Rooms& rooms)
       fragments_{{rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_, addresses_},
                  rooms.secret},
       arp_{{rooms.config, rooms.ports, rooms.host, rooms.ledger, rooms.io, doors_}},
-      ender_{rooms.flows, rooms.ledger, rooms.keeper, rooms.io} {}
+      ender_{rooms.flows, rooms.ledger, rooms.keeper, rooms.resolver, rooms.io} {}
 
 namespace {
 

@@ -4,6 +4,7 @@
 #include "sacip_core/checksum.hpp"
 #include "sacip_core/headers.hpp"
 #include "sacip_core/notification.hpp"
+#include "sacip_core/tcp_segment.hpp"
 
 #include <algorithm>
 
@@ -16,23 +17,22 @@ constexpr uint32_t quoted_l4_bytes = 8;
 /// What a closed port answers, in 20 bytes at `out`.
 uint32_t write_rst(const Frame& packet, const PacketView& v, std::byte* out) {
     const std::byte* in = packet.data + v.l4;
-    std::fill_n(out, tcp::min_header_bytes, std::byte{0});
-    tcp::set_source_port(out, v.destination_port);
-    tcp::set_destination_port(out, v.source_port);
-    tcp::set_data_offset(out, tcp::min_header_bytes);
+    BareSegment rst{.source = v.destination,
+                    .destination = v.source,
+                    .source_port = v.destination_port,
+                    .destination_port = v.source_port};
     if ((v.tcp_flags & tcp_ack) != 0) {
-        tcp::set_sequence(out, tcp::acknowledgement(in));
-        tcp::set_flags(out, tcp_rst);
+        rst.sequence = tcp::acknowledgement(in);
+        rst.flags = tcp_rst;
     } else {
         const uint32_t header = tcp::data_offset(in);
         const uint32_t data = v.l4_length > header ? v.l4_length - header : 0;
         const uint32_t length =
             data + ((v.tcp_flags & tcp_syn) != 0 ? 1 : 0) + ((v.tcp_flags & tcp_fin) != 0 ? 1 : 0);
-        tcp::set_acknowledgement(out, Be32{tcp::sequence(in).value() + length});
-        tcp::set_flags(out, tcp_rst | tcp_ack);
+        rst.acknowledgement = Be32{tcp::sequence(in).value() + length};
+        rst.flags = tcp_rst | tcp_ack;
     }
-    tcp::set_checksum(out, l4_checksum(v.destination, v.source, static_cast<uint8_t>(IpProto::tcp),
-                                       {out, tcp::min_header_bytes}));
+    write_bare_segment(rst, out);
     return tcp::min_header_bytes;
 }
 
@@ -61,8 +61,7 @@ uint32_t write_refusal(const Frame& packet, const PacketView& v, std::span<std::
     std::byte* const l4 = ip + ipv4::min_header_bytes;
     const bool tcp = v.is(IpProto::tcp);
     const uint32_t length = tcp ? write_rst(packet, v, l4) : write_prohibited(packet, v, l4);
-    write_notification_ip_header(ip, v.destination, v.source, tcp ? IpProto::tcp : IpProto::icmp,
-                                 length);
+    write_own_ip_header(ip, v.destination, v.source, tcp ? IpProto::tcp : IpProto::icmp, length);
     ether::set_destination(out.data(), ether::source(packet.data));
     ether::set_source(out.data(), ether::destination(packet.data));
     ether::set_type(out.data(), Be16{ether_type_ipv4});

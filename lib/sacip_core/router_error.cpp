@@ -44,7 +44,7 @@ uint32_t write_router_error(const Frame& packet, const PacketView& v, const Rout
     std::copy_n(packet.data + v.l3, quote, message + icmp::header_bytes);
     const uint32_t length = icmp::header_bytes + quote;
     icmp::set_checksum(message, internet_checksum({message, length}));
-    write_notification_ip_header(ip, router, v.source, IpProto::icmp, length);
+    write_own_ip_header(ip, router, v.source, IpProto::icmp, length);
     ether::set_destination(out.data(), ether::source(packet.data));
     ether::set_source(out.data(), ether::destination(packet.data));
     ether::set_type(out.data(), Be16{ether_type_ipv4});

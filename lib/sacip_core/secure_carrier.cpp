@@ -62,8 +62,8 @@ size_t encode_carrier(std::span<const std::byte> message, const CarrierRoute& ro
     ether::set_source(out.data(), ether.source);
     ether::set_type(out.data(), Be16{ether_type_ipv4});
     std::byte* const ip = out.data() + ether::header_bytes;
-    write_notification_ip_header(ip, route.addresses.source, route.addresses.destination,
-                                 proto_of(route.carrier), l4_bytes);
+    write_own_ip_header(ip, route.addresses.source, route.addresses.destination,
+                        proto_of(route.carrier), l4_bytes);
     const std::span<std::byte> l4{ip + ipv4::min_header_bytes, l4_bytes};
     std::copy(message.begin(), message.end(), l4.data() + header_bytes);
     if (route.carrier == Carrier::udp) {

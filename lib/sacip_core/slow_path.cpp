@@ -39,9 +39,6 @@ SlowPath::SlowPath(const World& world)
             office_->way_out(time_);
         }
     };
-    reception_.ender().is_served = [this](uint32_t site, Ipv4Addr address) {
-        return is_served(ledger_.sites()[site], address);
-    };
     mover_.hold_counts = [this] {
         const auto dropped = [this](DropReason why) {
             return w_.counters.dropped[static_cast<size_t>(why)].get();
@@ -148,24 +145,6 @@ void SlowPath::apply(PortId port, const std::vector<UplinkEffect>& effects, Nano
                    },
                    effect);
     }
-}
-
-/// On an interface of ours that leads outside; a shadow on lo does not count.
-bool SlowPath::is_present(Ipv4Addr address) const {
-    return std::ranges::any_of(uplinks_, [&](const PortUplink& u) {
-        const auto addresses = w_.host.addresses(w_.ports[u.port.value].host_interface);
-        return std::ranges::find(addresses, address, &AddressInfo::address) != addresses.end();
-    });
-}
-
-/// Of a prefix: as long as a marker of it is there.
-bool SlowPath::is_served(const Site& site, Ipv4Addr address) const {
-    const Ipv4Prefix around{address, site.way == Way::routed ? site.inside.length() : uint8_t{32}};
-    return std::ranges::any_of(uplinks_, [&](const PortUplink& u) {
-        const auto has = w_.host.addresses(w_.ports[u.port.value].host_interface);
-        return std::ranges::any_of(
-            has, [&](const AddressInfo& a) { return around.contains(a.address); });
-    });
 }
 
 /// In advance, while all is well: when the address goes, its sockets must not notice.

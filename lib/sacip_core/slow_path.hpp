@@ -101,8 +101,9 @@ private:
     void follow_default_route(Nanos now);
     std::optional<Ipv4Addr> next_way_out(PortId lost) const;
     bool is_followed(Ipv4Addr address) const;
-    bool is_present(Ipv4Addr address) const;
-    bool is_served(const Site& site, Ipv4Addr address) const;
+    bool is_present(Ipv4Addr address) const {
+        return resolver_.port_of_source(address).has_value();
+    }
     PeerOffice* open_office();
     void look_after_shadows();
 

@@ -499,6 +499,20 @@ TEST(SlowPathFlow, DhcpOfTheBoxIsLinuxs) {
 
 // ---- scans
 
+/// Beside the host, a prefix of 4,096 addresses on-link.
+struct WideLan : SiteA {
+    WideLan() : SiteA{wide_config()} {
+        add_address(lan, "10.2.0.1/20");
+        notice();
+    }
+    static Config wide_config() {
+        Config c = uplink_config();
+        c.limits = {8192, 8192};
+        c.hosts.push_back(routed("10.2.0.0/20", "10.2.0.0/20"));
+        return c;
+    }
+};
+
 /// How many neighbours with such an address Linux was asked for.
 long asked_for(SiteA& a, std::string_view prefix) {
     return std::ranges::count_if(a.actions.take(), [&](const std::string& line) {
@@ -507,12 +521,7 @@ long asked_for(SiteA& a, std::string_view prefix) {
 }
 
 TEST(SlowPathFlow, ThousandsOfHostsThatAnswerAreAskedFor) {
-    Config c = uplink_config();
-    c.limits = {8192, 8192};
-    c.hosts.push_back(routed("10.2.0.0/20", "10.2.0.0/20"));
-    SiteA a{c};
-    a.add_address(lan, "10.2.0.1/20");
-    a.notice();
+    WideLan a;
     a.actions.take();
     long asked = 0;
     for (int i = 0; i < 2000; i++) {
@@ -530,12 +539,7 @@ TEST(SlowPathFlow, ThousandsOfHostsThatAnswerAreAskedFor) {
 }
 
 TEST(SlowPathFlow, AScanTakesNoPlaceOfWhatAMoveHolds) {
-    Config c = uplink_config();
-    c.limits = {8192, 8192};
-    c.hosts.push_back(routed("10.2.0.0/20", "10.2.0.0/20"));
-    SiteA a{c};
-    a.add_address(lan, "10.2.0.1/20");
-    a.notice();
+    WideLan a;
     a.receive(lan, a.frame(lan).udp(4000, 80));
     a.del_address(wan, "10.0.1.2/24");
     a.notice();

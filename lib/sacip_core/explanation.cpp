@@ -284,6 +284,14 @@ Explanation Explainer::outbound(const PacketView& v) const {
     if (!site && r_.host.is_local(v.source)) {
         return from_box(v);
     }
+    if (const auto there = r_.hairpin.site_behind(v)) {
+        const Ipv4Addr neighbour = r_.ledger.host_of(*there, v.destination);
+        Explanation out = answer(Fate::new_flow, {}, way,
+                                 "Begins a flow with " + neighbour.to_text() + ", for which " +
+                                     v.destination.to_text() + " stands outside: a hairpin.");
+        out.becomes = {wire.value_or(v.destination), neighbour};
+        return out;
+    }
     if (!site) {
         return linux_decides(way, v.source.to_text() +
                                       " is in none of `hosts`: routed by Linux, not followed.");

@@ -7,6 +7,7 @@
 // why a connection is refused knows addresses and ports, not flags.
 #pragma once
 
+#include "sacip_core/hairpin.hpp"
 #include "sacip_core/new_flows.hpp"
 
 #include <string>
@@ -49,6 +50,7 @@ public:
         const Ledger& ledger;
         const Mover& mover;
         const NewFlows& new_flows;
+        const Hairpin& hairpin;
         const PeerOffice* office; ///< nullptr without peers that have keys
     };
     explicit Explainer(const Rooms& rooms) : r_{rooms} {}

@@ -100,11 +100,19 @@ Ipv4Addr Ledger::host_of(uint32_t site, Ipv4Addr wire) const {
 
 LocalId Ledger::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
                       bool follows) {
-    const auto [first, last] = locals_by_host_.equal_range(host);
+    return find_or_add({host, original, active, site, true, follows, false, {}});
+}
+
+LocalId Ledger::inside_local(Ipv4Addr host, Ipv4Addr seen_as, uint32_t site) {
+    return find_or_add({host, seen_as, seen_as, site, true, false, true, {}});
+}
+
+LocalId Ledger::find_or_add(const LocalBinding& binding) {
+    const auto [first, last] = locals_by_host_.equal_range(binding.host);
     for (auto it = first; it != last; ++it) {
         const LocalBinding& b = at(it->second);
-        if (b.original == original && b.active == active && b.site == site &&
-            b.follows == follows) {
+        if (b.original == binding.original && b.active == binding.active &&
+            b.site == binding.site && b.follows == binding.follows && b.inside == binding.inside) {
             return it->second;
         }
     }
@@ -115,14 +123,15 @@ LocalId Ledger::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_
         id = free_locals_.back();
         free_locals_.pop_back();
     }
-    at(id) = {host, original, active, site, true, follows, {}};
-    locals_by_host_.emplace(host, id);
-    locals_by_active_.emplace(active, id);
+    at(id) = binding;
+    locals_by_host_.emplace(binding.host, id);
+    if (!binding.inside) {
+        locals_by_active_.emplace(binding.active, id);
+    }
     return id;
 }
 
-RemoteId Ledger::remote(Ipv4Addr original, Ipv4Addr active) {
-    const Speaker speaker = speaker_of(original, active);
+RemoteId Ledger::remote(Ipv4Addr original, Ipv4Addr active, const Speaker& speaker) {
     const auto [first, last] = remotes_by_original_.equal_range(original);
     for (auto it = first; it != last; ++it) {
         if (at(it->second).active == active && at(it->second).speaker == speaker) {

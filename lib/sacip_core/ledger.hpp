@@ -59,6 +59,9 @@ struct LocalBinding {
     /// False: it stays with its address, and no peer is told of it: there is none for its far ends,
     /// or it is another address of the box than its port's.
     bool follows{true};
+    /// Of flows between two hosts of ours: `active` is what the other one sees, and is never on the
+    /// wire, so no move finds it.
+    bool inside{false};
     std::vector<PathId> paths;
 };
 
@@ -158,7 +161,11 @@ public:
     /// wire address now.
     LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
                   bool follows = true);
-    RemoteId remote(Ipv4Addr original, Ipv4Addr active);
+    LocalId inside_local(Ipv4Addr host, Ipv4Addr seen_as, uint32_t site);
+    RemoteId remote(Ipv4Addr original, Ipv4Addr active) {
+        return remote(original, active, speaker_of(original, active));
+    }
+    RemoteId remote(Ipv4Addr original, Ipv4Addr active, const Speaker& speaker);
     /// Forgets them again where no path came of it.
     void forget_unused(LocalId local, RemoteId remote) {
         forget_if_unused(local);
@@ -246,6 +253,7 @@ private:
     size_t place_of(const Speaker& speaker) const {
         return speaker.index + (speaker.is_basic() ? claims_.size() : 0);
     }
+    LocalId find_or_add(const LocalBinding& binding);
     void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
     template <typename IdType>
     static void unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id);

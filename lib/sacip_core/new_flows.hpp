@@ -83,6 +83,9 @@ public:
     /// `destination`, if there is one. The session's application may have the address from it (FTP,
     /// SIP, rsh): what the host begins goes where that is.
     std::optional<RemoteId> session_that_left(Ipv4Addr host, Ipv4Addr destination) const;
+    /// Makes room for another flow where this position's is dead. False if it lives, and the packet
+    /// was refused.
+    bool give_way(Guest& guest, int32_t position);
     const Shield& shield() const { return r_.shield; }
     const NewFlowStatistics& statistics() const { return statistics_; }
 
@@ -93,7 +96,6 @@ private:
     bool has_left(Ipv4Addr address, uint32_t box, Nanos now) const;
     void forget(const FlowInfo& flow, Nanos now);
     bool takes(PathId path, WirePair pair) const;
-    bool give_way(Guest& guest, int32_t position);
     RemoteId remote_of(Ipv4Addr host, Ipv4Addr destination);
     RemoteId remote_at(Ipv4Addr original, Ipv4Addr active);
     bool admit(Guest& guest, const Admission& admission);

@@ -77,11 +77,25 @@ PathKeeper::Composed PathKeeper::compose(uint32_t site, const PathAddresses& add
     return out;
 }
 
+/// From one host of ours to another: both directions end at an inside port.
+PathKeeper::Composed PathKeeper::compose_inside(const PathAddresses& addresses) const {
+    Composed out;
+    prepare_rewrite(addresses, L4ChecksumMode::wire, out.slot);
+    out.out = resolver_.inward(addresses.remote_active, addresses.local_active, {});
+    point(out.slot.outbound, out.out, ports_);
+    out.in = resolver_.inward(addresses.host, addresses.remote_original, {});
+    point(out.slot.inbound, out.in, ports_);
+    return out;
+}
+
 PathKeeper::Composed PathKeeper::compose_path(LocalId local, RemoteId remote,
                                               std::optional<Ipv4Addr> speaks_as) const {
     const LocalBinding& l = ledger_.at(local);
     const RemoteBinding& r = ledger_.at(remote);
     const Ipv4Addr active = speaks_as.value_or(l.active);
+    if (l.inside) {
+        return compose_inside({l.host, l.original, l.active, r.original, r.active});
+    }
     Composed out = compose(l.site, {l.host, l.original, active, r.original, r.active},
                            ledger_.checksum_mode(remote));
     if (!l.usable || !r.proven) {

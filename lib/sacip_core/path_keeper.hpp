@@ -73,6 +73,7 @@ public:
     void tick(Nanos now);
 
 private:
+    Composed compose_inside(const PathAddresses& addresses) const;
     Composed compose_path(LocalId local, RemoteId remote,
                           std::optional<Ipv4Addr> speaks_as = {}) const;
     void accept_crossing(PathId id, WirePair next);

@@ -22,6 +22,8 @@ Reception::Reception(const Rooms& rooms)
       fragments_{{rooms.host, rooms.paths, rooms.ledger, doors_, dispatch_, addresses_},
                  rooms.secret},
       arp_{{rooms.config, rooms.ports, rooms.host, rooms.ledger, rooms.io, doors_}},
+      hairpin_{
+          {rooms.resolver, rooms.flows, rooms.ledger, rooms.keeper, doors_, dispatch_, new_flows_}},
       ender_{rooms.flows, rooms.ledger, rooms.keeper, rooms.resolver, rooms.io} {}
 
 namespace {
@@ -65,6 +67,9 @@ void Reception::tick(Nanos now) {
         to_tick(now), {ticks(t.tcp_established), ticks(t.tcp_other), ticks(t.udp), ticks(t.other)},
         flows_per_tick, expired_);
     for (const FlowInfo& flow : expired_) {
+        if (hairpin_.lives_on(flow, to_tick(now), ticks(t.tcp_established))) {
+            continue;
+        }
         r_.flows.erase(flow);
         r_.keeper.flow_removed(flow.path, now);
         statistics_.flows_expired.add();
@@ -164,11 +169,22 @@ bool Reception::is_left_unfinished(const Guest& guest) {
            is_unfinished(guest.frame(), guest.view);
 }
 
+void Reception::begin_outbound(Guest& guest) {
+    const auto neighbour =
+        guest.origin.from_linux ? std::nullopt : hairpin_.site_behind(guest.view);
+    if (is_left_unfinished(guest)) {
+        doors_.drop(guest, DropReason::l4_unfinished);
+    } else if (neighbour) {
+        hairpin_.begin(guest, *neighbour);
+    } else {
+        new_flows_.outbound(guest);
+    }
+}
+
 void Reception::outbound(Guest& guest) {
     const int32_t position = r_.flows.find(key_from_host(guest.view));
     if (position < 0 || new_flows_.begins_again<Direction::outbound>(guest, position)) {
-        is_left_unfinished(guest) ? doors_.drop(guest, DropReason::l4_unfinished)
-                                  : new_flows_.outbound(guest);
+        begin_outbound(guest);
         return;
     }
     const PathId path = r_.flows.path_at(position);

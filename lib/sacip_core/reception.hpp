@@ -19,6 +19,7 @@
 #include "sacip_core/flow_ender.hpp"
 #include "sacip_core/fragment_desk.hpp"
 #include "sacip_core/gatehouse.hpp"
+#include "sacip_core/hairpin.hpp"
 #include "sacip_core/new_flows.hpp"
 
 namespace sacip {
@@ -73,6 +74,7 @@ public:
     void release_all();
 
     const Doors& doors() const { return doors_; }
+    const Hairpin& hairpin() const { return hairpin_; }
     const NewFlows& new_flows() const { return new_flows_; }
     const ReceptionStatistics& statistics() const { return statistics_; }
 
@@ -81,6 +83,7 @@ private:
     void decide_punt(Guest& guest, PuntReason reason);
     void from_linux(Guest& guest, Verdict parsed);
     static bool is_left_unfinished(const Guest& guest);
+    void begin_outbound(Guest& guest);
     void outbound(Guest& guest);
     void end(Guest& guest, int32_t position);
     void inbound(Guest& guest);
@@ -104,6 +107,7 @@ private:
     ErrorDesk errors_;
     FragmentDesk fragments_;
     ArpDesk arp_;
+    Hairpin hairpin_;
     FlowEnder ender_;
     std::vector<FlowInfo> expired_;
     ReceptionStatistics statistics_;

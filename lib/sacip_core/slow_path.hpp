@@ -82,7 +82,7 @@ public:
     /// What would become of a packet with these addresses, ports and protocol.
     Explanation explain(const PacketView& packet, Nanos now) const {
         return Explainer{{w_.config, w_.ports, w_.host, w_.flows, ledger_, mover_,
-                          reception_.new_flows(), office_.get()}}
+                          reception_.new_flows(), reception_.hairpin(), office_.get()}}
             .explain(packet, now);
     }
 

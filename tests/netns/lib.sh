@@ -84,12 +84,12 @@ clean_up() {
     for pid in "${!child[@]}" "${gateway_pid[@]}"; do
         kill -TERM "$pid" 2>/dev/null
     done
-    for ns in "$P"-{ha,ga,r,gb,hb,relay,hx}; do # whatever daemonised inside our own namespaces
+    for ns in "$P"-{ha,hc,ga,r,gb,hb,relay,hx}; do # whatever daemonised inside our own namespaces
         [ -e "/run/netns/$ns" ] || continue
         for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -TERM "$pid" 2>/dev/null; done
     done
     sleep 0.2
-    for ns in "$P"-{ha,ga,r,gb,hb,relay,hx}; do
+    for ns in "$P"-{ha,hc,ga,r,gb,hb,relay,hx}; do
         [ -e "/run/netns/$ns" ] || continue
         for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null; done
         ip netns del "$ns" 2>/dev/null

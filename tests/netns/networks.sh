@@ -50,6 +50,26 @@ add_lan2() {
     add_port 3 ethl 'name: lan2, role: inside, host_interface: {name: lan20, addresses: [10.4.0.1/24]}'
 }
 
+# A neighbour of the host's, 10.1.0.4, in a namespace of its own (hc), by a switch.
+add_neighbour() {
+    ip -n "$P-ga" link del ethi
+    ip netns add "$P-hx" && ip netns add "$P-hc" || fail "namespace"
+    ip -n "$P-hx" link add switch up type bridge forward_delay 0
+    link hx toa ga ethi
+    link hx toha ha eth0
+    link hx tohc hc eth0
+    local port
+    for port in toa toha tohc; do ip -n "$P-hx" link set $port master switch; done
+    in_ns ga nft delete table netdev sacip
+    silence_kernel ga
+    in_ns ga ethtool -K ethi tx off gro off >/dev/null
+    for port in ha:10 hc:4; do
+        in_ns "${port%:*}" ethtool -K eth0 tx off gro off >/dev/null
+        ip -n "$P-${port%:*}" addr add "10.1.0.${port#*:}/24" dev eth0
+        ip -n "$P-${port%:*}" route add default via 10.1.0.1
+    done
+}
+
 # An interface of Linux beside the gateway: a tunnel, a card for management.
 add_vpn() {
     ip netns add "$P-relay" || fail "namespace"

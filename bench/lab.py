@@ -8,7 +8,7 @@ the gateway's own. `run` starts a benchmark in a network namespace of its own, e
 routes would be asked for the way to the remote hosts.
 
 Environment, set by `run`: SACIP_GW, SACIPCTL (programs), BENCH_SEED, BENCH_TMP (a directory that is
-taken away afterwards).
+taken away afterwards), BENCH_BESIDE (another sacip-gw, or empty).
 """
 import contextlib
 import json
@@ -23,6 +23,7 @@ from pathlib import Path
 
 programs = Path(os.environ.get("SACIP_BUILD") or Path(__file__).resolve().parent.parent / "build")
 seed = int(os.environ.get("BENCH_SEED", "1"))
+beside = os.environ.get("BENCH_BESIDE", "")
 pcap_mac = "02:70:63:61:70:00"  # of the first net_pcap device in every process
 config = """\
 gateway: {{name: {name}, control_socket: {socket}, metrics: off}}
@@ -51,7 +52,7 @@ class Gateway:
 
     def __init__(self, name, prefix, flows, memory_mb, lan, wan="net_null0,no-rx=1",
                  lcores="0@(0-1),1@(0-1)", packets=0, idle="adaptive",
-                 more_lan=(), mtu=106):
+                 more_lan=(), mtu=106, program=None):
         self.name = name
         self.directory = Path(os.environ["BENCH_TMP"])
         self.socket = self.directory / f"{name}.sock"
@@ -67,7 +68,8 @@ class Gateway:
         self.plays = lan.startswith("net_pcap")
         # setpriv: should we be killed, the gateway is, too.
         self.command = [
-            "setpriv", "--pdeathsig", "TERM", os.environ["SACIP_GW"], "--no-pci", "--no-telemetry",
+            "setpriv", "--pdeathsig", "TERM", program or os.environ["SACIP_GW"], "--no-pci",
+            "--no-telemetry",
             *(["--in-memory", "--single-file-segments"] if packets else ["--no-huge"]),
             "-m", str(memory_mb), "--file-prefix", f"sacip-bench-{os.getpid()}-{name}",
             "--lcores", lcores, *(word for device in (lan, *more_lan, wan)

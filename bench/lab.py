@@ -3,6 +3,7 @@
 
 A gateway here has an inside port on net_pcap, whose packets come from a file or a FIFO and whose
 replies are dropped by the device, and an outside port on net_null, which drops what it is given.
+The hosts at the far ends are basic peers: where nobody can be told of a move, nothing moves.
 Neither has a Linux side: no tap, no route, no ARP, no system call per packet, so the figures are
 the gateway's own. `run` starts a benchmark in a network namespace of its own, else the machine's
 routes would be asked for the way to the remote hosts.
@@ -35,6 +36,9 @@ ports:
   - {{name: wan, device: {wan}, role: outside{mtu},
      host_interface: {{kind: none}}, next_hop_mac: "02:00:00:00:00:02"}}
 hosts:{hosts}
+basic_peers:
+  - {{prefix: 198.18.0.0/15, roam_to: [198.18.0.0/15]}}
+  - {{prefix: 10.9.0.0/16, roam_to: [10.9.0.0/16]}}
 """
 hosts_config = """
   - {{inside: {prefix}, outside: {prefix}}}"""

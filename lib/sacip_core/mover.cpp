@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 namespace sacip {
 namespace {
@@ -113,7 +112,7 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
                                   MoveRecord& move, Nanos now) {
     std::vector<PathId> paths;
     std::map<uint32_t, MoveLeg> legs;
-    std::set<std::pair<Ipv4Addr, Ipv4Addr>> told; // our old address, peer
+    std::vector<BasicMessage> messages;
     for (const LocalId id : locals) {
         LocalBinding& binding = ledger_.at(id);
         if (!binding.follows) { // nobody could be told: it stays while its address serves
@@ -137,22 +136,34 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
                 continue;
             }
             paths.push_back(path);
-            if (remote.speaker.is_basic() && told.emplace(old_address, remote.active).second) {
-                // Through the next hop that served the old address, where it is still known: the
-                // entry's slot is the one in force until the switch.
-                keeper_.prepare(path, now + nanos(config_.move.drain));
-                const DirectionRewrite& out = entry.slot.outbound;
-                announcer_.announce({old_address, new_address, remote.active}, path,
-                                    {out.port, {out.next_hop, out.port_mac}}, now);
-                move.notifications++;
+            if (remote.speaker.is_basic()) {
+                messages.push_back({{old_address, new_address, remote.active}, path});
             }
         }
     }
+    tell_basic_peers(messages, move, now);
     for (auto& [peer, leg] : legs) {
         leg.peer = peer;
         move.legs.push_back(std::move(leg));
     }
     return paths;
+}
+
+/// Each of them once, through the next hop that served the old address, where it is still known:
+/// the entry's slot is the one in force until the switch.
+void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& move, Nanos now) {
+    const auto ends = [](const BasicMessage& m) {
+        return std::pair{m.message.old_address, m.message.to};
+    };
+    std::ranges::sort(messages, {}, ends);
+    const auto doubles = std::ranges::unique(messages, {}, ends);
+    messages.erase(doubles.begin(), doubles.end());
+    for (const BasicMessage& m : messages) {
+        keeper_.prepare(m.path, now + nanos(config_.move.drain));
+        const DirectionRewrite& out = ledger_.at(m.path).slot.outbound;
+        announcer_.announce(m.message, m.path, {out.port, {out.next_hop, out.port_mac}}, now);
+    }
+    move.notifications += static_cast<uint32_t>(messages.size());
 }
 
 void Mover::announce_legs(MoveRecord& move, Nanos now) {

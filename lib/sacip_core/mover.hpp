@@ -148,6 +148,11 @@ private:
     MoveEffects advance(MoveRecord& move, MoveEvent event);
     void supersede(Side side, const Ipv4Prefix& left, Nanos now);
     MoveRecord* holding(const Ipv4Prefix& from);
+    struct BasicMessage {
+        BasicNotification message;
+        PathId path; ///< by which it goes
+    };
+    void tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& move, Nanos now);
     std::vector<PathId> rebind(const std::vector<LocalId>& locals, const Ipv4Prefix& to,
                                MoveRecord& move, Nanos now);
     void announce_legs(MoveRecord& move, Nanos now);

@@ -9,9 +9,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* shape =
-    R"(one line holds one request: {"command":"status"} or )"
-    R"({"command":"flows","args":{"limit":10}})";
+constexpr const char* shape = R"(one line holds one request: {"command":"status"} or )"
+                              R"({"command":"flows","args":{"limit":10}})";
 
 /// What the line holds, or a refusal in `error`.
 json parse(std::string_view line, json& error) {

@@ -41,7 +41,7 @@ public:
     static constexpr size_t max_packets = 4096;
     static constexpr size_t max_per_key = 1024;
     static constexpr size_t max_for_neighbours = 1024; ///< in all
-    static constexpr size_t max_per_neighbour = 128; ///< about as many as Linux (unres_qlen)
+    static constexpr size_t max_per_neighbour = 128;   ///< about as many as Linux (unres_qlen)
 
     /// Takes the packet; gives back the one that had to make room, if any: it may be the same.
     std::optional<HeldPacket> push(HeldPacket packet);

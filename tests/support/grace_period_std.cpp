@@ -25,21 +25,15 @@ std::variant<std::unique_ptr<GracePeriod>, std::string> GracePeriod::create(unsi
 GracePeriod::GracePeriod(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
 GracePeriod::~GracePeriod() = default;
 
-void GracePeriod::online(WorkerId worker) {
-    impl_->seen[worker.value].store(impl_->token.load());
-}
+void GracePeriod::online(WorkerId worker) { impl_->seen[worker.value].store(impl_->token.load()); }
 
-void GracePeriod::offline(WorkerId worker) {
-    impl_->seen[worker.value].store(0);
-}
+void GracePeriod::offline(WorkerId worker) { impl_->seen[worker.value].store(0); }
 
 void GracePeriod::quiescent(WorkerId worker) {
     impl_->seen[worker.value].store(impl_->token.load());
 }
 
-uint64_t GracePeriod::start() {
-    return impl_->token.fetch_add(1) + 1;
-}
+uint64_t GracePeriod::start() { return impl_->token.fetch_add(1) + 1; }
 
 bool GracePeriod::passed(uint64_t token) const {
     for (const auto& seen : impl_->seen) {
@@ -58,8 +52,6 @@ void GracePeriod::wait() {
     }
 }
 
-void* GracePeriod::native() const {
-    return nullptr;
-}
+void* GracePeriod::native() const { return nullptr; }
 
 } // namespace sacip

@@ -109,8 +109,6 @@ uint32_t HashIndex::size() const {
     return static_cast<uint32_t>(impl_->positions.size());
 }
 
-uint32_t HashIndex::positions() const {
-    return impl_->capacity;
-}
+uint32_t HashIndex::positions() const { return impl_->capacity; }
 
 } // namespace sacip

@@ -54,9 +54,7 @@ DatagramFlow::DatagramFlow(int shared_fd, const sockaddr_in& to, const DatagramS
     : fd_(shared_fd), to_(to), settings_(settings),
       next_send_(now + mix(settings.flow) % interval()), at_start_(describe(shared_fd, to_)) {}
 
-SocketAddresses DatagramFlow::addresses_now() const {
-    return describe(fd_, to_);
-}
+SocketAddresses DatagramFlow::addresses_now() const { return describe(fd_, to_); }
 
 void DatagramFlow::tick(std::uint64_t now) {
     for (int count = 0; !stopped_ && now >= next_send_; ++count) {

@@ -49,9 +49,7 @@ bool is_good(const TrackedDatagrams& tracked) {
            flow.address_changes() == 0 && flow.addresses() == flow.addresses_now();
 }
 
-const char* name_of(DatagramKind kind) {
-    return kind == DatagramKind::udp ? "udp" : "raw";
-}
+const char* name_of(DatagramKind kind) { return kind == DatagramKind::udp ? "udp" : "raw"; }
 
 Json describe(const TrackedDatagrams& tracked) {
     const DatagramFlow& flow = *tracked.flow;
@@ -208,12 +206,9 @@ void report_status(const Streams& streams, const Datagrams& datagrams, std::uint
         disorder += flow.sequence().duplicated() + flow.sequence().reordered() +
                     flow.peer().duplicated + flow.peer().reordered;
     }
-    const Json out = {{"tcp_running", running},
-                      {"tcp_broken", broken},
-                      {"tcp_received", received},
-                      {"wrong_bytes", wrong},
-                      {"datagrams_alive", alive},
-                      {"datagrams_twice_or_out_of_order", disorder}};
+    const Json out = {{"tcp_running", running},   {"tcp_broken", broken},
+                      {"tcp_received", received}, {"wrong_bytes", wrong},
+                      {"datagrams_alive", alive}, {"datagrams_twice_or_out_of_order", disorder}};
     std::cout << out.dump() << std::endl;
 }
 

@@ -19,9 +19,7 @@ Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
     return *this;
 }
 
-int Descriptor::release() {
-    return std::exchange(fd_, -1);
-}
+int Descriptor::release() { return std::exchange(fd_, -1); }
 
 void Descriptor::reset() {
     if (fd_ >= 0) {
@@ -72,9 +70,7 @@ std::string error_name(int error) {
     return name != nullptr ? name : "errno " + std::to_string(error);
 }
 
-void count_error(ErrorCounts& errors, int error) {
-    ++errors[error_name(error)];
-}
+void count_error(ErrorCounts& errors, int error) { ++errors[error_name(error)]; }
 
 std::uint64_t now_ns() {
     timespec now{};

@@ -8,8 +8,8 @@
 //
 // The modes take turns, so that every kind is there all the time; forgery.hpp says what they are.
 // Without --pcap nothing can be replayed: invented messages stand in for recorded ones. Never more
-// than --count packets (1,000,000 from the start), nor faster than --rate (no limit from the start).
-// Prints one JSON line: how many of each mode and carrier were sent. SIGTERM ends it early.
+// than --count packets (1,000,000 from the start), nor faster than --rate (no limit from the
+// start). Prints one JSON line: how many of each mode and carrier were sent. SIGTERM ends it early.
 //
 // Sent by a raw IP socket, so the kernel finds the way; the source need not be an address of ours.
 #include "forgery.hpp"
@@ -85,8 +85,8 @@ public:
         }
         std::size_t done = 0;
         while (done < used_ && stop_asked == 0) {
-            const int count = ::sendmmsg(socket, messages.data() + done,
-                                         static_cast<unsigned>(used_ - done), 0);
+            const int count =
+                ::sendmmsg(socket, messages.data() + done, static_cast<unsigned>(used_ - done), 0);
             for (int i = 0; i < count; ++i, ++done) {
                 const auto [mode, carrier] = kinds_[done];
                 ++sent.of[static_cast<std::size_t>(mode)][static_cast<std::size_t>(carrier)];
@@ -113,8 +113,8 @@ private:
 
 // Sleeps until packet `number` is due. Short of a millisecond it does not bother.
 void keep_pace(Clock::time_point start, std::uint64_t number, double rate) {
-    const auto due = start + std::chrono::nanoseconds(
-                                 static_cast<std::int64_t>(static_cast<double>(number) / rate * 1e9));
+    const auto due = start + std::chrono::nanoseconds(static_cast<std::int64_t>(
+                                 static_cast<double>(number) / rate * 1e9));
     if (due - Clock::now() > std::chrono::milliseconds(1)) {
         std::this_thread::sleep_until(due);
     }
@@ -148,12 +148,13 @@ int flood(const Plan& plan) {
     burst.send(socket, sent);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     ::close(socket);
-    Json out = {{"seed", plan.seed},
-                {"total", sent.total},
-                {"refused", sent.refused},
-                {"seconds", seconds},
-                {"per_second", static_cast<std::uint64_t>(static_cast<double>(sent.total) / seconds)},
-                {"sent", Json::object()}};
+    Json out = {
+        {"seed", plan.seed},
+        {"total", sent.total},
+        {"refused", sent.refused},
+        {"seconds", seconds},
+        {"per_second", static_cast<std::uint64_t>(static_cast<double>(sent.total) / seconds)},
+        {"sent", Json::object()}};
     for (const Mode mode : plan.modes) {
         const auto& of = sent.of[static_cast<std::size_t>(mode)];
         out["sent"][std::string(name_of(mode))] = {{"icmp", of[0]}, {"udp", of[1]}};
@@ -255,7 +256,7 @@ int main(int argc, char** argv) {
         plan.modes = {Mode::tag,       Mode::replay, Mode::epoch,
                       Mode::truncated, Mode::random, Mode::sender};
     }
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = [](int) { stop_asked = 1; };
     sigaction(SIGTERM, &action, nullptr);
     sigaction(SIGINT, &action, nullptr);

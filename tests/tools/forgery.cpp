@@ -88,9 +88,9 @@ std::optional<std::vector<Bytes>> read_capture(const std::string& file,
         }
         const auto packet = frame.subspan(notes::ethernet_header);
         const std::size_t total = notes::read_u16(packet, 2); // without Ethernet's padding
-        const std::size_t least = static_cast<std::size_t>(packet[0] & 15U) * 4 +
-                                  (packet[9] == notes::protocol_udp ? notes::udp_header
-                                                                    : notes::icmp_header);
+        const std::size_t least =
+            static_cast<std::size_t>(packet[0] & 15U) * 4 +
+            (packet[9] == notes::protocol_udp ? notes::udp_header : notes::icmp_header);
         if (total >= least && total <= packet.size()) {
             packets.emplace_back(packet.begin(), packet.begin() + static_cast<long>(total));
         }

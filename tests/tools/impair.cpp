@@ -120,16 +120,15 @@ Json describe(Way& way) {
             {"sent", way.sent},
             {"unsendable", way.unsendable},
             {"kernel_dropped", way.in.kernel_dropped()},
-            {"lateness_us",
-             {{"mean", mean / 1000}, {"worst", way.lateness_worst / 1000}}},
+            {"lateness_us", {{"mean", mean / 1000}, {"worst", way.lateness_worst / 1000}}},
             {"over_1ms", way.over_1ms}};
 }
 
 class Relay {
 public:
     Relay(PacketLine& a, PacketLine& b, std::uint64_t seed, sacip::notes::Carriers carriers)
-        : seed_{seed}, carriers_{carriers},
-          ways_{{{"a", a, b, Direction(seed)}, {"b", b, a, Direction(seed + 1)}}} {}
+        : seed_{seed}, carriers_{carriers}, ways_{{{"a", a, b, Direction(seed)},
+                                                   {"b", b, a, Direction(seed + 1)}}} {}
 
     // One command; its answer without the end of line.
     std::string obey(const std::string& line);
@@ -288,7 +287,7 @@ int main(int argc, char** argv) {
         static_cast<void>(::setpriority(PRIO_PROCESS, 0, -20)); // the next best; may fail as well
     }
     ::prctl(PR_SET_TIMERSLACK, 1);
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = [](int) { stop_asked = 1; };
     sigaction(SIGTERM, &action, nullptr);
     sigaction(SIGINT, &action, nullptr);

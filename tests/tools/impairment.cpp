@@ -16,10 +16,14 @@ double most(Knob knob) {
     switch (knob) {
     case Knob::loss:
     case Knob::duplicate:
-    case Knob::reorder: return 100;
-    case Knob::block: return 1;
-    case Knob::rate: return 1e9;
-    default: return 1e5; // ms
+    case Knob::reorder:
+        return 100;
+    case Knob::block:
+        return 1;
+    case Knob::rate:
+        return 1e9;
+    default:
+        return 1e5; // ms
     }
 }
 
@@ -109,8 +113,6 @@ double Direction::uniform() {
 }
 
 // Always draws, so that a seed gives a frame the same fate whatever the knobs before it are at.
-bool Direction::happens(Knob knob, bool is_note) {
-    return uniform() * 100 < value(knob, is_note);
-}
+bool Direction::happens(Knob knob, bool is_note) { return uniform() * 100 < value(knob, is_note); }
 
 } // namespace sacip::impair

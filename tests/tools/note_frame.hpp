@@ -34,7 +34,8 @@ inline void write_u16(std::span<std::uint8_t> bytes, std::size_t at, std::uint16
 }
 
 // `packet` begins at the IPv4 header. ICMP of the configured type with any code (0 is the paper's
-// message, 1 the secure one), or UDP from or to the port; a fragment counts only if it is the first.
+// message, 1 the secure one), or UDP from or to the port; a fragment counts only if it is the
+// first.
 inline bool is_note_packet(std::span<const std::uint8_t> packet, const Carriers& carriers) {
     constexpr std::uint16_t fragment_offset = 0x1FFF;
     if (packet.size() < ipv4_header || packet[0] >> 4 != 4) {

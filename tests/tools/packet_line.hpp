@@ -28,7 +28,8 @@ public:
     // Says what is wrong, or nothing.
     std::optional<std::string> open(const std::string& interface);
     int descriptor() const { return socket_; }
-    // A few bursts at most, so that frames already due are not kept waiting. Times are steady_now's.
+    // A few bursts at most, so that frames already due are not kept waiting. Times are
+    // steady_now's.
     void receive(const std::function<void(Nanoseconds, std::span<const std::uint8_t>)>& take);
     // How many were sent. Waits while the interface has no room; emptied frames are used again.
     std::size_t send(std::vector<Frame>& frames);

@@ -73,7 +73,8 @@ protected:
     }
     void TearDown() override {
         port_.reset();
-        // DPDK's own thread hears of it for the peer, and must have done with it before we close that.
+        // DPDK's own thread hears of it for the peer, and must have done with it before we close
+        // that.
         for (int turn = 0; turn < 500 && peer_up(); turn++) {
             std::this_thread::sleep_for(10ms);
         }

@@ -25,9 +25,7 @@ struct Key {
 constexpr uint32_t key_bytes = sizeof(Key);
 static_assert(key_bytes == 16);
 
-Key key_of(uint64_t n) {
-    return {n * 0x9E3779B97F4A7C15ULL, n};
-}
+Key key_of(uint64_t n) { return {n * 0x9E3779B97F4A7C15ULL, n}; }
 
 constexpr WorkerId worker0{0};
 constexpr WorkerId worker1{1};

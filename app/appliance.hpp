@@ -12,12 +12,12 @@
 #include "app/dpdk/device_packet_io.hpp"
 #include "app/dpdk/punt_rings.hpp"
 #include "app/dpdk/worker.hpp"
-#include "app/gateway_view.hpp"
-#include "app/linux_side.hpp"
-#include "app/mac_follower.hpp"
+#include "app/linux/linux_side.hpp"
+#include "app/linux/mac_follower.hpp"
 #include "app/metrics/exposer.hpp"
 #include "app/netlink/monitor.hpp"
-#include "sacip_core/pipeline.hpp"
+#include "app/operator/gateway_view.hpp"
+#include "sacip_core/forward/pipeline.hpp"
 
 #include <atomic>
 

@@ -11,8 +11,8 @@
 // flow besides rte_hash's own: its record and its share of one worker's hints. `bytes` is what the
 // process has grown by with the table full, hints included.
 #include "app/dpdk/eal.hpp"
-#include "sacip_core/flow_hints.hpp"
-#include "sacip_core/flow_table.hpp"
+#include "sacip_core/forward/flow_hints.hpp"
+#include "sacip_core/forward/flow_table.hpp"
 
 #include <algorithm>
 #include <array>

@@ -12,7 +12,7 @@
 
 #include "app/control/listener.hpp"
 #include "app/control/request.hpp"
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -5,8 +5,8 @@
 // The private key lives only as long as the reading takes: what is kept are the keys of pairs.
 #pragma once
 
-#include "sacip_core/config.hpp"
-#include "sacip_core/identity.hpp"
+#include "sacip_core/config/config.hpp"
+#include "sacip_core/wire/identity.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "app/crypto/keys.hpp"
-#include "sacip_core/key_text.hpp"
+#include "sacip_core/wire/key_text.hpp"
 
 #include <array>
 #include <optional>

@@ -4,7 +4,7 @@
 //
 // Fetching an algorithm is slow, so each thread keeps one context. A context remembers the last
 // key in memory that core dumps include; therefore it is given a key of zeros after each use.
-#include "sacip_core/mac.hpp"
+#include "sacip_core/wire/mac.hpp"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>

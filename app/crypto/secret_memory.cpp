@@ -5,7 +5,7 @@
 // Pages of their own, cut into slots of 32 bytes: left out of core dumps, not handed to children,
 // locked against swapping where the limit on locked memory allows. Pages are never given back, so
 // that a slot's place costs nothing to find; a gateway has a few keys per peer.
-#include "sacip_core/mac.hpp"
+#include "sacip_core/wire/mac.hpp"
 
 #include <sys/mman.h>
 

@@ -8,7 +8,7 @@
 // any thread may read.
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 namespace sacip {
 

@@ -14,8 +14,8 @@
 
 #include "app/dpdk/host_interface.hpp"
 #include "app/dpdk/punt_rings.hpp"
-#include "sacip_core/counters.hpp"
-#include "sacip_core/verdict.hpp"
+#include "sacip_core/base/counters.hpp"
+#include "sacip_core/base/verdict.hpp"
 
 #include <array>
 #include <poll.h>

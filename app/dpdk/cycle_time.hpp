@@ -12,7 +12,7 @@
 // that is written next, and a reader that has been overtaken reads again.
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -9,8 +9,8 @@
 #include "app/dpdk/host_interface.hpp"
 #include "app/dpdk/packet_pool.hpp"
 #include "app/dpdk/port.hpp"
-#include "sacip_core/counters.hpp"
-#include "sacip_core/packet_io.hpp"
+#include "sacip_core/base/counters.hpp"
+#include "sacip_core/packet/packet_io.hpp"
 
 #include <vector>
 

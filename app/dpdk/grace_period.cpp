@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // GracePeriod on rte_rcu_qsbr. The variable lies in ordinary memory: no other process reads it.
-#include "sacip_core/grace_period.hpp"
+#include "sacip_core/forward/grace_period.hpp"
 
 #include <rte_pause.h>
 #include <rte_rcu_qsbr.h>

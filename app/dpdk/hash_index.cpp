@@ -12,7 +12,7 @@
 //
 // The hash is AesHash where the processor can, which takes a burst's keys at once, else SipHash;
 // rte_hash itself knows it as a function of one key.
-#include "sacip_core/hash_index.hpp"
+#include "sacip_core/forward/hash_index.hpp"
 
 #include "app/dpdk/aes_hash.hpp"
 #include "app/dpdk/keyed_hash.hpp"

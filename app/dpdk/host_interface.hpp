@@ -12,8 +12,8 @@
 #pragma once
 
 #include "app/dpdk/packet_pool.hpp"
-#include "sacip_core/counters.hpp"
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/counters.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <span>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/big_array.hpp"
+#include "sacip_core/forward/big_array.hpp"
 
 #include <sys/mman.h>
 

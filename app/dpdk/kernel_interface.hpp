@@ -7,7 +7,7 @@
 // By index, in the network namespace of the process. Slow path only; each call is a few ioctls.
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <optional>
 #include <string>

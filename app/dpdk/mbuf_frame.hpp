@@ -7,10 +7,10 @@
 // dropped where not.
 #pragma once
 
-#include "sacip_core/headers.hpp"
-#include "sacip_core/packet.hpp"
-#include "sacip_core/packet_io.hpp"
-#include "sacip_core/verdict.hpp"
+#include "sacip_core/base/verdict.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/packet_io.hpp"
 
 #include <cstring>
 #include <rte_mbuf.h>

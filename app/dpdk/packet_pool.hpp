@@ -8,7 +8,7 @@
 // either, pools outlive all devices (and the PuntRings).
 #pragma once
 
-#include "sacip_core/packet_io.hpp"
+#include "sacip_core/packet/packet_io.hpp"
 
 #include <memory>
 #include <string>

@@ -26,8 +26,8 @@
 
 #include "app/dpdk/packet_pool.hpp"
 #include "app/dpdk/vlan_door.hpp"
-#include "sacip_core/frame.hpp"
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
+#include "sacip_core/packet/frame.hpp"
 
 #include <optional>
 #include <string>

@@ -10,7 +10,7 @@
 // kernel) is nothing that a router can forward: whatever delivers them is refused.
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <optional>
 #include <string>

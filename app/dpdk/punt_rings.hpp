@@ -9,9 +9,9 @@
 // mbuf.
 #pragma once
 
-#include "sacip_core/packet_io.hpp"
-#include "sacip_core/pipeline.hpp"
-#include "sacip_core/verdict.hpp"
+#include "sacip_core/base/verdict.hpp"
+#include "sacip_core/forward/pipeline.hpp"
+#include "sacip_core/packet/packet_io.hpp"
 
 #include <memory>
 #include <span>

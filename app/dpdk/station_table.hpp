@@ -7,7 +7,7 @@
 // sees a newer version at its next turn.
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <array>
 #include <atomic>

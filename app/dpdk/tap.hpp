@@ -10,7 +10,7 @@
 // writer's system call. The rest is the slow path's.
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <memory>
 #include <string>

@@ -19,7 +19,7 @@
 // tag looks like one of 802.1Q with the same VID.
 #pragma once
 
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <array>
 #include <cstdint>

@@ -4,7 +4,7 @@
 #include "app/dpdk/clock.hpp"
 #include "app/dpdk/mbuf_frame.hpp"
 #include "app/dpdk/vlan_door.hpp"
-#include "sacip_core/pipeline.hpp"
+#include "sacip_core/forward/pipeline.hpp"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>

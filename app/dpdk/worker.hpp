@@ -22,9 +22,9 @@
 #include "app/dpdk/port.hpp"
 #include "app/dpdk/punt_rings.hpp"
 #include "app/dpdk/station_table.hpp"
-#include "sacip_core/counters.hpp"
-#include "sacip_core/grace_period.hpp"
-#include "sacip_core/packet.hpp"
+#include "sacip_core/base/counters.hpp"
+#include "sacip_core/forward/grace_period.hpp"
+#include "sacip_core/packet/packet.hpp"
 
 #include <memory>
 #include <optional>

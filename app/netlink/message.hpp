@@ -7,7 +7,7 @@
 // are long enough; the kernel is trusted to mean what it says, not to be of our version.
 #pragma once
 
-#include "sacip_core/host_state.hpp"
+#include "sacip_core/kernel/host_state.hpp"
 
 #include <libmnl/libmnl.h>
 

@@ -16,7 +16,7 @@
 #pragma once
 
 #include "app/netlink/socket.hpp"
-#include "sacip_core/host_state.hpp"
+#include "sacip_core/kernel/host_state.hpp"
 
 #include <cstdint>
 

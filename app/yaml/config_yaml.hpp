@@ -11,7 +11,7 @@
 // May be called from any thread; needs no root, no EAL, no ports. Never throws on bad input.
 #pragma once
 
-#include "sacip_core/config.hpp"
+#include "sacip_core/config/config.hpp"
 
 #include <cstddef>
 #include <optional>

@@ -6,7 +6,7 @@
 
 #include "app/yaml/port_section.hpp"
 #include "app/yaml/scalars.hpp"
-#include "sacip_core/key_text.hpp"
+#include "sacip_core/wire/key_text.hpp"
 
 #include <climits>
 

@@ -129,7 +129,8 @@ void read_protocol(const Node& node, ProtocolConfig& protocol, Errors& errors) {
         set(protocol.icmp_type, read_word(*type, "icmp_type", icmp_type_words, errors));
     }
     if (const Node* port = fields.find("udp_port")) {
-        if (const auto number = read_integer(*port, "udp_port", 1, 65535, 4720, errors)) {
+        if (const auto number =
+                read_integer(*port, "udp_port", 1, 65535, default_notification_udp_port, errors)) {
             protocol.udp_port = static_cast<uint16_t>(*number);
         }
     }

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "app/yaml/yaml_tree.hpp"
-#include "sacip_core/config.hpp"
+#include "sacip_core/config/config.hpp"
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/slow_path.hpp"
 
-#include "sacip_core/headers.hpp"
+#include "sacip_core/packet/headers.hpp"
 
 #include <algorithm>
 #include <array>

@@ -8,10 +8,10 @@
 // HostActions. One thread, no I/O, no clock of its own: the whole of it runs in a unit test.
 #pragma once
 
-#include "sacip_core/explanation.hpp"
-#include "sacip_core/move_request.hpp"
-#include "sacip_core/reception.hpp"
-#include "sacip_core/uplink.hpp"
+#include "sacip_core/exception/explanation.hpp"
+#include "sacip_core/exception/reception.hpp"
+#include "sacip_core/kernel/uplink.hpp"
+#include "sacip_core/mobility/move_request.hpp"
 
 #include <set>
 #include <span>

@@ -8,7 +8,7 @@
 //
 // SACIP_SOURCE_DIR (a compile definition, or in the environment) is the top of the source tree.
 #include "app/yaml/config_yaml.hpp"
-#include "sacip_core/key_text.hpp"
+#include "sacip_core/wire/key_text.hpp"
 
 #include <algorithm>
 #include <chrono>

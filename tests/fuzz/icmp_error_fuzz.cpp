@@ -8,10 +8,10 @@
 //
 // Whatever comes: nothing but addresses and checksums is written, what was wrong by some sum stays
 // wrong by as much, and the way back gives every byte again.
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/icmp_error.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/icmp_error.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 
 #include <algorithm>
 #include <cstdlib>

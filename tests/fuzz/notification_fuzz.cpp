@@ -4,9 +4,9 @@
 //
 // Input: one byte of choices, then the frame. The device vouches for the IPv4 checksum.
 //   bit 0  the ICMP checksum is put right first, so that the fuzzer need not guess it
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/notification.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/wire/notification.hpp"
 
 #include <algorithm>
 #include <array>

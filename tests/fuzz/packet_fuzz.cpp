@@ -6,10 +6,10 @@
 // Input: one byte of choices, then the frame.
 //   bit 0  the port is an outside one     bit 2  L4 checksum mode `original`
 //   bit 1  the device vouches for the IPv4 checksum   bit 3  inbound
-#include "sacip_core/headers.hpp"
-#include "sacip_core/packet.hpp"
-#include "sacip_core/packet_plain.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/packet_plain.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -11,7 +11,7 @@
 //
 // Whatever comes: bindings stay where the peer may be, only they and whoever has just spoken with
 // the right key are spoken to, what is forged changes nothing, and the counters add up.
-#include "sacip_core/headers.hpp"
+#include "sacip_core/packet/headers.hpp"
 #include "sacip_core/slow_path.hpp"
 #include "tests/support/recording_io.hpp"
 

@@ -12,9 +12,9 @@
 // remote.
 //
 // Whatever comes: a verdict, and no byte changed but those that the verdict allows.
-#include "sacip_core/headers.hpp"
-#include "sacip_core/pipeline.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/forward/pipeline.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 
 #include <algorithm>
 #include <cstdlib>

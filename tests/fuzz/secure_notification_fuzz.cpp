@@ -5,9 +5,9 @@
 // Input: one byte of choices, then a frame (bit 0 clear) or a message (bit 0 set).
 //   bit 1  the frame's checksum is put right first
 //   bit 2  the message is sealed first, so that the fuzzer gets past the tag
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/secure_carrier.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/wire/secure_carrier.hpp"
 
 #include <algorithm>
 #include <array>

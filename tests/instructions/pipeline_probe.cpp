@@ -10,8 +10,8 @@
 // order that has nothing to do with that of the records. What was rewritten is written anew between
 // bursts, outside of what is counted.
 #include "app/dpdk/eal.hpp"
-#include "sacip_core/pipeline.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/forward/pipeline.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <algorithm>

@@ -25,7 +25,6 @@ sources() { find app lib bench tests -name '*.?pp' -not -path '*/results/*' | so
 
 # DPDK behind its door.
 grep -nE '\brte_[a-z]|RTE_[A-Z]' -r app lib --include='*.?pp' | grep -v '^app/dpdk/' |
-    grep -v '^lib/sacip_core/[a-z_]*.hpp:[0-9]*://' |
     grep -vE '^[^:]*:[0-9]+:\s*//' | breach "rte_ outside app/dpdk: use a seam of the core"
 
 # The mind is pure: standard library and itself.
@@ -34,15 +33,15 @@ grep -nE '^#include' -r lib --include='*.?pp' | grep -vE '"sacip_core/|<[a-z_0-9
 grep -nE 'std::(cout|cerr|thread|mutex)|printf\(|steady_clock|system_clock|throw ' -r lib --include='*.?pp' |
     breach "I/O, clock, thread or exception in lib/sacip_core"
 
-# Adapters do not know one another; only the files directly in app/ join them.
-for family in crypto dpdk netlink yaml control metrics sacipctl; do
-    grep -nE '#include "app/' -r "app/$family" --include='*.?pp' | grep -v "\"app/$family/" |
-        breach "app/$family includes another adapter: let app/ join them"
-done
+# Arrows point one way, and the picture of them is the true one.
+arrows=$(tests/lint/arrows 2>&1 >/dev/null) || breach "includes against the arrows (tests/lint/arrows)" <<<"$arrows"
+diff <(awk '/^<!-- arrows -->/ { on = 1; next } on && /^```/ { if (seen++) exit; next } on' docs/architecture.md) \
+    <(tests/lint/arrows 2>/dev/null) |
+    breach "docs/architecture.md does not show what tests/lint/arrows prints"
 
 # Addresses and checksums are written into packets in few places.
 grep -lE 'ipv4::set_(source|destination|checksum)|(tcp|udp)::set_checksum' -r app lib --include='*.?pp' |
-    grep -vE 'core/(rewrite|notification|secure_carrier|refusal|fragmentation|tcp_segment|headers)\.' |
+    grep -vE 'packet/(rewrite|ipv4_writer|refusal|fragmentation|tcp_segment|headers)\.|wire/secure_carrier\.' |
     breach "writes addresses or checksums outside rewrite.cpp (and the makers of whole packets)"
 
 # Libraries behind the door of one folder each.
@@ -67,7 +66,7 @@ grep -nE '^.{101,}' -r app lib --include='*.?pp' | cut -c1-90 |
     breach "line longer than 100 columns"
 
 # Each header of the core compiles alone.
-for header in lib/sacip_core/*.hpp; do
+find lib -name '*.hpp' | sort | while read -r header; do
     printf '#include "%s"\n' "${header#lib/}" |
         "${compiler[@]}" -std=c++20 -fsyntax-only -Ilib -x c++ - 2>/dev/null || echo "$header"
 done | breach "header does not compile alone"

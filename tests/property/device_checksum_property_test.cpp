@@ -2,9 +2,9 @@
 //
 // With a device that checks and fills in checksums the packet on the wire is, bit for bit, the one
 // that software would have sent; and what nobody vouched for stays as wrong as it came.
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 
 #include "tests/property/random_packet.hpp"
 

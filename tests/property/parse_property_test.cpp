@@ -6,10 +6,10 @@
 //
 // Each frame lies in heap memory of exactly its size: built with the address sanitizer, one byte
 // too far ends the run.
-#include "sacip_core/packet.hpp"
+#include "sacip_core/packet/packet.hpp"
 
-#include "sacip_core/packet_plain.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/packet_plain.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 #include "tests/property/random_packet.hpp"
 
 #include <gtest/gtest.h>

@@ -6,7 +6,7 @@
 // back as 0x0000, which is the same number. No computation gives it (the sum it is the complement
 // of would be 0, and a pseudo header that names TCP is never 0), though Linux writes it in
 // software, so the cases below leave exactly that value out. For UDP 0xFFFF is legal and is kept.
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 
 #include "tests/property/random_packet.hpp"
 

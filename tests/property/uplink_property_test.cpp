@@ -8,7 +8,7 @@
 //
 // The oracle is Linux's own rule (fib_select_default, inet_select_addr) on the tables, written down
 // here once more and without a memory of what was.
-#include "sacip_core/uplink.hpp"
+#include "sacip_core/kernel/uplink.hpp"
 #include "tests/property/property.hpp"
 #include "tests/support/linux_tables.hpp"
 

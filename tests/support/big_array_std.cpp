@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // For unit tests and fuzzers any page will do.
-#include "sacip_core/big_array.hpp"
+#include "sacip_core/forward/big_array.hpp"
 
 namespace sacip {
 

@@ -11,9 +11,9 @@
 // be those of its L4 checksum, BAD L4.
 #pragma once
 
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/notification.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/wire/notification.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <string>

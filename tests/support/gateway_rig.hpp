@@ -17,7 +17,7 @@
 // For tests only: errors throw or fail the test.
 #pragma once
 
-#include "sacip_core/pipeline.hpp"
+#include "sacip_core/forward/pipeline.hpp"
 #include "sacip_core/slow_path.hpp"
 #include "tests/support/frame_text.hpp"
 #include "tests/support/recording_io.hpp"

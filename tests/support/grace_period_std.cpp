@@ -4,7 +4,7 @@
 //
 // Each worker notes the latest token it has been quiescent for; 0 means offline. Sequentially
 // consistent throughout, since speed is nobody's concern here and thread sanitizers understand it.
-#include "sacip_core/grace_period.hpp"
+#include "sacip_core/forward/grace_period.hpp"
 
 #include <atomic>
 #include <thread>

@@ -5,7 +5,7 @@
 //
 // An erased position waits in a queue until its grace period has passed, so code that reuses a
 // position too early fails here as it would in the product. One lock makes readers safe.
-#include "sacip_core/hash_index.hpp"
+#include "sacip_core/forward/hash_index.hpp"
 
 #include <deque>
 #include <mutex>

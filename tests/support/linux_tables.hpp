@@ -11,7 +11,7 @@
 //   metric's, "-default" all of them
 #pragma once
 
-#include "sacip_core/host_state.hpp"
+#include "sacip_core/kernel/host_state.hpp"
 
 #include <algorithm>
 #include <sstream>

@@ -7,8 +7,8 @@
 // sanitizer's leak check watch over.
 #pragma once
 
-#include "sacip_core/host_actions.hpp"
-#include "sacip_core/packet_io.hpp"
+#include "sacip_core/kernel/host_actions.hpp"
+#include "sacip_core/packet/packet_io.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <functional>

@@ -4,7 +4,7 @@
 // says what became of flows.
 #pragma once
 
-#include "sacip_core/uplink.hpp"
+#include "sacip_core/kernel/uplink.hpp"
 #include "tests/support/linux_tables.hpp"
 
 #include <algorithm>

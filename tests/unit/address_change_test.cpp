@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // The table of a move, cell by cell: every pair of state and event stands here.
-#include "sacip_core/address_change.hpp"
+#include "sacip_core/mobility/address_change.hpp"
 
 #include <gtest/gtest.h>
 

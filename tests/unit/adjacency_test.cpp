@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Which way, as a table: Linux's routes and rules, the kind of host, the answer.
-#include "sacip_core/adjacency.hpp"
+#include "sacip_core/kernel/adjacency.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>

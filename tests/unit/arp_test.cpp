@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/arp.hpp"
+#include "sacip_core/packet/arp.hpp"
 
-#include "sacip_core/headers.hpp"
+#include "sacip_core/packet/headers.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>

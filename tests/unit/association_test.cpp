@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/association.hpp"
+#include "sacip_core/peer/association.hpp"
 
 #include <gtest/gtest.h>
 #include <set>

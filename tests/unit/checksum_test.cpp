@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/checksum.hpp"
+#include "sacip_core/packet/checksum.hpp"
 
 #include "tests/support/packet_builder.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/config.hpp"
+#include "sacip_core/config/config.hpp"
 
 #include <gtest/gtest.h>
 

@@ -9,10 +9,10 @@
 // CHECKSUM_TEST_VLAN: then either port is one of a trunk, and the devices do the tags, too.
 #include "app/dpdk/mbuf_frame.hpp"
 #include "app/dpdk/port.hpp"
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/pipeline.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/forward/pipeline.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 
 #include "tests/support/packet_builder.hpp"
 #include "tests/support/take.hpp"

@@ -7,7 +7,7 @@
 #include "app/dpdk/mbuf_frame.hpp"
 #include "app/dpdk/vlan_door.hpp"
 #include "app/dpdk/worker.hpp"
-#include "sacip_core/pipeline.hpp"
+#include "sacip_core/forward/pipeline.hpp"
 
 #include "tests/support/packet_builder.hpp"
 #include "tests/support/take.hpp"

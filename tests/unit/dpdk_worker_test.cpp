@@ -11,7 +11,7 @@
 #include "app/dpdk/device_packet_io.hpp"
 #include "app/dpdk/eal.hpp"
 #include "app/dpdk/worker.hpp"
-#include "sacip_core/pipeline.hpp"
+#include "sacip_core/forward/pipeline.hpp"
 
 #include "tests/support/take.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/flow_hints.hpp"
+#include "sacip_core/forward/flow_hints.hpp"
 
 #include <gtest/gtest.h>
 

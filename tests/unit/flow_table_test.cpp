@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/flow_table.hpp"
-#include "sacip_core/packet.hpp"
+#include "sacip_core/forward/flow_table.hpp"
+#include "sacip_core/packet/packet.hpp"
 
 #include <gtest/gtest.h>
 

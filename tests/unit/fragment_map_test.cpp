@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/fragment_map.hpp"
+#include "sacip_core/exception/fragment_map.hpp"
 
 #include "tests/property/random_packet.hpp"
 

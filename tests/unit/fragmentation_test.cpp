@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/fragmentation.hpp"
+#include "sacip_core/packet/fragmentation.hpp"
 
-#include "sacip_core/checksum.hpp"
+#include "sacip_core/packet/checksum.hpp"
 #include "tests/support/frame_text.hpp"
 
 #include <gtest/gtest.h>

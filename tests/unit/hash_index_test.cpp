@@ -4,7 +4,7 @@
 //
 // Built twice: hash_index_std_test with the stand-ins of tests/support, hash_index_dpdk_test with
 // those of app/dpdk and eal_main.cpp as its main().
-#include "sacip_core/hash_index.hpp"
+#include "sacip_core/forward/hash_index.hpp"
 
 #include <gtest/gtest.h>
 

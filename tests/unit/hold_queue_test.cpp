@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/hold_queue.hpp"
+#include "sacip_core/exception/hold_queue.hpp"
 
 #include <algorithm>
 #include <gtest/gtest.h>

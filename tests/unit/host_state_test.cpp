@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/host_state.hpp"
+#include "sacip_core/kernel/host_state.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,12 +3,12 @@
 // ICMP errors, each built twice from nothing: in the terms it comes in and in those it must leave
 // in, every checksum computed in full by the builder. What the product makes of the first must be
 // the second, byte for byte.
-#include "sacip_core/icmp_error.hpp"
+#include "sacip_core/packet/icmp_error.hpp"
 
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/fragment_map.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/exception/fragment_map.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 #include "tests/property/random_packet.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/ledger.hpp"
+#include "sacip_core/mobility/ledger.hpp"
 
 #include "tests/support/rig_sites.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/notification.hpp"
+#include "sacip_core/wire/notification.hpp"
 
 #include "tests/support/packet_builder.hpp"
 

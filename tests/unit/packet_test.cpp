@@ -2,10 +2,10 @@
 //
 // What parse() sees in a frame, and in which order it refuses. That every verdict comes out for
 // literal bytes is shown by the rows of tests/vectors; here is what the view holds.
-#include "sacip_core/packet.hpp"
+#include "sacip_core/packet/packet.hpp"
 
-#include "sacip_core/headers.hpp"
-#include "sacip_core/packet_plain.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/packet_plain.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/path_table.hpp"
+#include "sacip_core/forward/path_table.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // What a worker decides alone, on hand-made tables.
-#include "sacip_core/pipeline.hpp"
+#include "sacip_core/forward/pipeline.hpp"
 
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 #include "tests/support/frame_text.hpp"
 
 #include <gtest/gtest.h>

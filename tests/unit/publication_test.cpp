@@ -5,10 +5,10 @@
 // Each published slot carries a next hop whose last byte is that of its active address, so a packet
 // put together from two slots shows. Run under the thread sanitizer this also proves that a slot,
 // and a list of views, is written or freed only when no reader can be in it.
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
-#include "sacip_core/pipeline.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/forward/pipeline.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>

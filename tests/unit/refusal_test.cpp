@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/refusal.hpp"
+#include "sacip_core/packet/refusal.hpp"
 
 #include "tests/support/frame_text.hpp"
 

@@ -2,9 +2,9 @@
 //
 // Which addresses and checksums end up in a packet. The rows of tests/vectors and the properties in
 // tests/property say the same of many more packets.
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 
-#include "sacip_core/checksum.hpp"
+#include "sacip_core/packet/checksum.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 //
 // The secure notification's bytes: its numbers, each kind there and back, each refusal by name, its
 // two carriers, and what must hold of every message (SACIP_SEED repeats a run).
-#include "sacip_core/secure_carrier.hpp"
+#include "sacip_core/wire/secure_carrier.hpp"
 
 #include "tests/property/property.hpp"
 #include "tests/support/packet_builder.hpp"

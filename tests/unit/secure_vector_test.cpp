@@ -4,7 +4,7 @@
 // and packets, in both directions. docs/protocol.md holds the same vectors word for word.
 #include "app/crypto/key_text.hpp"
 #include "app/crypto/keys.hpp"
-#include "sacip_core/secure_carrier.hpp"
+#include "sacip_core/wire/secure_carrier.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 //
 // What neighbours on the link know of us: the port's Ethernet address, that may change, and whose
 // addresses stand behind it.
-#include "sacip_core/headers.hpp"
+#include "sacip_core/packet/headers.hpp"
 #include "tests/support/rig_sites.hpp"
 
 namespace sacip::test {

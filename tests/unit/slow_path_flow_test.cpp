@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // First packets, waiting, full tables, ageing: the life of flows without any move.
-#include "sacip_core/arp.hpp"
-#include "sacip_core/checksum.hpp"
-#include "sacip_core/headers.hpp"
+#include "sacip_core/packet/arp.hpp"
+#include "sacip_core/packet/checksum.hpp"
+#include "sacip_core/packet/headers.hpp"
 #include "tests/support/rig_sites.hpp"
 
 namespace sacip::test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/statement.hpp"
+#include "sacip_core/peer/statement.hpp"
 
 #include "tests/support/rig_sites.hpp"
 

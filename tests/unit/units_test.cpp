@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/units.hpp"
+#include "sacip_core/base/units.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "sacip_core/counters.hpp"
-#include "sacip_core/verdict.hpp"
+#include "sacip_core/base/counters.hpp"
+#include "sacip_core/base/verdict.hpp"
 
 #include <gtest/gtest.h>
 

@@ -2,8 +2,8 @@
 //
 // Every row of packets.yaml: parse the frame, compare the verdict, rewrite, compare every byte.
 // One test per row, so `--gtest_filter=*/udp_computed_zero_on_wire` runs just that one.
-#include "sacip_core/packet.hpp"
-#include "sacip_core/rewrite.hpp"
+#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/rewrite.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <gtest/gtest.h>

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What `sacipctl -j peers` is told: where each peer is, whether it is there, and whether it knows
+// where we are.
+#include "app/operator/gateway_text.hpp"
+#include "app/operator/gateway_view.hpp"
+#include "app/operator/peer_state.hpp"
+
+#include <algorithm>
+
+namespace sacip {
+namespace {
+
+using nlohmann::json;
+
+json claims_json(const Peer& peer, const Ledger& ledger) {
+    json out = json::array();
+    for (const Claim& c : ledger.claims(peer.index)) {
+        const bool in_doubt = std::ranges::any_of(peer.trials, [&](const Trial& t) {
+            return t.in_use && t.claim.original == c.original && t.claim.active == c.active;
+        });
+        out.push_back({{"original", c.original.to_text()},
+                       {"active", c.active.to_text()},
+                       {"proven", !in_doubt}});
+    }
+    return out;
+}
+
+json trials_json(const Peer& peer) {
+    json out = json::array();
+    for (const Trial& t : peer.trials) {
+        out.push_back({{"original", t.claim.original.to_text()},
+                       {"active", t.claim.active.to_text()},
+                       {"in_use", t.in_use}});
+    }
+    return out;
+}
+
+json secure_json(const Peer& peer, const Ledger& ledger, Nanos now) {
+    uint64_t flows = 0;
+    for (const RemoteId remote : ledger.remotes_of_peer(peer.index)) {
+        for (const PathId path : ledger.at(remote).paths) {
+            flows += ledger.at(path).flows;
+        }
+    }
+    const auto epoch = peer.association.epoch();
+    const auto rtt = peer.association.smoothed_rtt();
+    const char* carrier = !peer.carrier ? "both" : *peer.carrier == Carrier::icmp ? "icmp" : "udp";
+    return {
+        {"kind", "secure"},
+        {"name", peer.config.name},
+        {"state", peer_state_names[static_cast<size_t>(state_of(peer, now))]},
+        {"epoch", epoch ? json(epoch->value) : json(nullptr)},
+        {"carrier", carrier},
+        {"rtt_us", rtt ? json(microseconds(*rtt)) : json(nullptr)},
+        {"last_heard_s", peer.heard ? json(static_cast<double>((now - peer.last_heard).value) / 1e9)
+                                    : json(nullptr)},
+        {"at", peer.heard ? json(peer.heard->source.to_text()) : json(nullptr)},
+        {"claims", claims_json(peer, ledger)},
+        {"trials", trials_json(peer)},
+        {"told", !peer.statement.pending()},
+        {"tries", peer.statement.tries()},
+        {"bindings", ledger.remotes_of_peer(peer.index).size()},
+        {"flows", flows},
+    };
+}
+
+} // namespace
+
+json GatewayView::peer_list(Nanos now) const {
+    json out = json::array();
+    if (const PeerOffice* office = slow_path.office()) {
+        for (const Peer& peer : office->peers()) {
+            out.push_back(secure_json(peer, slow_path.ledger(), now));
+        }
+    }
+    for (const BasicPeerConfig& peer : config.basic_peers) {
+        json roam_to = json::array();
+        for (const Ipv4Prefix& prefix : peer.roam_to) {
+            roam_to.push_back(prefix.to_text());
+        }
+        out.push_back({{"kind", "basic"}, {"prefix", peer.prefix.to_text()}, {"roam_to", roam_to}});
+    }
+    return {{"peers", out}};
+}
+
+} // namespace sacip

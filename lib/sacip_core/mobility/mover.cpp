@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/mobility/mover.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace sacip {
+namespace {
+constexpr size_t records_kept = 1000;
+constexpr size_t trace_points_kept = 64;
+constexpr size_t paths_sampled = 16;
+} // namespace
+
+std::string_view to_text(Side side) { return side == Side::local ? "local" : "remote"; }
+
+std::string_view to_text(Trigger trigger) {
+    constexpr std::string_view names[trigger_count] = {"netlink", "control", "notification"};
+    return names[static_cast<int>(trigger)];
+}
+
+MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
+                         Nanos now) {
+    supersede(side, from, now);
+    if (records_.size() >= records_kept) {
+        records_.pop_front();
+    }
+    MoveRecord& move = records_.emplace_back();
+    move.id = {next_id_++};
+    move.side = side;
+    move.trigger = trigger;
+    move.from = from;
+    move.to = to;
+    move.event = now;
+    move.date = events_.date_of(now);
+    move.hold_before = hold_counts ? hold_counts() : HoldCounts{};
+    statistics_.moves[static_cast<size_t>(trigger)].add();
+    note(move, EventKind::move_begun, now);
+    return move;
+}
+
+MoveEffects Mover::advance(MoveRecord& move, MoveEvent event) {
+    const MoveStep next = step(move.state, event);
+    move.state = next.state;
+    return next.effects;
+}
+
+/// The trace is the move's own; the event log has all of them, with names.
+void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint32_t> peer) {
+    if (move.trace.size() < trace_points_kept) {
+        move.trace.push_back({kind, now, peer});
+    }
+    events_.note(kind, now, move.id, peer ? config_.peers[*peer].name : std::string{},
+                 std::string{to_text(move.side)} + ' ' + move.from.to_text() + " > " +
+                     (move.to ? move.to->to_text() : "-"));
+}
+
+void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
+    for (MoveRecord& move : records_) {
+        if (move.side == side && move.to == left && !is_over(move)) {
+            advance(move, MoveEvent::superseded);
+            note(move, EventKind::superseded, now);
+            move.legs.clear();
+        }
+    }
+}
+
+MoveRecord* Mover::holding(const Ipv4Prefix& from) {
+    const auto found = std::ranges::find_if(records_, [&](const MoveRecord& m) {
+        return m.side == Side::local && m.state == MoveState::holding && m.from == from;
+    });
+    return found == records_.end() ? nullptr : &*found;
+}
+
+MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
+                         Nanos now) {
+    const Nanos drained = now + nanos(config_.move.drain);
+    for (Site& site : ledger_.sites()) {
+        if (site.last_wire() == from) {
+            site.wire = to;
+            std::erase_if(site.left, [&](const auto& l) { return l.until <= now; });
+            site.left.push_back({from, drained});
+        }
+    }
+    MoveRecord* waiting = holding(from);
+    MoveRecord& move = waiting != nullptr ? *waiting : begin(Side::local, trigger, from, to, now);
+    move.to = to;
+    move.event = now;
+    move.date = events_.date_of(now);
+    move.old_gone = old_gone || waiting != nullptr;
+    const std::vector<PathId> at_once = rebind(ledger_.locals_active_in(from), to, move, now);
+    const bool waits = !move.old_gone && !move.legs.empty();
+    advance(move, waiting != nullptr ? MoveEvent::new_address
+                  : waits            ? MoveEvent::begin
+                                     : MoveEvent::begin_unacknowledged);
+    announce_legs(move, now);
+    switch_paths(at_once, move, now);
+    for (MoveLeg& leg : move.legs) {
+        if (waits) { // prepare: what the peer already sends to the new address is taken
+            for (const PathId path : leg.paths) {
+                keeper_.prepare(path, drained);
+            }
+        } else {
+            switch_leg(leg, move, now);
+        }
+    }
+    return move.id;
+}
+
+/// Gives the bindings their new addresses and tells basic peers, from the old ones. Paths to peers
+/// with keys go to the move's legs; the others are given back.
+std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4Prefix& to,
+                                  MoveRecord& move, Nanos now) {
+    std::vector<PathId> paths;
+    std::map<uint32_t, MoveLeg> legs;
+    std::vector<BasicMessage> messages;
+    for (const LocalId id : locals) {
+        LocalBinding& binding = ledger_.at(id);
+        if (!binding.follows) { // nobody could be told: it stays while its address serves
+            binding.usable = binding.usable && !move.old_gone;
+            std::ranges::for_each(binding.paths, [&](PathId path) { keeper_.publish(path); });
+            continue;
+        }
+        const Ipv4Addr old_address = binding.active;
+        const Ipv4Addr new_address = to.with_host_part_of(old_address);
+        announcer_.replace(old_address, new_address);
+        ledger_.set_active(id, new_address);
+        binding.usable = true;
+        for (const PathId path : binding.paths) {
+            PathEntry& entry = ledger_.at(path);
+            const RemoteBinding& remote = ledger_.at(entry.remote);
+            if (remote.speaker.is_secure()) {
+                if (!entry.speaks_as && !move.old_gone) { // else it still speaks as it did
+                    entry.speaks_as = old_address;
+                }
+                legs[remote.speaker.index].paths.push_back(path);
+                continue;
+            }
+            paths.push_back(path);
+            if (remote.speaker.is_basic()) {
+                messages.push_back({{old_address, new_address, remote.active}, path});
+            }
+        }
+    }
+    tell_basic_peers(messages, move, now);
+    for (auto& [peer, leg] : legs) {
+        leg.peer = peer;
+        move.legs.push_back(std::move(leg));
+    }
+    return paths;
+}
+
+/// Each of them once, through the next hop that served the old address, where it is still known:
+/// the entry's slot is the one in force until the switch.
+void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& move, Nanos now) {
+    const auto ends = [](const BasicMessage& m) {
+        return std::pair{m.message.old_address, m.message.to};
+    };
+    std::ranges::sort(messages, {}, ends);
+    const auto doubles = std::ranges::unique(messages, {}, ends);
+    messages.erase(doubles.begin(), doubles.end());
+    for (const BasicMessage& m : messages) {
+        keeper_.prepare(m.path, now + nanos(config_.move.drain));
+        const DirectionRewrite& out = ledger_.at(m.path).slot.outbound;
+        announcer_.announce(m.message, m.path, {out.port, {out.next_hop, out.port_mac}}, now);
+    }
+    move.notifications += static_cast<uint32_t>(messages.size());
+}
+
+void Mover::announce_legs(MoveRecord& move, Nanos now) {
+    for (const MoveLeg& leg : move.legs) {
+        move.notifications++;
+        if (on_announce) {
+            on_announce(leg.peer, move.old_gone, now);
+        }
+    }
+}
+
+void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
+    if (std::exchange(leg.switched, true)) {
+        return;
+    }
+    std::erase_if(leg.paths, [&](PathId path) { return !ledger_.at(path).in_use; });
+    for (const PathId path : leg.paths) {
+        PathEntry& entry = ledger_.at(path);
+        if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
+            keeper_.accept_also(path, {entry.pair.remote, *old}, now + nanos(config_.move.drain));
+        }
+    }
+    switch_paths(leg.paths, move, now);
+    leg.paths.clear();
+}
+
+void Mover::switch_legs(MoveRecord& move, MoveEvent why, Nanos now) {
+    for (MoveLeg& leg : move.legs) {
+        switch_leg(leg, move, now);
+    }
+    advance(move, why);
+}
+
+/// The old address serves, and a peer that has never been heard can't have understood.
+void Mover::time_out(MoveRecord& move, Nanos now) {
+    bool all = true;
+    for (MoveLeg& leg : move.legs) {
+        if (leg.switched || ledger_.is_heard({Speaker::Kind::secure, leg.peer})) {
+            switch_leg(leg, move, now);
+        } else {
+            all = false;
+        }
+    }
+    if (all) {
+        advance(move, MoveEvent::switch_timeout);
+    }
+}
+
+void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now) {
+    const Nanos drain_until = now + nanos(config_.move.drain);
+    for (const PathId path : paths) {
+        keeper_.prepare(path, drain_until);
+    }
+    for (const PathId path : paths) {
+        keeper_.publish(path);
+        move.flows += ledger_.at(path).flows;
+        if (move.sample.size() < paths_sampled) {
+            move.sample.push_back(path);
+        }
+    }
+    move.paths += static_cast<uint32_t>(paths.size());
+    move.drain_until = drain_until;
+    move.flipped.reset();
+}
+
+void Mover::told(uint32_t peer, Nanos now) {
+    for (MoveRecord& move : records_) {
+        for (const MoveLeg& leg : move.legs) {
+            if (leg.peer == peer && !leg.applied && !leg.refused) {
+                move.tries++;
+                note(move, EventKind::bind_sent, now, peer);
+            }
+        }
+    }
+}
+
+void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
+    for (MoveRecord& move : records_) {
+        for (MoveLeg& leg : move.legs) {
+            if (leg.peer != peer) {
+                continue;
+            }
+            if (!leg.switched) {
+                note(move, EventKind::acknowledged, now, peer);
+                switch_leg(leg, move, now);
+            }
+            if (applied && !std::exchange(leg.applied, true)) {
+                leg.refused = false;
+                note(move, EventKind::applied, now, peer);
+            }
+        }
+        if (move.state == MoveState::announcing &&
+            std::ranges::all_of(move.legs, &MoveLeg::switched)) {
+            advance(move, MoveEvent::acknowledged);
+        }
+    }
+}
+
+void Mover::refused(uint32_t peer, Nanos now) {
+    for (MoveRecord& move : records_) {
+        for (MoveLeg& leg : move.legs) {
+            if (leg.peer == peer && !leg.applied && !std::exchange(leg.refused, true)) {
+                note(move, EventKind::refused, now, peer);
+                statistics_.failures.add();
+            }
+        }
+    }
+}
+
+void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
+    const Ipv4Prefix from = Ipv4Prefix::host(address);
+    for (Site& site : ledger_.sites()) {
+        // A port's next primary address fills the gap; a prefix is found again only by what it was.
+        if (site.wire == from && site.port != no_port) {
+            site.lost = std::exchange(site.wire, std::nullopt);
+        }
+    }
+    const auto locals = ledger_.locals_active_in(from);
+    MoveRecord& move = begin(Side::local, trigger, from, std::nullopt, now);
+    advance(move, MoveEvent::begin_no_address);
+    for (const LocalId id : locals) {
+        ledger_.at(id).usable = false;
+        for (const PathId path : ledger_.at(id).paths) {
+            keeper_.publish(path);
+        }
+    }
+}
+
+void Mover::return_local(Ipv4Addr address, Nanos now) {
+    const Ipv4Prefix same = Ipv4Prefix::host(address);
+    if (MoveRecord* move = holding(same)) {
+        move->to = same;
+        advance(*move, MoveEvent::new_address);
+        move->drain_until = now;
+    }
+    for (const LocalId id : ledger_.locals_active_in(same)) {
+        ledger_.at(id).usable = true;
+        for (const PathId path : ledger_.at(id).paths) {
+            ledger_.at(path).speaks_as.reset();
+            keeper_.publish(path);
+        }
+    }
+}
+
+void Mover::serve_again(Ipv4Addr address) {
+    for (const LocalId id : ledger_.locals_active_in(Ipv4Prefix::host(address))) {
+        LocalBinding& binding = ledger_.at(id);
+        if (!binding.follows && !std::exchange(binding.usable, true)) {
+            std::ranges::for_each(binding.paths, [&](PathId path) { keeper_.publish(path); });
+        }
+    }
+}
+
+MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
+                          bool proven, Nanos now) {
+    MoveRecord& move = begin(Side::remote, Trigger::notification, from, to, now);
+    advance(move, MoveEvent::begin_unacknowledged);
+    std::vector<PathId> paths;
+    for (const RemoteId id : bindings) {
+        ledger_.set_active(id, to.with_host_part_of(ledger_.at(id).original));
+        ledger_.at(id).proven = proven;
+        const auto& of_binding = ledger_.at(id).paths;
+        paths.insert(paths.end(), of_binding.begin(), of_binding.end());
+    }
+    switch_paths(paths, move, now);
+    return move.id;
+}
+
+void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, uint32_t peer,
+                         Nanos now) {
+    for (const RemoteId id : bindings) {
+        ledger_.at(id).proven = true;
+        for (const PathId path : ledger_.at(id).paths) {
+            keeper_.publish(path);
+        }
+    }
+    const auto move = std::find_if(records_.rbegin(), records_.rend(), [&](const MoveRecord& m) {
+        return m.side == Side::remote && m.to == at && !is_over(m);
+    });
+    if (move != records_.rend()) {
+        note(*move, EventKind::validated, now, peer);
+    }
+}
+
+bool Mover::has_just_left(Ipv4Addr from) const {
+    return std::ranges::any_of(records_, [&](const MoveRecord& m) {
+        return m.side == Side::remote && m.from == Ipv4Prefix::host(from) &&
+               (m.state == MoveState::draining || m.state == MoveState::superseded);
+    });
+}
+
+void Mover::finish_turn(Nanos now) {
+    for (auto move = records_.rbegin(); move != records_.rend(); ++move) {
+        if (move->state != MoveState::draining || move->flipped) {
+            continue;
+        }
+        move->flipped = now;
+        note(*move, EventKind::switched, now);
+        const HoldCounts counts = hold_counts ? hold_counts() : HoldCounts{};
+        move->hold = {counts.held - move->hold_before.held,
+                      counts.dropped - move->hold_before.dropped};
+        const int64_t us = (now - move->event).value / 1000;
+        statistics_.flips.add();
+        statistics_.flip_us_total.add(static_cast<uint64_t>(us));
+        const auto bound = std::ranges::lower_bound(flip_bounds_us, us);
+        statistics_.flip_buckets[static_cast<size_t>(bound - flip_bounds_us.begin())].add();
+    }
+}
+
+void Mover::tick(Nanos now) {
+    for (MoveRecord& move : records_) {
+        if (is_over(move)) {
+            continue;
+        }
+        if (move.state == MoveState::announcing &&
+            now - move.event >= nanos(config_.move.switch_timeout)) {
+            time_out(move, now);
+        }
+        if (move.flipped && !move.sample.empty() &&
+            std::ranges::any_of(move.sample, [&](PathId p) { return keeper_.was_used(p); })) {
+            note(move, EventKind::first_packet, now);
+            move.sample.clear();
+        }
+        if (move.state == MoveState::draining && move.drain_until && *move.drain_until <= now) {
+            advance(move, MoveEvent::drained); // the pairs themselves drain in the path keeper
+            note(move, EventKind::drained, now);
+            move.sample.clear();
+        }
+    }
+}
+
+uint64_t Mover::in_progress() const {
+    return static_cast<uint64_t>(
+        std::ranges::count_if(records_, [](const MoveRecord& m) { return !is_over(m); }));
+}
+
+const MoveRecord* Mover::find(MoveId id) const {
+    const auto found = std::ranges::find(records_, id, &MoveRecord::id);
+    return found == records_.end() ? nullptr : &*found;
+}
+
+} // namespace sacip

@@ -69,7 +69,7 @@ std::optional<std::string> Appliance::start() {
         return e;
     }
     for (const auto step : {&Appliance::open_ports, &Appliance::set_up_linux,
-                            &Appliance::open_doors, &Appliance::start_workers}) {
+                            &Appliance::open_operator_sockets, &Appliance::start_workers}) {
         if (auto e = (this->*step)()) {
             return e;
         }
@@ -172,9 +172,9 @@ Appliance::Error Appliance::set_up_linux() {
     if (!fill_random(std::as_writable_bytes(std::span{&secret, 1}))) {
         return "the kernel gave no random bytes";
     }
-    slow_path_ = std::make_unique<SlowPath>(
-        SlowPath::World{config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_,
-                        *counters_.back(), identity_ ? &*identity_ : nullptr, secret});
+    slow_path_ = std::make_unique<Gateway>(
+        Gateway::World{config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_,
+                       *counters_.back(), identity_ ? &*identity_ : nullptr, secret});
     Clock::correct();
     slow_path_->set_wall_at_zero(Clock::wall_at_zero());
     const Nanos now = Clock::now();
@@ -185,7 +185,7 @@ Appliance::Error Appliance::set_up_linux() {
     return std::nullopt;
 }
 
-Appliance::Error Appliance::open_doors() {
+Appliance::Error Appliance::open_operator_sockets() {
     view_ = std::make_unique<GatewayView>(GatewayView{config_,
                                                       host_,
                                                       *flows_,
@@ -313,7 +313,7 @@ bool Appliance::take_punted(Nanos now) {
     for (unsigned i = 0; i < count; i++) {
         frames[i] = batch[i].packet.frame;
     }
-    slow_path_->foresee({frames.data(), count});
+    slow_path_->prefetch({frames.data(), count});
     for (unsigned i = 0; i < count; i++) {
         const Punted& p = batch[i];
         slow_path_->on_punted(p.packet, p.reason == PuntReason::to_box ? p.to : p.port, p.reason,
@@ -362,11 +362,11 @@ void Appliance::once_a_while(Nanos now) {
     macs_->tick(now);
     gauges_.flows.set(flows_->size());
     gauges_.paths.set(paths_->size());
-    gauges_.local_bindings.set(slow_path_->ledger().local_count());
-    gauges_.remote_bindings.set(slow_path_->ledger().remote_count());
+    gauges_.local_bindings.set(slow_path_->cache().local_count());
+    gauges_.remote_bindings.set(slow_path_->cache().remote_count());
     gauges_.moves_in_progress.set(slow_path_->mover().in_progress());
-    if (const PeerOffice* office = slow_path_->office()) {
-        count_peers(office->peers(), now, gauges_);
+    if (const PeerSession* peer_session = slow_path_->peer_session()) {
+        count_peers(peer_session->peers(), now, gauges_);
     }
     for (size_t i = 0; i < ports_.size(); i++) {
         const Port::Losses losses = ports_[i]->losses();

@@ -44,7 +44,7 @@ private:
     Error open_ports();
     Error set_up_linux();
     Error start_workers();
-    Error open_doors();
+    Error open_operator_sockets();
 
     bool take_punted(Nanos now);
     bool take_from_linux(Nanos now);
@@ -74,9 +74,9 @@ private:
     std::unique_ptr<DevicePacketIo> io_;
     LinuxSide linux_;
     netlink::Monitor monitor_;
-    HostState host_;
+    KernelState host_;
     std::optional<Identity> identity_; ///< present exactly when there are peers with keys
-    std::unique_ptr<SlowPath> slow_path_;
+    std::unique_ptr<Gateway> slow_path_;
     std::vector<std::unique_ptr<Pipeline>> pipelines_;
     std::vector<std::unique_ptr<CrossConnect>> cross_connects_; ///< by worker
     std::vector<std::unique_ptr<Worker>> workers_;

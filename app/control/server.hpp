@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Server: the operator's door. A Unix stream socket, one JSON request and one JSON reply per line,
+// Server: where operators ask. A Unix stream socket, one JSON request and one JSON reply per line,
 // turned by the slow path's event loop; it never waits for a client.
 //
 // Every resource a client could use up has a bound, and one rule bounds its time: a connection

@@ -8,7 +8,7 @@
 // folder synced. One line, "sacip epoch NUMBER", and its newline, without which it was cut off.
 #pragma once
 
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 #include <cstdint>
 #include <optional>

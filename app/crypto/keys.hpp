@@ -11,7 +11,7 @@
 // would make, is refused. Everything on the way lies in secret memory or is zeroed.
 #pragma once
 
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 #include <optional>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// MbufFrame: the door between DPDK's packets and ours; only files in this folder include it.
+// MbufFrame: what lies between DPDK's packets and ours; only files in this folder include it.
 //
 // A Frame is one piece of memory. Scatter is never switched on, so a device should not deliver
 // chains; if one does (virtio may merge buffers), the chain is made one piece where it fits and
@@ -9,8 +9,8 @@
 
 #include "sacip_core/base/verdict.hpp"
 #include "sacip_core/packet/headers.hpp"
-#include "sacip_core/packet/packet.hpp"
 #include "sacip_core/packet/packet_io.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <cstring>
 #include <rte_mbuf.h>

@@ -3,7 +3,7 @@
 // Port: a DPDK Ethernet device with the queues the gateway's cores need, or one VLAN of it.
 //
 // Ports of one device share its queues, its link and its Ethernet address; each has packets of its
-// own, sorted by vlan_door. The device lives as long as one of them. What is said of a device below
+// own, sorted by vlan_tags. The device lives as long as one of them. What is said of a device below
 // is the same for all of its ports.
 // Receive: each queue is polled by one worker. Devices with RSS get as many queues as there are
 // workers (at most); devices that spread packets over a given number of queues by themselves
@@ -25,7 +25,7 @@
 #pragma once
 
 #include "app/dpdk/packet_pool.hpp"
-#include "app/dpdk/vlan_door.hpp"
+#include "app/dpdk/vlan_tags.hpp"
 #include "sacip_core/base/units.hpp"
 #include "sacip_core/packet/frame.hpp"
 

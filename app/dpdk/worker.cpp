@@ -3,7 +3,7 @@
 
 #include "app/dpdk/clock.hpp"
 #include "app/dpdk/mbuf_frame.hpp"
-#include "app/dpdk/vlan_door.hpp"
+#include "app/dpdk/vlan_tags.hpp"
 #include "sacip_core/forward/pipeline.hpp"
 
 #include <rte_cycles.h>
@@ -115,7 +115,7 @@ void Worker::Impl::flush(size_t port) {
     buffer.bytes = 0;
 }
 
-/// The back door for what is forwarded to a port that is there.
+/// The way out for what is forwarded to a port that is there.
 inline void Worker::Impl::send(rte_mbuf* packet, PortId to) {
     TxBuffer& buffer = tx[to.value];
     buffer.packets[buffer.count++] = packet;
@@ -125,7 +125,7 @@ inline void Worker::Impl::send(rte_mbuf* packet, PortId to) {
     }
 }
 
-/// The back door for everything else.
+/// The way out for everything else.
 void Worker::Impl::do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from) {
     CoreCounters& counters = *params.counters;
     DropReason dropped = verdict.drop_reason();

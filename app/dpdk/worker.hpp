@@ -24,7 +24,7 @@
 #include "app/dpdk/station_table.hpp"
 #include "sacip_core/base/counters.hpp"
 #include "sacip_core/forward/grace_period.hpp"
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <memory>
 #include <optional>

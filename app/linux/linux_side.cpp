@@ -164,7 +164,7 @@ void LinuxSide::drop_shadow(Ipv4Addr address) {
     shadows_.erase(address);
 }
 
-std::vector<std::string> LinuxSide::look_after(const HostState& host, Nanos now) {
+std::vector<std::string> LinuxSide::look_after(const KernelState& host, Nanos now) {
     std::vector<std::string> out;
     if (now >= refilled_ + put_back_every) {
         refilled_ = now;
@@ -194,7 +194,7 @@ std::vector<std::string> LinuxSide::look_after(const HostState& host, Nanos now)
 }
 
 /// True, too, while the interface is down: nothing can be done then.
-bool LinuxSide::is_whole(const Fallback& fallback, const HostState& host) {
+bool LinuxSide::is_whole(const Fallback& fallback, const KernelState& host) {
     const LinkInfo* const link = host.link(fallback.interface);
     if (link == nullptr || !link->up) {
         return true;
@@ -210,7 +210,7 @@ bool LinuxSide::is_whole(const Fallback& fallback, const HostState& host) {
 }
 
 /// One that `host` does not know of yet is there already, and not counted.
-bool LinuxSide::put_shadows_back(const HostState& host) {
+bool LinuxSide::put_shadows_back(const KernelState& host) {
     bool any = false;
     const auto present = host.addresses(loopback_);
     for (const Ipv4Addr shadow : shadows_) {
@@ -224,7 +224,7 @@ bool LinuxSide::put_shadows_back(const HostState& host) {
 }
 
 /// Its addresses and routes are the master's then, or in a table of a VRF's own.
-void LinuxSide::look_at_masters(const HostState& host, std::vector<std::string>& out) {
+void LinuxSide::look_at_masters(const KernelState& host, std::vector<std::string>& out) {
     for (const std::string& name : interfaces_) {
         const LinkInfo* const link = host.link(name);
         const IfIndex master = link == nullptr ? IfIndex{} : link->master;

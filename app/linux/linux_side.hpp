@@ -18,7 +18,7 @@
 #include "app/netlink/request.hpp"
 #include "sacip_core/config/config.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
-#include "sacip_core/kernel/host_actions.hpp"
+#include "sacip_core/kernel/kernel_requests.hpp"
 
 #include <map>
 #include <optional>
@@ -29,7 +29,7 @@
 namespace sacip {
 
 /// Slow path only.
-class LinuxSide final : public HostActions {
+class LinuxSide final : public KernelRequests {
 public:
     /// Why Linux can't be asked anything, or nothing.
     std::optional<std::string> open();
@@ -43,7 +43,7 @@ public:
     void set_carrier(IfIndex interface, bool carrier);
     /// Puts back what others took away. Call when `host` has changed, and now and then. Returns
     /// what to tell the operator.
-    std::vector<std::string> look_after(const HostState& host, Nanos now);
+    std::vector<std::string> look_after(const KernelState& host, Nanos now);
 
     void resolve(NeighbourKey neighbour) override;
     void keep_shadow(Ipv4Addr address) override;
@@ -59,9 +59,9 @@ private:
     };
 
     std::optional<std::string> add(const Fallback& fallback);
-    static bool is_whole(const Fallback& fallback, const HostState& host);
-    bool put_shadows_back(const HostState& host);
-    void look_at_masters(const HostState& host, std::vector<std::string>& out);
+    static bool is_whole(const Fallback& fallback, const KernelState& host);
+    bool put_shadows_back(const KernelState& host);
+    void look_at_masters(const KernelState& host, std::vector<std::string>& out);
     void look_after_settings(std::vector<std::string>& out);
 
     netlink::Requests requests_;

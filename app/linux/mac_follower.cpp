@@ -17,7 +17,7 @@ MacFollower::MacFollower(std::vector<GatewayPort>& ports,
     }
 }
 
-std::vector<MacFollower::Change> MacFollower::follow(const HostState& host, Nanos now) {
+std::vector<MacFollower::Change> MacFollower::follow(const KernelState& host, Nanos now) {
     std::vector<Change> out;
     for (uint8_t i = 0; i < ports_.size(); i++) {
         GatewayPort& port = ports_[i];

@@ -29,7 +29,7 @@ public:
         std::string text; ///< for operators
     };
     /// Carries out what is different in Linux; the slow path is to be told of each.
-    std::vector<Change> follow(const HostState& host, Nanos now);
+    std::vector<Change> follow(const KernelState& host, Nanos now);
     /// Ends the time of former addresses.
     void tick(Nanos now);
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Message: rtnetlink messages as the structs of core/host_state, nothing else.
+// Message: rtnetlink messages as the structs of kernel/kernel_state, nothing else.
 //
 // Each reader takes a whole message of its kind and gives nothing where the message is not ours to
 // mirror: not IPv4, of table local, cached, proxy, bridge ports. Attributes are read only if they
 // are long enough; the kernel is trusted to mean what it says, not to be of our version.
 #pragma once
 
-#include "sacip_core/kernel/host_state.hpp"
+#include "sacip_core/kernel/kernel_state.hpp"
 
 #include <libmnl/libmnl.h>
 

@@ -14,7 +14,7 @@
 namespace sacip::netlink {
 namespace {
 
-using Table = HostState::Table;
+using Table = KernelState::Table;
 
 constexpr unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
                             RTMGRP_IPV4_RULE | RTMGRP_NEIGH | 1U << (RTNLGRP_NEXTHOP - 1);
@@ -56,7 +56,7 @@ RouteInsert insert_mode(const nlmsghdr* message) {
 
 } // namespace
 
-Result Monitor::start(HostState& state, int receive_buffer) {
+Result Monitor::start(KernelState& state, int receive_buffer) {
     if (Result refusal = questions_.open(0, false)) {
         return refusal;
     }
@@ -76,7 +76,7 @@ Result Monitor::start(HostState& state, int receive_buffer) {
     return std::nullopt;
 }
 
-bool Monitor::poll(HostState& state) {
+bool Monitor::poll(KernelState& state) {
     bool drained = false;
     bool changed = read_events(state, drained);
     if (!drained) {
@@ -90,7 +90,7 @@ bool Monitor::poll(HostState& state) {
     return changed;
 }
 
-bool Monitor::read_events(HostState& state, bool& drained) {
+bool Monitor::read_events(KernelState& state, bool& drained) {
     alignas(nlmsghdr) std::array<char, receive_size> buffer;
     bool changed = false;
     for (int i = 0; i < reads_per_poll; ++i) {
@@ -118,7 +118,7 @@ bool Monitor::read_events(HostState& state, bool& drained) {
     return changed;
 }
 
-bool Monitor::apply(HostState& state, const nlmsghdr* message) {
+bool Monitor::apply(KernelState& state, const nlmsghdr* message) {
     switch (message->nlmsg_type) {
     case RTM_NEWLINK:
     case RTM_DELLINK: {
@@ -160,7 +160,7 @@ bool Monitor::apply(HostState& state, const nlmsghdr* message) {
     }
 }
 
-bool Monitor::apply_route(HostState& state, const nlmsghdr* message) {
+bool Monitor::apply_route(KernelState& state, const nlmsghdr* message) {
     const auto route = read_route(message);
     if (!route) {
         return false;
@@ -169,7 +169,7 @@ bool Monitor::apply_route(HostState& state, const nlmsghdr* message) {
                                                : state.remove(*route);
 }
 
-bool Monitor::apply_rule(HostState& state, const nlmsghdr* message) {
+bool Monitor::apply_rule(KernelState& state, const nlmsghdr* message) {
     const auto rule = read_rule(message);
     if (!rule) {
         return false;
@@ -177,7 +177,7 @@ bool Monitor::apply_rule(HostState& state, const nlmsghdr* message) {
     return message->nlmsg_type == RTM_NEWRULE ? state.add(*rule) : state.remove(*rule);
 }
 
-bool Monitor::apply_neighbour(HostState& state, const nlmsghdr* message) {
+bool Monitor::apply_neighbour(KernelState& state, const nlmsghdr* message) {
     const auto neighbour = read_neighbour(message);
     if (!neighbour) {
         return false;
@@ -188,7 +188,7 @@ bool Monitor::apply_neighbour(HostState& state, const nlmsghdr* message) {
 }
 
 /// Links first: the other tables name them.
-bool Monitor::dump_all(HostState& state) {
+bool Monitor::dump_all(KernelState& state) {
     all_stale_ = false;
     bool changed = dump(state, Table::links);
     changed |= dump(state, Table::addresses);
@@ -198,7 +198,7 @@ bool Monitor::dump_all(HostState& state) {
     return changed;
 }
 
-bool Monitor::dump(HostState& state, Table table) {
+bool Monitor::dump(KernelState& state, Table table) {
     if (table == Table::routes) {
         routes_stale_ = false;
         wait_for_linux();
@@ -229,7 +229,7 @@ bool Monitor::dump(HostState& state, Table table) {
     return state.generation(table) != before;
 }
 
-int Monitor::dump_once(HostState& state, Table table) {
+int Monitor::dump_once(KernelState& state, Table table) {
     const DumpRequest request = dump_request(table);
     alignas(nlmsghdr) std::array<char, request_size> buffer{};
     nlmsghdr* m = mnl_nlmsg_put_header(buffer.data());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Monitor: keeps a HostState equal to Linux's own tables, by rtnetlink.
+// Monitor: keeps a KernelState equal to Linux's own tables, by rtnetlink.
 //
 // Events are quick but not the whole truth, in three ways, each answered by a dump:
 // - the socket's buffer overran (ENOBUFS): everything is dumped again;
@@ -16,7 +16,7 @@
 #pragma once
 
 #include "app/netlink/socket.hpp"
-#include "sacip_core/kernel/host_state.hpp"
+#include "sacip_core/kernel/kernel_state.hpp"
 
 #include <cstdint>
 
@@ -27,12 +27,12 @@ class Monitor {
 public:
     /// Subscribes in the network namespace of the calling thread, then dumps everything.
     /// `receive_buffer` is in bytes, for the events (beyond rmem_max where we may).
-    Result start(HostState& state, int receive_buffer = 8 << 20);
+    Result start(KernelState& state, int receive_buffer = 8 << 20);
     /// Readable when there is something to poll.
     int fd() const { return events_.fd(); }
     /// Takes in all pending events, and dumps where needed; returns whether the mirror changed.
     /// Waits for nobody's packet, but a dump waits while Linux is busy with its own tables.
-    bool poll(HostState& state);
+    bool poll(KernelState& state);
 
     uint64_t overruns() const { return overruns_; }         ///< times events were lost
     uint64_t dumps() const { return dumps_; }               ///< tables dumped
@@ -40,14 +40,14 @@ public:
 
 private:
     /// `drained`: nothing is left to read.
-    bool read_events(HostState& state, bool& drained);
-    bool apply(HostState& state, const nlmsghdr* message);
-    bool apply_route(HostState& state, const nlmsghdr* message);
-    bool apply_rule(HostState& state, const nlmsghdr* message);
-    bool apply_neighbour(HostState& state, const nlmsghdr* message);
-    bool dump_all(HostState& state);
-    bool dump(HostState& state, HostState::Table table);
-    int dump_once(HostState& state, HostState::Table table);
+    bool read_events(KernelState& state, bool& drained);
+    bool apply(KernelState& state, const nlmsghdr* message);
+    bool apply_route(KernelState& state, const nlmsghdr* message);
+    bool apply_rule(KernelState& state, const nlmsghdr* message);
+    bool apply_neighbour(KernelState& state, const nlmsghdr* message);
+    bool dump_all(KernelState& state);
+    bool dump(KernelState& state, KernelState::Table table);
+    int dump_once(KernelState& state, KernelState::Table table);
     void wait_for_linux();
 
     Socket events_;

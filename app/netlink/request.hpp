@@ -7,7 +7,7 @@
 #pragma once
 
 #include "app/netlink/socket.hpp"
-#include "sacip_core/kernel/host_state.hpp"
+#include "sacip_core/kernel/kernel_state.hpp"
 
 #include <cstdint>
 #include <string>
@@ -47,7 +47,7 @@ public:
     Result add_address(const AddressRequest& request); ///< EEXIST: it is there already
     /// With a label: only if it is under that label.
     Result delete_address(const AddressRequest& request);
-    /// The interface's addresses, whose labels HostState does not keep.
+    /// The interface's addresses, whose labels KernelState does not keep.
     Result list_addresses(IfIndex interface, std::vector<LabelledAddress>& out);
     Result add_route(const RouteRequest& request); ///< EEXIST: one of that prefix and metric is
     Result replace_route(const RouteRequest& request);

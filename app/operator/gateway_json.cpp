@@ -106,7 +106,7 @@ json GatewayView::status(Nanos now) const {
 /// The hosts whose address is the port's, as they stand in the configuration.
 json GatewayView::hosts_behind(PortId port) const {
     json out = json::array();
-    for (const Site& site : slow_path.ledger().sites()) {
+    for (const Site& site : slow_path.cache().sites()) {
         if (site.port == port) {
             out.push_back(site.way == Way::box ? "box" : site.inside.to_text());
         }
@@ -195,9 +195,9 @@ json GatewayView::flow_list(const json& args, Nanos now) const {
 }
 
 json GatewayView::path_json(PathId id) const {
-    const Ledger& ledger = slow_path.ledger();
-    const PathEntry& entry = ledger.at(id);
-    const PathAddresses a = ledger.addresses(entry);
+    const BindingCache& cache = slow_path.cache();
+    const PathEntry& entry = cache.at(id);
+    const PathAddresses a = cache.addresses(entry);
     const DirectionRewrite& to = entry.slot.outbound;
     return {{"id", id.value},
             {"host", a.host.to_text()},
@@ -213,10 +213,10 @@ json GatewayView::path_json(PathId id) const {
 }
 
 json GatewayView::path_list() const {
-    const Ledger& ledger = slow_path.ledger();
+    const BindingCache& cache = slow_path.cache();
     json out = json::array();
-    for (uint32_t i = 0; i < ledger.path_positions(); i++) {
-        if (ledger.at(PathId{i}).in_use) {
+    for (uint32_t i = 0; i < cache.path_positions(); i++) {
+        if (cache.at(PathId{i}).in_use) {
             out.push_back(path_json({i}));
         }
     }
@@ -224,11 +224,11 @@ json GatewayView::path_list() const {
 }
 
 json GatewayView::binding_list() const {
-    const Ledger& ledger = slow_path.ledger();
+    const BindingCache& cache = slow_path.cache();
     json local = json::array();
-    for (const LocalId id : ledger.locals()) {
-        const LocalBinding& b = ledger.at(id);
-        const Site& site = ledger.sites()[b.site];
+    for (const LocalId id : cache.locals()) {
+        const LocalBinding& b = cache.at(id);
+        const Site& site = cache.sites()[b.site];
         local.push_back(
             {{"host", b.host.to_text()},
              {"original", b.original.to_text()},
@@ -239,8 +239,8 @@ json GatewayView::binding_list() const {
               site.port == no_port ? json(nullptr) : json(config.ports[site.port.value].name)}});
     }
     json remote = json::array();
-    for (const RemoteId id : ledger.remotes()) {
-        const RemoteBinding& b = ledger.at(id);
+    for (const RemoteId id : cache.remotes()) {
+        const RemoteBinding& b = cache.at(id);
         remote.push_back({{"original", b.original.to_text()},
                           {"active", b.active.to_text()},
                           {"paths", b.paths.size()},

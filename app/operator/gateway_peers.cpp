@@ -13,9 +13,9 @@ namespace {
 
 using nlohmann::json;
 
-json claims_json(const Peer& peer, const Ledger& ledger) {
+json claims_json(const Peer& peer, const BindingCache& cache) {
     json out = json::array();
-    for (const Claim& c : ledger.claims(peer.index)) {
+    for (const Claim& c : cache.claims(peer.index)) {
         const bool in_doubt = std::ranges::any_of(peer.trials, [&](const Trial& t) {
             return t.in_use && t.claim.original == c.original && t.claim.active == c.active;
         });
@@ -36,11 +36,11 @@ json trials_json(const Peer& peer) {
     return out;
 }
 
-json secure_json(const Peer& peer, const Ledger& ledger, Nanos now) {
+json secure_json(const Peer& peer, const BindingCache& cache, Nanos now) {
     uint64_t flows = 0;
-    for (const RemoteId remote : ledger.remotes_of_peer(peer.index)) {
-        for (const PathId path : ledger.at(remote).paths) {
-            flows += ledger.at(path).flows;
+    for (const RemoteId remote : cache.remotes_of_peer(peer.index)) {
+        for (const PathId path : cache.at(remote).paths) {
+            flows += cache.at(path).flows;
         }
     }
     const auto epoch = peer.association.epoch();
@@ -56,11 +56,11 @@ json secure_json(const Peer& peer, const Ledger& ledger, Nanos now) {
         {"last_heard_s", peer.heard ? json(static_cast<double>((now - peer.last_heard).value) / 1e9)
                                     : json(nullptr)},
         {"at", peer.heard ? json(peer.heard->source.to_text()) : json(nullptr)},
-        {"claims", claims_json(peer, ledger)},
+        {"claims", claims_json(peer, cache)},
         {"trials", trials_json(peer)},
-        {"told", !peer.statement.pending()},
-        {"tries", peer.statement.tries()},
-        {"bindings", ledger.remotes_of_peer(peer.index).size()},
+        {"told", !peer.bind_sender.pending()},
+        {"tries", peer.bind_sender.tries()},
+        {"bindings", cache.remotes_of_peer(peer.index).size()},
         {"flows", flows},
     };
 }
@@ -69,9 +69,9 @@ json secure_json(const Peer& peer, const Ledger& ledger, Nanos now) {
 
 json GatewayView::peer_list(Nanos now) const {
     json out = json::array();
-    if (const PeerOffice* office = slow_path.office()) {
-        for (const Peer& peer : office->peers()) {
-            out.push_back(secure_json(peer, slow_path.ledger(), now));
+    if (const PeerSession* peer_session = slow_path.peer_session()) {
+        for (const Peer& peer : peer_session->peers()) {
+            out.push_back(secure_json(peer, slow_path.cache(), now));
         }
     }
     for (const BasicPeerConfig& peer : config.basic_peers) {

@@ -50,25 +50,25 @@ Sample move_duration(const MoveStatistics& moves) {
     return s;
 }
 
-void add_notifications(Samples& s, const SlowPath& slow_path) {
+void add_notifications(Samples& s, const Gateway& slow_path) {
     constexpr std::array secure_kinds = {"hello",   "hello_ack",   "bind",  "bind_ack",
                                          "solicit", "solicit_ack", "probe", "probe_ack"};
     static_assert(secure_kinds.size() + 1 == secure_kind_count);
     const char* sent = "Notifications sent, repetitions included";
     const char* received = "Notifications received; of those with keys the genuine and fresh ones";
     const auto label = [](const char* kind) { return Labels{{"kind", kind}}; };
-    s.counter("notifications_sent_total", sent, slow_path.announcer().sent(), label("basic"));
+    s.counter("notifications_sent_total", sent, slow_path.basic_sender().sent(), label("basic"));
     s.counter("notifications_received_total", received,
-              slow_path.reception().statistics().notifications_received.get(), label("basic"));
+              slow_path.exception_path().statistics().notifications_received.get(), label("basic"));
     // Both are there from the start or never, and all they count with are atomics.
-    const SecurePost* post = slow_path.post();
-    const PeerOffice* office = slow_path.office();
+    const SecureSender* secure_sender = slow_path.secure_sender();
+    const PeerSession* peer_session = slow_path.peer_session();
     for (size_t k = 1; k < secure_kind_count; k++) {
         s.counter("notifications_sent_total", sent,
-                  post == nullptr ? 0 : post->sent(static_cast<SecureKind>(k)),
+                  secure_sender == nullptr ? 0 : secure_sender->sent(static_cast<SecureKind>(k)),
                   label(secure_kinds[k - 1]));
         s.counter("notifications_received_total", received,
-                  office == nullptr ? 0 : office->statistics().received[k].get(),
+                  peer_session == nullptr ? 0 : peer_session->statistics().received[k].get(),
                   label(secure_kinds[k - 1]));
     }
 }
@@ -90,8 +90,8 @@ uint64_t GatewayView::total(Counter CoreCounters::*counter) const {
 std::vector<Sample> GatewayView::samples() const {
     Samples s;
     const CoreCounters& slow = *cores.back();
-    const ReceptionStatistics& reception = slow_path.reception().statistics();
-    const NewFlowStatistics& new_flows = slow_path.reception().new_flows().statistics();
+    const ExceptionStatistics& exception_path = slow_path.exception_path().statistics();
+    const FlowSetupStatistics& flow_setup = slow_path.exception_path().flow_setup().statistics();
     const MoveStatistics& moves = slow_path.mover().statistics();
 
     s.gauge("build_info", "Constant 1, labelled with the version", 1, {{"version", SACIP_VERSION}});
@@ -138,20 +138,20 @@ std::vector<Sample> GatewayView::samples() const {
                   {{"reason", std::string{punt_reasons[reason].name}}});
     }
     s.counter("packets_held_total", "Packets that had to wait",
-              slow_path.reception().doors().held_total().get());
+              slow_path.exception_path().output().held_total().get());
     s.gauge("packets_held", "Packets waiting for a path, a neighbour or a notification",
             slow.held.get());
     s.gauge("flows", "Flows in the table", gauges.flows.get());
     s.gauge("flow_table_capacity_flows", "Flows the table can hold", flows.capacity());
-    s.counter("flows_created_total", "Flows made", new_flows.created.get());
+    s.counter("flows_created_total", "Flows made", flow_setup.created.get());
     s.counter("flows_ended_total", "Flows whose address went, and whose far end has no peer",
-              slow_path.reception().flows_ended());
+              slow_path.exception_path().flows_ended());
     s.counter("flows_expired_total", "Flows forgotten after silence",
-              reception.flows_expired.get());
+              exception_path.flows_expired.get());
     const char* untracked = "Packets of flows that could not be recorded";
-    s.counter("flows_untracked_total", untracked, new_flows.untracked_flow_table_full.get(),
+    s.counter("flows_untracked_total", untracked, flow_setup.untracked_flow_table_full.get(),
               {{"reason", "flow_table_full"}});
-    s.counter("flows_untracked_total", untracked, new_flows.untracked_path_table_full.get(),
+    s.counter("flows_untracked_total", untracked, flow_setup.untracked_path_table_full.get(),
               {{"reason", "path_table_full"}});
     s.gauge("paths", "Paths in the table", gauges.paths.get());
     const char* bindings = "Address bindings";

@@ -2,7 +2,7 @@
 //
 // GatewayView: what operators see of a running gateway: sacipctl's replies and the metrics.
 //
-// Schemas: docs/control.md. The JSON side runs on the slow path and reads its books; the samples
+// Schemas: docs/control.md. The JSON side runs on the slow path and reads its state; the samples
 // side runs on the metrics threads and reads atomics only.
 #pragma once
 
@@ -10,7 +10,7 @@
 #include "app/dpdk/port.hpp"
 #include "app/metrics/sample.hpp"
 #include "app/operator/gauges.hpp"
-#include "sacip_core/slow_path.hpp"
+#include "sacip_core/gateway.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -18,7 +18,7 @@ namespace sacip {
 
 /// Whether frames can come and go: what the device says, and the interface of Linux that it stands
 /// on, if any.
-inline bool is_link_up(const Port& port, const HostState& host) {
+inline bool is_link_up(const Port& port, const KernelState& host) {
     const LinkInfo* const under =
         port.kernel_interface().value == 0 ? nullptr : host.link(port.kernel_interface());
     return port.link_up() && (under == nullptr || (under->up && under->carrier));
@@ -27,10 +27,10 @@ inline bool is_link_up(const Port& port, const HostState& host) {
 /// Everything a view looks at. References outlive it.
 struct GatewayView {
     const Config& config;
-    const HostState& host;
+    const KernelState& host;
     FlowTable& flows;
     const PathTable& paths;
-    SlowPath& slow_path;
+    Gateway& slow_path;
     const std::vector<std::unique_ptr<Port>>& ports;
     const std::vector<std::unique_ptr<HostInterface>>& host_interfaces; ///< by PortId
     const std::vector<std::unique_ptr<CoreCounters>>& cores; ///< workers, then the slow path

@@ -3,7 +3,7 @@
 // PeerState: how it stands with a peer that has keys, in one word for an operator.
 #pragma once
 
-#include "sacip_core/peer/peer.hpp"
+#include "sacip_core/peer/peer_state.hpp"
 
 namespace sacip {
 

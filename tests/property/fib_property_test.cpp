@@ -260,7 +260,7 @@ protected:
         }
     }
 
-    HostState host_;
+    KernelState host_;
     Monitor monitor_;
     Socket questions_;
     size_t rows_{0};

@@ -171,7 +171,7 @@ public:
     void check() {
         a.check();
         b.check();
-        EXPECT_EQ(a.office.held.get() + b.office.held.get(), 0U);
+        EXPECT_EQ(a.peer_session.held.get() + b.peer_session.held.get(), 0U);
     }
     void drain() {
         a.advance(from_s(31));

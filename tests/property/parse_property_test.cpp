@@ -6,9 +6,9 @@
 //
 // Each frame lies in heap memory of exactly its size: built with the address sanitizer, one byte
 // too far ends the run.
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
-#include "sacip_core/packet/packet_plain.hpp"
+#include "sacip_core/packet/parse_plain.hpp"
 #include "sacip_core/packet/rewrite.hpp"
 #include "tests/property/random_packet.hpp"
 

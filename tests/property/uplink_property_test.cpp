@@ -187,7 +187,7 @@ private:
     }
     void look() {
         told_ += " .";
-        const HostState& host = linux_.state();
+        const KernelState& host = linux_.state();
         carry_out(uplink_.observe(host.addresses(interface_),
                                   ways_out(host, interface_, {169, 254, 1, 1}), now_));
         check();

@@ -13,7 +13,7 @@
 
 #include "sacip_core/packet/checksum.hpp"
 #include "sacip_core/packet/headers.hpp"
-#include "sacip_core/wire/notification.hpp"
+#include "sacip_core/wire/basic_notification.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <string>

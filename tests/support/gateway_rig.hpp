@@ -5,7 +5,7 @@
 //
 //   host frames -> receive(lan) -> pipeline -> punts -> slow path -> lines(lan), lines(wan), ...
 //   Linux's     -> from_linux(wan) ------------------^      ^
-//   ip addr, ip route, ip neigh -> HostState -> notice() ---+        time -> advance()
+//   ip addr, ip route, ip neigh -> KernelState -> notice() ---+        time -> advance()
 //
 // What a worker punts while the slow path is at work (RecordingIo::once_sent) waits in a ring, as
 // in the product.
@@ -18,7 +18,7 @@
 #pragma once
 
 #include "sacip_core/forward/pipeline.hpp"
-#include "sacip_core/slow_path.hpp"
+#include "sacip_core/gateway.hpp"
 #include "tests/support/frame_text.hpp"
 #include "tests/support/recording_io.hpp"
 
@@ -98,9 +98,9 @@ public:
                 host.upsert(LinkInfo{{10 + i}, ports[i].name, ports[i].mac, true, true});
             }
         }
-        slow = std::make_unique<SlowPath>(SlowPath::World{config, ports, host, *flows, *paths, io,
-                                                          actions, office,
-                                                          identity ? &*identity : nullptr});
+        slow = std::make_unique<Gateway>(Gateway::World{config, ports, host, *flows, *paths, io,
+                                                        actions, peer_session,
+                                                        identity ? &*identity : nullptr});
         notice();
     }
     ~GatewayRig() {
@@ -254,34 +254,34 @@ public:
     }
     uint64_t dropped(DropReason why) const {
         const auto i = static_cast<size_t>(why);
-        return worker.dropped[i].get() + office.dropped[i].get();
+        return worker.dropped[i].get() + peer_session.dropped[i].get();
     }
     uint64_t punted(PuntReason why) const { return worker.punted[static_cast<size_t>(why)].get(); }
-    const ReceptionStatistics& statistics() const { return slow->reception().statistics(); }
+    const ExceptionStatistics& statistics() const { return slow->exception_path().statistics(); }
     const MoveRecord& last_move() const { return slow->mover().records().back(); }
 
     /// The identity: nothing appears from nowhere, nothing vanishes.
     void check() const {
         EXPECT_TRUE(worker.balanced());
-        EXPECT_TRUE(office.balanced());
-        EXPECT_EQ(office.held.get(), slow->reception().doors().held());
-        EXPECT_EQ(io.live(), slow->reception().doors().held())
+        EXPECT_TRUE(peer_session.balanced());
+        EXPECT_EQ(peer_session.held.get(), slow->exception_path().output().held());
+        EXPECT_EQ(io.live(), slow->exception_path().output().held())
             << "packets that nobody accounts for";
     }
 
     Config config;
     std::optional<Identity> identity;
-    HostState host;
+    KernelState host;
     RecordingIo io;
     RecordingActions actions;
-    CoreCounters worker, office;
+    CoreCounters worker, peer_session;
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<FlowTable> flows;
     std::unique_ptr<PathTable> paths;
     std::vector<GatewayPort> ports;
     RigRing ring;
     Pipeline pipeline;
-    std::unique_ptr<SlowPath> slow;
+    std::unique_ptr<Gateway> slow;
     Nanos now{from_s(1000)};
 
 private:

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// LinuxTables: a HostState that is told addresses and default routes as Linux has them, one message
-// at a time, with what Linux does by itself: a subnet's route comes and goes with its address, a
-// route that names a source goes with it, and the last address takes the interface's routes away.
+// LinuxTables: a KernelState that is told addresses and default routes as Linux has them, one
+// message at a time, with what Linux does by itself: a subnet's route comes and goes with its
+// address, a route that names a source goes with it, and the last address takes the interface's
+// routes away.
 //
 //   "+10.5.0.1/24", "+10.5.0.2/24 secondary", "+10.5.0.1/24 deprecated", "+10.5.0.1/32
 //   peer 10.5.0.9",
@@ -11,7 +12,7 @@
 //   metric's, "-default" all of them
 #pragma once
 
-#include "sacip_core/kernel/host_state.hpp"
+#include "sacip_core/kernel/kernel_state.hpp"
 
 #include <algorithm>
 #include <sstream>
@@ -21,7 +22,7 @@ namespace sacip::test {
 
 class LinuxTables {
 public:
-    const HostState& state() const { return state_; }
+    const KernelState& state() const { return state_; }
 
     void take(const std::string& message, IfIndex interface) {
         if (message.substr(1).starts_with("default")) {
@@ -113,7 +114,7 @@ private:
         }
     }
 
-    HostState state_;
+    KernelState state_;
 };
 
 } // namespace sacip::test

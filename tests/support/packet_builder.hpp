@@ -11,7 +11,7 @@
 // Numbers are in host order. For tests only: texts that are no addresses throw.
 #pragma once
 
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// RecordingIo: a PacketIo and a HostActions that write down what they were told.
+// RecordingIo: a PacketIo and a KernelRequests that write down what they were told.
 //
 // Packets are blocks of memory of exactly their size, so that the address sanitizer guards both
 // ends; every block has to come back through one of the doors exactly once, which live() and the
 // sanitizer's leak check watch over.
 #pragma once
 
-#include "sacip_core/kernel/host_actions.hpp"
+#include "sacip_core/kernel/kernel_requests.hpp"
 #include "sacip_core/packet/packet_io.hpp"
 #include "tests/support/packet_builder.hpp"
 
@@ -88,7 +88,7 @@ private:
 };
 
 /// "resolve 10.0.1.1", "keep 10.0.1.2", "drop 10.0.1.2".
-class RecordingActions final : public HostActions {
+class RecordingActions final : public KernelRequests {
 public:
     void resolve(NeighbourKey neighbour) override {
         done.push_back("resolve " + neighbour.address.to_text());

@@ -113,8 +113,8 @@ struct SecurePair {
         a->check();
         b->check();
     }
-    const Peer& peer_of_a() const { return a->slow->office()->peers()[0]; }
-    const Peer& peer_of_b() const { return b->slow->office()->peers()[0]; }
+    const Peer& peer_of_a() const { return a->slow->peer_session()->peers()[0]; }
+    const Peer& peer_of_b() const { return b->slow->peer_session()->peers()[0]; }
 
     template <typename Lose>
     static bool carry(GatewayRig& from, GatewayRig& to, Lose&& lose) {

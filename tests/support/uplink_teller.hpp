@@ -40,7 +40,7 @@ public:
 
     void take(const std::string& message) { linux_.take(message, wan_link); }
     void observe() {
-        const HostState& host = linux_.state();
+        const KernelState& host = linux_.state();
         record(uplink_.observe(host.addresses(wan_link), ways_out(host, wan_link, fallback_gateway),
                                now_));
     }

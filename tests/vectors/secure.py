@@ -3,7 +3,7 @@
 """Writes secure.yaml: test vectors of the secure notification.
 
 Written from docs/protocol.md with Python's hashlib and hmac and the ladder of RFC 7748 only, apart
-from the product's code and its library, so that each judges the other. tests/unit/secure_vector_test.cpp
+from the product's code and its library, so that each judges the other. tests/unit/wire/secure_vector_test.cpp
 reads the file, and compares the copy in docs/protocol.md.
 
     secure.py             write secure.yaml beside this script

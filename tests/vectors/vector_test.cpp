@@ -2,7 +2,7 @@
 //
 // Every row of packets.yaml: parse the frame, compare the verdict, rewrite, compare every byte.
 // One test per row, so `--gtest_filter=*/udp_computed_zero_on_wire` runs just that one.
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 #include "sacip_core/packet/rewrite.hpp"
 #include "tests/support/packet_builder.hpp"
 

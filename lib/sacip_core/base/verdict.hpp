@@ -2,7 +2,7 @@
 //
 // Verdict: what becomes of a packet, and why.
 //
-// Every packet that comes in leaves by exactly one of four doors: forwarded, punted, held or
+// Every packet that comes in leaves by exactly one of four ways: forwarded, punted, held or
 // dropped; the last three under a name from the lists below. The lists are closed and each name
 // stands here once: counter, metric label, `sacipctl drops` and the manual are made from them.
 #pragma once

@@ -12,7 +12,7 @@
 
 #include "sacip_core/base/units.hpp"
 #include "sacip_core/packet/notification_marks.hpp"
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 #include <algorithm>
 #include <chrono>

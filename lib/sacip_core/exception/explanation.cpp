@@ -53,7 +53,7 @@ Explanation Explainer::explain(const PacketView& v, Nanos now) const {
 // ---- who is who
 
 bool Explainer::is_inside(Ipv4Addr address) const {
-    if (r_.ledger.site_of_host(address) || r_.host.is_local(address)) {
+    if (r_.cache.site_of_host(address) || r_.host.is_local(address)) {
         return true;
     }
     const auto hop = r_.host.route(address);
@@ -132,8 +132,8 @@ std::string Explainer::move_of(Side side, Ipv4Addr left) const {
 // ---- known flows
 
 std::string Explainer::why_held(const PathEntry& entry, Direction direction) const {
-    const LocalBinding& local = r_.ledger.at(entry.local);
-    const RemoteBinding& remote = r_.ledger.at(entry.remote);
+    const LocalBinding& local = r_.cache.at(entry.local);
+    const RemoteBinding& remote = r_.cache.at(entry.remote);
     if (direction == Direction::outbound && !local.usable) {
         return local.active.to_text() + " is lost and nothing stands for it yet" +
                move_of(Side::local, local.active);
@@ -148,7 +148,7 @@ std::string Explainer::why_held(const PathEntry& entry, Direction direction) con
 
 Explanation Explainer::of_known(const PacketView& v, Direction direction, int32_t flow,
                                 PathId path) const {
-    const PathEntry& entry = r_.ledger.at(path);
+    const PathEntry& entry = r_.cache.at(path);
     const bool out = direction == Direction::outbound;
     const DirectionRewrite& to = out ? entry.slot.outbound : entry.slot.inbound;
     Explanation e{Fate::forward, {}, {}, direction, r_.flows.at({static_cast<uint32_t>(flow)}),
@@ -185,7 +185,7 @@ Explanation Explainer::of_known(const PacketView& v, Direction direction, int32_
 
 /// On addresses that a move has left, or may go to.
 Explanation Explainer::of_draining(Explanation e, WirePair pair, Nanos now) const {
-    const PathEntry& entry = r_.ledger.at(*e.path);
+    const PathEntry& entry = r_.cache.at(*e.path);
     const auto draining = std::ranges::find(entry.draining, pair, &DrainingPair::pair);
     const Nanos left = draining == entry.draining.end() ? Nanos{} : draining->until - now;
     const bool far = pair.remote != entry.pair.remote;
@@ -200,9 +200,9 @@ Explanation Explainer::of_draining(Explanation e, WirePair pair, Nanos now) cons
 
 Explanation Explainer::conflict(const PacketView& v, Direction direction,
                                 const FlowInfo& flow) const {
-    const PathEntry& entry = r_.ledger.at(flow.path);
-    const RemoteBinding& remote = r_.ledger.at(entry.remote);
-    const LocalBinding& local = r_.ledger.at(entry.local);
+    const PathEntry& entry = r_.cache.at(flow.path);
+    const RemoteBinding& remote = r_.cache.at(entry.remote);
+    const LocalBinding& local = r_.cache.at(entry.local);
     std::string text = "Refused: ";
     if (direction == Direction::inbound) {
         text += end_text(v.source, v.source_port) + " > " +
@@ -236,7 +236,7 @@ Explanation Explainer::begin(const PacketView& v, Direction direction,
                              Explanation::Addresses becomes) const {
     const Ipv4Addr far = direction == Direction::outbound ? v.destination : v.source;
     const Speaker speaker =
-        r_.ledger.speaker_of(far, direction == Direction::outbound ? becomes.destination : far);
+        r_.cache.speaker_of(far, direction == Direction::outbound ? becomes.destination : far);
     std::string text = "Begins a flow with " + far_end(speaker) + ", which sees it as " +
                        becomes.source.to_text() + " > " + becomes.destination.to_text() + '.';
     if (direction == Direction::inbound) {
@@ -246,8 +246,8 @@ Explanation Explainer::begin(const PacketView& v, Direction direction,
     if (r_.flows.size() >= r_.flows.capacity()) {
         text += " The flow table is full: it will not be followed, and end with a move.";
     }
-    const bool asks = r_.office != nullptr && v.is(IpProto::tcp);
-    if (const auto peer = asks ? r_.office->peer_near(far) : std::nullopt) {
+    const bool asks = r_.peer_session != nullptr && v.is(IpProto::tcp);
+    if (const auto peer = asks ? r_.peer_session->peer_near(far) : std::nullopt) {
         text += " The middle of a TCP connection would wait until peer " +
                 r_.config.peers[*peer].name + " has explained it.";
     }
@@ -259,14 +259,14 @@ Explanation Explainer::begin(const PacketView& v, Direction direction,
 Explanation Explainer::from_box(const PacketView& v) const {
     const auto hop = r_.host.route(v.destination);
     const PortId port = hop ? port_of_interface(hop->interface) : no_port;
-    const auto box = port == no_port ? std::nullopt : r_.ledger.box_site(port);
-    const bool shared = r_.ledger.site_of_wire(v.source).has_value();
+    const auto box = port == no_port ? std::nullopt : r_.cache.box_site(port);
+    const bool shared = r_.cache.site_of_wire(v.source).has_value();
     if (!box || (!shared && !v.source.is_host_unicast())) {
         return linux_decides(Direction::outbound, v.source.to_text() +
                                                       " is the gateway's own and follows no port "
                                                       "(no `inside: box`): leaves as it is.");
     }
-    const Site& site = r_.ledger.sites()[*box];
+    const Site& site = r_.cache.sites()[*box];
     const auto has = r_.host.addresses(r_.ports[port.value].host_interface);
     const bool present = std::ranges::any_of(
         has, [&](const AddressInfo& a) { return a.address == v.source && !a.deprecated; });
@@ -279,13 +279,13 @@ Explanation Explainer::outbound(const PacketView& v) const {
     if (const int32_t flow = r_.flows.find(key_from_host(v)); flow >= 0) {
         return of_known(v, way, flow, r_.flows.at({static_cast<uint32_t>(flow)})->path);
     }
-    const auto site = r_.ledger.site_of_host(v.source);
-    const auto wire = site ? r_.ledger.wire_of(*site, v.source) : std::nullopt;
+    const auto site = r_.cache.site_of_host(v.source);
+    const auto wire = site ? r_.cache.wire_of(*site, v.source) : std::nullopt;
     if (!site && r_.host.is_local(v.source)) {
         return from_box(v);
     }
     if (const auto there = r_.hairpin.site_behind(v)) {
-        const Ipv4Addr neighbour = r_.ledger.host_of(*there, v.destination);
+        const Ipv4Addr neighbour = r_.cache.host_of(*there, v.destination);
         Explanation out = answer(Fate::new_flow, {}, way,
                                  "Begins a flow with " + neighbour.to_text() + ", for which " +
                                      v.destination.to_text() + " stands outside: a hairpin.");
@@ -296,14 +296,14 @@ Explanation Explainer::outbound(const PacketView& v) const {
         return linux_decides(way, v.source.to_text() +
                                       " is in none of `hosts`: routed by Linux, not followed.");
     }
-    const Adjacency leaves = r_.new_flows.way_out(v, *site, wire, arrival_of(v.source));
-    if (r_.new_flows.is_for_linux(v, wire, leaves)) {
+    const Adjacency leaves = r_.flow_setup.egress(v, *site, wire, arrival_of(v.source));
+    if (r_.flow_setup.is_for_linux(v, wire, leaves)) {
         return linux_decides(way, why_of_linux(v.destination, leaves));
     }
     if (wire && leaves.state == Adjacency::State::no_route) {
         return answer(Fate::drop, name_of(DropReason::no_route), way,
                       "No route to " + v.destination.to_text() + " by port " +
-                          r_.ports[r_.ledger.sites()[*site].port.value].name + ", to which " +
+                          r_.ports[r_.cache.sites()[*site].port.value].name + ", to which " +
                           wire->to_text() + " belongs; other ports have one.");
     }
     if (!wire) {
@@ -317,27 +317,27 @@ Explanation Explainer::outbound(const PacketView& v) const {
                            .destination_port = v.source_port,
                            .proto = v.proto};
     int32_t other = HashIndex::not_found;
-    if (r_.new_flows.path_of_wire(reply, other)) {
+    if (r_.flow_setup.path_of_wire(reply, other)) {
         if (const auto flow = live(other)) {
             return conflict(v, way, *flow);
         }
     }
-    const auto session = r_.new_flows.session_that_left(v.source, v.destination);
-    return begin(v, way, {*wire, session ? r_.ledger.at(*session).active : v.destination});
+    const auto session = r_.flow_setup.session_that_left(v.source, v.destination);
+    return begin(v, way, {*wire, session ? r_.cache.at(*session).active : v.destination});
 }
 
 Explanation Explainer::inbound(const PacketView& v, Nanos now) const {
     constexpr auto way = Direction::inbound;
     const WirePair pair{v.source, v.destination};
     int32_t flow = HashIndex::not_found;
-    if (const auto path = r_.new_flows.path_of_wire(v, flow)) {
+    if (const auto path = r_.flow_setup.path_of_wire(v, flow)) {
         Explanation known = of_known(v, way, flow, *path);
-        return r_.ledger.at(*path).pair == pair ? known : of_draining(std::move(known), pair, now);
+        return r_.cache.at(*path).pair == pair ? known : of_draining(std::move(known), pair, now);
     }
     const PortId port = arrival_port(v);
-    const auto site = port == no_port ? std::nullopt : r_.new_flows.inbound_site(v, port);
+    const auto site = port == no_port ? std::nullopt : r_.flow_setup.inbound_site(v, port);
     if (!site) {
-        const bool left = r_.ledger.site_of_left_wire(v.destination, now).has_value();
+        const bool left = r_.cache.site_of_left_wire(v.destination, now).has_value();
         return linux_decides(way, v.destination.to_text() +
                                       (left ? " is an address that we have left" +
                                                   move_of(Side::local, v.destination) +
@@ -345,11 +345,11 @@ Explanation Explainer::inbound(const PacketView& v, Nanos now) const {
                                             : " stands for none of our hosts on the wire: Linux's "
                                               "business."));
     }
-    const Ipv4Addr host = r_.ledger.host_behind(*site, v.destination);
+    const Ipv4Addr host = r_.cache.host_behind(*site, v.destination);
     if (const auto holder = live(r_.flows.find(key_from_wire(v, host, v.source)))) {
         return conflict(v, way, *holder);
     }
-    if (const auto speaker = r_.new_flows.shield().roamed_here(v, host)) {
+    if (const auto speaker = r_.flow_setup.guard().roamed_here(v, host)) {
         return answer(Fate::wait, name_of(PuntReason::first_packet), way,
                       "Has the ports of a live flow with " + far_end(*speaker) +
                           " that may have moved to " + v.source.to_text() +

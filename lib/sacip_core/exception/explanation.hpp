@@ -2,13 +2,13 @@
 //
 // Explanation: what would become of a packet with these addresses now, and why.
 //
-// The same questions in the same order as Reception and NewFlows ask them, but nothing is counted,
-// sent, held or made. What a packet's TCP flags would change is said in the text: who asks at night
-// why a connection is refused knows addresses and ports, not flags.
+// The same questions in the same order as ExceptionPath and FlowSetup ask them, but nothing is
+// counted, sent, held or made. What a packet's TCP flags would change is said in the text: who asks
+// at night why a connection is refused knows addresses and ports, not flags.
 #pragma once
 
+#include "sacip_core/exception/flow_setup.hpp"
 #include "sacip_core/exception/hairpin.hpp"
-#include "sacip_core/exception/new_flows.hpp"
 
 #include <string>
 
@@ -42,18 +42,18 @@ std::string_view to_text(Explanation::Fate fate);
 /// Slow path only. Reads, and changes nothing. References outlive it.
 class Explainer {
 public:
-    struct Rooms {
+    struct Deps {
         const Config& config;
         const std::vector<GatewayPort>& ports;
-        const HostState& host;
+        const KernelState& host;
         const FlowTable& flows;
-        const Ledger& ledger;
+        const BindingCache& cache;
         const Mover& mover;
-        const NewFlows& new_flows;
+        const FlowSetup& flow_setup;
         const Hairpin& hairpin;
-        const PeerOffice* office; ///< nullptr without peers that have keys
+        const PeerSession* peer_session; ///< nullptr without peers that have keys
     };
-    explicit Explainer(const Rooms& rooms) : r_{rooms} {}
+    explicit Explainer(const Deps& deps) : r_{deps} {}
 
     /// Of `packet` count addresses, ports and protocol. It comes from inside if its source is one
     /// of our hosts', of an inside network, or our own; else from the wire.
@@ -79,7 +79,7 @@ private:
     std::string far_end(const Speaker& speaker) const;
     std::string move_of(Side side, Ipv4Addr left) const;
 
-    Rooms r_;
+    Deps r_;
 };
 
 } // namespace sacip

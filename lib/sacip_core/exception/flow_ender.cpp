@@ -22,8 +22,8 @@ constexpr uint32_t question_bytes =
 } // namespace
 
 bool FlowEnder::is_over(PathId path) const {
-    const LocalBinding& local = ledger_.at(ledger_.at(path).local);
-    const auto wire = ledger_.wire_of(local.site, local.host);
+    const LocalBinding& local = cache_.at(cache_.at(path).local);
+    const auto wire = cache_.wire_of(local.site, local.host);
     return !local.follows && !local.usable && wire && *wire != local.active;
 }
 
@@ -36,10 +36,10 @@ bool FlowEnder::is_served(const Site& site, Ipv4Addr address) const {
 
 /// Moved, for a peer of whom nobody knows whether it is there.
 bool FlowEnder::is_doubtful(const PathEntry& path) const {
-    const LocalBinding& local = ledger_.at(path.local);
-    const Speaker& speaker = ledger_.at(path.remote).speaker;
+    const LocalBinding& local = cache_.at(path.local);
+    const Speaker& speaker = cache_.at(path.remote).speaker;
     return local.follows && local.usable && local.original != local.active && !path.speaks_as &&
-           speaker.kind != Speaker::Kind::none && !ledger_.is_heard(speaker);
+           speaker.kind != Speaker::Kind::none && !cache_.is_heard(speaker);
 }
 
 void FlowEnder::tick(Nanos now) {
@@ -67,9 +67,9 @@ void FlowEnder::tick(Nanos now) {
 }
 
 void FlowEnder::look_at(const FlowInfo& flow, Nanos now) {
-    const PathEntry& path = ledger_.at(flow.path);
+    const PathEntry& path = cache_.at(flow.path);
     const bool doubtful = is_doubtful(path);
-    if (is_over(flow.path) || (doubtful && ledger_.at(path.remote).speaker.is_secure())) {
+    if (is_over(flow.path) || (doubtful && cache_.at(path.remote).speaker.is_secure())) {
         questions_ += ask_host(flow) ? 1 : 0;
         return;
     }
@@ -106,40 +106,40 @@ void FlowEnder::take_answers(Nanos now) {
 }
 
 void FlowEnder::nobody_there(const FlowInfo& flow, Nanos now) {
-    const PathEntry& path = ledger_.at(flow.path);
-    const LocalBinding& local = ledger_.at(path.local);
+    const PathEntry& path = cache_.at(flow.path);
+    const LocalBinding& local = cache_.at(path.local);
     const Ipv4Addr original = local.original;
-    if (!is_served(ledger_.sites()[local.site], original)) {
+    if (!is_served(cache_.sites()[local.site], original)) {
         ask_host(flow);
         end(flow, now);
         return;
     }
     const RemoteId remote = path.remote;
-    const LocalId stays = ledger_.local(local.host, original, original, local.site, false);
-    const auto home = keeper_.obtain(stays, remote, now);
+    const LocalId stays = cache_.local(local.host, original, original, local.site, false);
+    const auto home = manager_.obtain(stays, remote, now);
     if (!home) { // no room: it goes on where it is
-        ledger_.forget_unused(stays, remote);
+        cache_.forget_unused(stays, remote);
         return;
     }
     flows_.erase(flow);
-    keeper_.flow_removed(flow.path, now);
+    manager_.flow_removed(flow.path, now);
     if (const auto again = flows_.insert(flow.key, *home, flow.last_seen)) {
         flows_.record(again->value)
             .seen.store(flow_seen_out | flow_seen_in, std::memory_order_relaxed);
-        keeper_.flow_added(*home);
+        manager_.flow_added(*home);
     }
 }
 
 void FlowEnder::end(const FlowInfo& flow, Nanos now) {
     flows_.erase(flow);
-    keeper_.flow_removed(flow.path, now);
+    manager_.flow_removed(flow.path, now);
     ended_.add();
 }
 
 /// In the name of the far end, with a number that the host does not expect: whatever it is, the
 /// host says what it expects. No answer to three of them: it has no such connection.
 bool FlowEnder::ask_host(const FlowInfo& flow) {
-    const DirectionRewrite& to = ledger_.at(flow.path).slot.inbound;
+    const DirectionRewrite& to = cache_.at(flow.path).slot.inbound;
     const bool to_box = to.action == PathAction::to_box;
     const bool ready = to_box || to.action == PathAction::forward;
     const OwnedPacket packet =
@@ -153,7 +153,7 @@ bool FlowEnder::ask_host(const FlowInfo& flow) {
 }
 
 bool FlowEnder::ask_far_end(const FlowInfo& flow) {
-    const DirectionRewrite& to = ledger_.at(flow.path).slot.outbound;
+    const DirectionRewrite& to = cache_.at(flow.path).slot.outbound;
     const OwnedPacket packet = to.action == PathAction::forward
                                    ? question(flow.key, to.source, to.destination, false)
                                    : OwnedPacket{};

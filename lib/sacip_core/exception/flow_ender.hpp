@@ -21,7 +21,7 @@
 
 #include "sacip_core/base/counters.hpp"
 #include "sacip_core/forward/flow_table.hpp"
-#include "sacip_core/mobility/path_keeper.hpp"
+#include "sacip_core/mobility/path_manager.hpp"
 #include "sacip_core/packet/packet_io.hpp"
 
 #include <unordered_map>
@@ -31,9 +31,9 @@ namespace sacip {
 /// Slow path only. References outlive it.
 class FlowEnder {
 public:
-    FlowEnder(FlowTable& flows, Ledger& ledger, PathKeeper& keeper,
+    FlowEnder(FlowTable& flows, BindingCache& cache, PathManager& manager,
               const AdjacencyResolver& resolver, PacketIo& io)
-        : flows_{flows}, ledger_{ledger}, keeper_{keeper}, resolver_{resolver}, io_{io} {}
+        : flows_{flows}, cache_{cache}, manager_{manager}, resolver_{resolver}, io_{io} {}
 
     /// True if flows of this path can't go on.
     bool is_over(PathId path) const;
@@ -67,8 +67,8 @@ private:
     OwnedPacket question(const FlowKey& key, Ipv4Addr from, Ipv4Addr to, bool to_host);
 
     FlowTable& flows_;
-    Ledger& ledger_;
-    PathKeeper& keeper_;
+    BindingCache& cache_;
+    PathManager& manager_;
     const AdjacencyResolver& resolver_;
     PacketIo& io_;
     unsigned rounds_{0}; ///< to go

@@ -5,7 +5,7 @@
 // Only the first fragment carries ports, so only it finds its flow. It leaves a note here under
 // what all fragments share (source, destination, identification, protocol, as they come in), and
 // the others do as the note says. One that came before its first waits in the hold queue; the map
-// books how many do. Nothing is put together: the host does that.
+// counts how many do. Nothing is put together: the host does that.
 //
 // Fragments are the cheapest way to make a middlebox remember things, hence the bounds. All memory
 // is taken at the start. A note lives for a second; where there is no room, the oldest note of the
@@ -26,7 +26,7 @@
 #pragma once
 
 #include "sacip_core/forward/path.hpp"
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <optional>
 #include <vector>
@@ -82,7 +82,7 @@ public:
 
     /// What the first fragment was decided to be; nothing if it has not come, or too long ago.
     std::optional<FragmentRoute> find(const FragmentKey& key, Nanos now) const;
-    /// Books one more packet that waits for its first fragment, and says how long it may at most.
+    /// Counts one more packet that waits for its first fragment, and says how long it may at most.
     /// Nothing: no room, it must not be held. Only where find() has nothing.
     std::optional<Nanos> wait(const FragmentKey& key, Nanos now);
     /// Notes a route, or notes it anew for another life. Returns how many packets were booked as

@@ -14,39 +14,39 @@
 // What is sent to an address of the box, at a port that the box keeps for itself, is the box's.
 #pragma once
 
-#include "sacip_core/exception/new_flows.hpp"
+#include "sacip_core/exception/flow_setup.hpp"
 
 namespace sacip {
 
 /// Slow path only. References outlive it.
 class Hairpin {
 public:
-    struct Rooms {
+    struct Deps {
         const AdjacencyResolver& resolver;
         FlowTable& flows;
-        Ledger& ledger;
-        PathKeeper& keeper;
-        Doors& doors;
-        Dispatch& dispatch;
-        NewFlows& new_flows;
+        BindingCache& cache;
+        PathManager& manager;
+        SlowOutput& output;
+        SlowForwarder& forwarder;
+        FlowSetup& flow_setup;
     };
-    explicit Hairpin(const Rooms& rooms) : r_{rooms} {}
+    explicit Hairpin(const Deps& deps) : r_{deps} {}
 
     /// The site of the host that a packet from an inside port is for, if it is for one by its
     /// outside address.
     std::optional<uint32_t> site_behind(const PacketView& view) const;
-    /// A new flow to a host of this site. Takes the guest's packet.
-    void begin(Guest& guest, uint32_t site);
+    /// A new flow to a host of this site. Takes the packet.
+    void begin(PuntedPacket& punted, uint32_t site);
     /// True if a flow that has been silent for longer than others is one between hosts, and both
     /// have spoken: each sees but one half of it.
     bool lives_on(const FlowInfo& flow, Tick now, Tick established) const;
 
 private:
-    bool make_room(Guest& guest, const FlowKey& key, PathId path);
+    bool make_room(PuntedPacket& punted, const FlowKey& key, PathId path);
     std::optional<PathId> path(LocalId local, RemoteId remote, Nanos now);
     bool add(const FlowKey& key, PathId path, Nanos now);
 
-    Rooms r_;
+    Deps r_;
 };
 
 } // namespace sacip

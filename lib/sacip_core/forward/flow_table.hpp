@@ -11,7 +11,7 @@
 #include "sacip_core/forward/flow.hpp"
 #include "sacip_core/forward/hash_index.hpp"
 #include "sacip_core/forward/path.hpp"
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <optional>
 #include <vector>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/forward/pipeline.hpp"
 
-#include "sacip_core/packet/packet_plain.hpp"
+#include "sacip_core/packet/parse_plain.hpp"
 #include "sacip_core/packet/rewrite.hpp"
 
 namespace sacip {

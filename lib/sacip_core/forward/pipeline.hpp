@@ -15,7 +15,7 @@
 #include "sacip_core/forward/flow_hints.hpp"
 #include "sacip_core/forward/flow_table.hpp"
 #include "sacip_core/forward/path_table.hpp"
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <array>
 #include <span>

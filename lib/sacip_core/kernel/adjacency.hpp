@@ -2,7 +2,7 @@
 //
 // Adjacency: through which port, and to which Ethernet address, packets for an address go.
 //
-// Linux decides (its rules, routes and neighbours, mirrored in HostState); a port without a Linux
+// Linux decides (its rules, routes and neighbours, mirrored in KernelState); a port without a Linux
 // side has one fixed next hop. Outbound there are two questions. What would Linux do with the
 // packet as it came in? If that leads to an inside port, or to an interface that is no port of ours
 // (a VPN, a management card, a bridge), by a longer prefix than an uplink has, it is Linux's. Else:
@@ -12,7 +12,7 @@
 // Paths keep the answer, so no packet asks; when routes or neighbours change, the paths ask again.
 #pragma once
 
-#include "sacip_core/kernel/host_state.hpp"
+#include "sacip_core/kernel/kernel_state.hpp"
 #include "sacip_core/packet/frame.hpp"
 
 #include <optional>
@@ -58,7 +58,7 @@ struct Adjacency {
 /// Slow path only. References outlive it.
 class AdjacencyResolver {
 public:
-    AdjacencyResolver(const HostState& host, const std::vector<GatewayPort>& ports)
+    AdjacencyResolver(const KernelState& host, const std::vector<GatewayPort>& ports)
         : host_{host}, ports_{ports} {}
 
     /// A packet of ours on its way out.
@@ -87,7 +87,7 @@ private:
     Adjacency fixed_or(Adjacency::State otherwise, bool outside) const;
     Adjacency through(PortId port, const RouteAnswer& answer) const;
 
-    const HostState& host_;
+    const KernelState& host_;
     const std::vector<GatewayPort>& ports_;
 };
 

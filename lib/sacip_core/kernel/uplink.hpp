@@ -33,7 +33,7 @@
 #pragma once
 
 #include "sacip_core/base/units.hpp"
-#include "sacip_core/kernel/host_state.hpp"
+#include "sacip_core/kernel/kernel_state.hpp"
 #include "sacip_core/kernel/way_out.hpp"
 
 #include <functional>
@@ -87,8 +87,8 @@ class Uplink {
 public:
     explicit Uplink(UplinkRules rules) : rules_{std::move(rules)} {}
 
-    /// Takes the interface's addresses (HostState::addresses) and default routes. Gives effects in
-    /// the order in which to carry them out: gained and returned, moved, lost, primary. The same
+    /// Takes the interface's addresses (KernelState::addresses) and default routes. Gives effects
+    /// in the order in which to carry them out: gained and returned, moved, lost, primary. The same
     /// input again: nothing.
     std::vector<UplinkEffect> observe(std::span<const AddressInfo> present,
                                       std::span<const WayOut> ways, Nanos now);

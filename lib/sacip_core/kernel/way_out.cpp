@@ -13,7 +13,7 @@ bool is_in_subnet(const AddressInfo& a, Ipv4Addr gateway) {
 }
 
 /// Whether a route of the interface, other than a default one, has the gateway on-link.
-bool is_reached(const HostState& host, IfIndex interface, Ipv4Addr gateway) {
+bool is_reached(const KernelState& host, IfIndex interface, Ipv4Addr gateway) {
     for (uint8_t length = 32; length > 1; length--) {
         for (const RouteInfo& r : host.routes_to(Ipv4Prefix{gateway, length})) {
             if (r.interface == interface && r.via.is_unspecified() &&
@@ -52,7 +52,7 @@ bool is_eligible(const AddressInfo& a) {
     return a.scope == AddressScope::global && a.address.is_host_unicast();
 }
 
-std::vector<WayOut> ways_out(const HostState& host, IfIndex interface, Ipv4Addr fallback) {
+std::vector<WayOut> ways_out(const KernelState& host, IfIndex interface, Ipv4Addr fallback) {
     constexpr std::array defaults{Ipv4Prefix{{}, 0}, Ipv4Prefix{{}, 1},
                                   Ipv4Prefix{Ipv4Addr{128, 0, 0, 0}, 1}};
     std::vector<WayOut> out;

@@ -12,7 +12,7 @@
 // on using it, with its first address. dhclient-script leaves it so, where others keep it alive.
 #pragma once
 
-#include "sacip_core/kernel/host_state.hpp"
+#include "sacip_core/kernel/kernel_state.hpp"
 
 #include <compare>
 #include <span>
@@ -29,7 +29,7 @@ struct WayOut {
 };
 
 /// Those of the interface, but for the one to `fallback`, which leads nowhere.
-std::vector<WayOut> ways_out(const HostState& host, IfIndex interface, Ipv4Addr fallback);
+std::vector<WayOut> ways_out(const KernelState& host, IfIndex interface, Ipv4Addr fallback);
 
 /// How well an address leads out. The greater the better.
 enum class LeadsOut : uint8_t {

@@ -8,12 +8,12 @@ namespace {
 
 using Sites = std::vector<Site>;
 
-std::optional<Refusal> refuse_old(Ipv4Prefix from, const Ledger& ledger) {
-    if (ledger.has_at(from)) {
+std::optional<Refusal> refuse_old(Ipv4Prefix from, const BindingCache& cache) {
+    if (cache.has_at(from)) {
         return std::nullopt;
     }
     std::string known;
-    for (const Site& s : ledger.sites()) {
+    for (const Site& s : cache.sites()) {
         known += s.last_wire() ? (known.empty() ? "" : ", ") + s.last_wire()->to_text() : "";
     }
     return Refusal{from.to_text() + " stands for none of our hosts on the wire",
@@ -33,7 +33,8 @@ std::optional<Refusal> refuse_overlap(const MoveRequest& r, const Sites& sites) 
 
 /// A site of routed hosts has an inside port in its own prefix, and may move back there.
 std::optional<Refusal> refuse_inside(const MoveRequest& r, const Sites& sites,
-                                     const HostState& host, const std::vector<GatewayPort>& ports) {
+                                     const KernelState& host,
+                                     const std::vector<GatewayPort>& ports) {
     const bool home = std::ranges::any_of(sites, [&](const Site& s) {
         return s.wire == r.from && s.way == Way::routed && s.inside == r.to;
     });
@@ -50,7 +51,8 @@ std::optional<Refusal> refuse_inside(const MoveRequest& r, const Sites& sites,
 }
 
 std::optional<Refusal> refuse_absent(const MoveRequest& r, const Sites& sites,
-                                     const HostState& host, const std::vector<GatewayPort>& ports) {
+                                     const KernelState& host,
+                                     const std::vector<GatewayPort>& ports) {
     const bool routed = std::ranges::any_of(
         sites, [&](const Site& s) { return s.way == Way::routed && s.wire && s.wire == r.from; });
     const bool knows = std::ranges::any_of(ports, [](const GatewayPort& port) {
@@ -67,14 +69,14 @@ std::optional<Refusal> refuse_absent(const MoveRequest& r, const Sites& sites,
 
 } // namespace
 
-std::optional<Refusal> refuse(const MoveRequest& request, const Ledger& ledger,
-                              const HostState& host, const std::vector<GatewayPort>& ports) {
+std::optional<Refusal> refuse(const MoveRequest& request, const BindingCache& cache,
+                              const KernelState& host, const std::vector<GatewayPort>& ports) {
     const auto& [from, to, force] = request;
     if (from.length() != to.length()) {
         return Refusal{"move " + from.to_text() + " " + to.to_text() + ": lengths differ",
                        "give two addresses, or two prefixes of the same length"};
     }
-    if (auto refusal = refuse_old(from, ledger)) {
+    if (auto refusal = refuse_old(from, cache)) {
         return refusal;
     }
     if (from == to) {
@@ -84,13 +86,13 @@ std::optional<Refusal> refuse(const MoveRequest& request, const Ledger& ledger,
         return Refusal{to.to_text() + " is not an address that a host can have",
                        "name a unicast address outside 0/8, 127/8, 169.254/16 and 224/3"};
     }
-    if (auto refusal = refuse_overlap(request, ledger.sites())) {
+    if (auto refusal = refuse_overlap(request, cache.sites())) {
         return refusal;
     }
-    if (auto refusal = refuse_inside(request, ledger.sites(), host, ports)) {
+    if (auto refusal = refuse_inside(request, cache.sites(), host, ports)) {
         return refusal;
     }
-    return refuse_absent(request, ledger.sites(), host, ports);
+    return refuse_absent(request, cache.sites(), host, ports);
 }
 
 } // namespace sacip

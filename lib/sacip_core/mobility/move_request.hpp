@@ -9,7 +9,7 @@
 #pragma once
 
 #include "sacip_core/kernel/adjacency.hpp"
-#include "sacip_core/mobility/ledger.hpp"
+#include "sacip_core/mobility/binding_cache.hpp"
 
 #include <optional>
 #include <string>
@@ -29,7 +29,7 @@ struct Refusal {
 };
 
 /// Nothing if it may be done.
-std::optional<Refusal> refuse(const MoveRequest& request, const Ledger& ledger,
-                              const HostState& host, const std::vector<GatewayPort>& ports);
+std::optional<Refusal> refuse(const MoveRequest& request, const BindingCache& cache,
+                              const KernelState& host, const std::vector<GatewayPort>& ports);
 
 } // namespace sacip

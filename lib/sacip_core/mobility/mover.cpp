@@ -74,7 +74,7 @@ MoveRecord* Mover::holding(const Ipv4Prefix& from) {
 MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
                          Nanos now) {
     const Nanos drained = now + nanos(config_.move.drain);
-    for (Site& site : ledger_.sites()) {
+    for (Site& site : cache_.sites()) {
         if (site.last_wire() == from) {
             site.wire = to;
             std::erase_if(site.left, [&](const auto& l) { return l.until <= now; });
@@ -87,7 +87,7 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool o
     move.event = now;
     move.date = events_.date_of(now);
     move.old_gone = old_gone || waiting != nullptr;
-    const std::vector<PathId> at_once = rebind(ledger_.locals_active_in(from), to, move, now);
+    const std::vector<PathId> at_once = rebind(cache_.locals_active_in(from), to, move, now);
     const bool waits = !move.old_gone && !move.legs.empty();
     advance(move, waiting != nullptr ? MoveEvent::new_address
                   : waits            ? MoveEvent::begin
@@ -97,7 +97,7 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool o
     for (MoveLeg& leg : move.legs) {
         if (waits) { // prepare: what the peer already sends to the new address is taken
             for (const PathId path : leg.paths) {
-                keeper_.prepare(path, drained);
+                manager_.prepare(path, drained);
             }
         } else {
             switch_leg(leg, move, now);
@@ -114,20 +114,20 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
     std::map<uint32_t, MoveLeg> legs;
     std::vector<BasicMessage> messages;
     for (const LocalId id : locals) {
-        LocalBinding& binding = ledger_.at(id);
+        LocalBinding& binding = cache_.at(id);
         if (!binding.follows) { // nobody could be told: it stays while its address serves
             binding.usable = binding.usable && !move.old_gone;
-            std::ranges::for_each(binding.paths, [&](PathId path) { keeper_.publish(path); });
+            std::ranges::for_each(binding.paths, [&](PathId path) { manager_.publish(path); });
             continue;
         }
         const Ipv4Addr old_address = binding.active;
         const Ipv4Addr new_address = to.with_host_part_of(old_address);
-        announcer_.replace(old_address, new_address);
-        ledger_.set_active(id, new_address);
+        basic_sender_.replace(old_address, new_address);
+        cache_.set_active(id, new_address);
         binding.usable = true;
         for (const PathId path : binding.paths) {
-            PathEntry& entry = ledger_.at(path);
-            const RemoteBinding& remote = ledger_.at(entry.remote);
+            PathEntry& entry = cache_.at(path);
+            const RemoteBinding& remote = cache_.at(entry.remote);
             if (remote.speaker.is_secure()) {
                 if (!entry.speaks_as && !move.old_gone) { // else it still speaks as it did
                     entry.speaks_as = old_address;
@@ -159,9 +159,9 @@ void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& mo
     const auto doubles = std::ranges::unique(messages, {}, ends);
     messages.erase(doubles.begin(), doubles.end());
     for (const BasicMessage& m : messages) {
-        keeper_.prepare(m.path, now + nanos(config_.move.drain));
-        const DirectionRewrite& out = ledger_.at(m.path).slot.outbound;
-        announcer_.announce(m.message, m.path, {out.port, {out.next_hop, out.port_mac}}, now);
+        manager_.prepare(m.path, now + nanos(config_.move.drain));
+        const DirectionRewrite& out = cache_.at(m.path).slot.outbound;
+        basic_sender_.announce(m.message, m.path, {out.port, {out.next_hop, out.port_mac}}, now);
     }
     move.notifications += static_cast<uint32_t>(messages.size());
 }
@@ -179,11 +179,11 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
     if (std::exchange(leg.switched, true)) {
         return;
     }
-    std::erase_if(leg.paths, [&](PathId path) { return !ledger_.at(path).in_use; });
+    std::erase_if(leg.paths, [&](PathId path) { return !cache_.at(path).in_use; });
     for (const PathId path : leg.paths) {
-        PathEntry& entry = ledger_.at(path);
+        PathEntry& entry = cache_.at(path);
         if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
-            keeper_.accept_also(path, {entry.pair.remote, *old}, now + nanos(config_.move.drain));
+            manager_.accept_also(path, {entry.pair.remote, *old}, now + nanos(config_.move.drain));
         }
     }
     switch_paths(leg.paths, move, now);
@@ -201,7 +201,7 @@ void Mover::switch_legs(MoveRecord& move, MoveEvent why, Nanos now) {
 void Mover::time_out(MoveRecord& move, Nanos now) {
     bool all = true;
     for (MoveLeg& leg : move.legs) {
-        if (leg.switched || ledger_.is_heard({Speaker::Kind::secure, leg.peer})) {
+        if (leg.switched || cache_.is_heard({Speaker::Kind::secure, leg.peer})) {
             switch_leg(leg, move, now);
         } else {
             all = false;
@@ -215,11 +215,11 @@ void Mover::time_out(MoveRecord& move, Nanos now) {
 void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now) {
     const Nanos drain_until = now + nanos(config_.move.drain);
     for (const PathId path : paths) {
-        keeper_.prepare(path, drain_until);
+        manager_.prepare(path, drain_until);
     }
     for (const PathId path : paths) {
-        keeper_.publish(path);
-        move.flows += ledger_.at(path).flows;
+        manager_.publish(path);
+        move.flows += cache_.at(path).flows;
         if (move.sample.size() < paths_sampled) {
             move.sample.push_back(path);
         }
@@ -275,19 +275,19 @@ void Mover::refused(uint32_t peer, Nanos now) {
 
 void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
     const Ipv4Prefix from = Ipv4Prefix::host(address);
-    for (Site& site : ledger_.sites()) {
+    for (Site& site : cache_.sites()) {
         // A port's next primary address fills the gap; a prefix is found again only by what it was.
         if (site.wire == from && site.port != no_port) {
             site.lost = std::exchange(site.wire, std::nullopt);
         }
     }
-    const auto locals = ledger_.locals_active_in(from);
+    const auto locals = cache_.locals_active_in(from);
     MoveRecord& move = begin(Side::local, trigger, from, std::nullopt, now);
     advance(move, MoveEvent::begin_no_address);
     for (const LocalId id : locals) {
-        ledger_.at(id).usable = false;
-        for (const PathId path : ledger_.at(id).paths) {
-            keeper_.publish(path);
+        cache_.at(id).usable = false;
+        for (const PathId path : cache_.at(id).paths) {
+            manager_.publish(path);
         }
     }
 }
@@ -299,20 +299,20 @@ void Mover::return_local(Ipv4Addr address, Nanos now) {
         advance(*move, MoveEvent::new_address);
         move->drain_until = now;
     }
-    for (const LocalId id : ledger_.locals_active_in(same)) {
-        ledger_.at(id).usable = true;
-        for (const PathId path : ledger_.at(id).paths) {
-            ledger_.at(path).speaks_as.reset();
-            keeper_.publish(path);
+    for (const LocalId id : cache_.locals_active_in(same)) {
+        cache_.at(id).usable = true;
+        for (const PathId path : cache_.at(id).paths) {
+            cache_.at(path).speaks_as.reset();
+            manager_.publish(path);
         }
     }
 }
 
 void Mover::serve_again(Ipv4Addr address) {
-    for (const LocalId id : ledger_.locals_active_in(Ipv4Prefix::host(address))) {
-        LocalBinding& binding = ledger_.at(id);
+    for (const LocalId id : cache_.locals_active_in(Ipv4Prefix::host(address))) {
+        LocalBinding& binding = cache_.at(id);
         if (!binding.follows && !std::exchange(binding.usable, true)) {
-            std::ranges::for_each(binding.paths, [&](PathId path) { keeper_.publish(path); });
+            std::ranges::for_each(binding.paths, [&](PathId path) { manager_.publish(path); });
         }
     }
 }
@@ -323,9 +323,9 @@ MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from
     advance(move, MoveEvent::begin_unacknowledged);
     std::vector<PathId> paths;
     for (const RemoteId id : bindings) {
-        ledger_.set_active(id, to.with_host_part_of(ledger_.at(id).original));
-        ledger_.at(id).proven = proven;
-        const auto& of_binding = ledger_.at(id).paths;
+        cache_.set_active(id, to.with_host_part_of(cache_.at(id).original));
+        cache_.at(id).proven = proven;
+        const auto& of_binding = cache_.at(id).paths;
         paths.insert(paths.end(), of_binding.begin(), of_binding.end());
     }
     switch_paths(paths, move, now);
@@ -335,9 +335,9 @@ MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from
 void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, uint32_t peer,
                          Nanos now) {
     for (const RemoteId id : bindings) {
-        ledger_.at(id).proven = true;
-        for (const PathId path : ledger_.at(id).paths) {
-            keeper_.publish(path);
+        cache_.at(id).proven = true;
+        for (const PathId path : cache_.at(id).paths) {
+            manager_.publish(path);
         }
     }
     const auto move = std::find_if(records_.rbegin(), records_.rend(), [&](const MoveRecord& m) {
@@ -383,12 +383,12 @@ void Mover::tick(Nanos now) {
             time_out(move, now);
         }
         if (move.flipped && !move.sample.empty() &&
-            std::ranges::any_of(move.sample, [&](PathId p) { return keeper_.was_used(p); })) {
+            std::ranges::any_of(move.sample, [&](PathId p) { return manager_.was_used(p); })) {
             note(move, EventKind::first_packet, now);
             move.sample.clear();
         }
         if (move.state == MoveState::draining && move.drain_until && *move.drain_until <= now) {
-            advance(move, MoveEvent::drained); // the pairs themselves drain in the path keeper
+            advance(move, MoveEvent::drained); // the pairs themselves drain in the path manager
             note(move, EventKind::drained, now);
             move.sample.clear();
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Mover: carries out what the table in address_change.cpp decides.
+// Mover: carries out what the table in move_fsm.cpp decides.
 //
 // A local move gives our bindings another active address, tells every peer once, and publishes the
 // paths; a remote move does the same to a far end's bindings because it told us. Both edit bindings
@@ -14,9 +14,9 @@
 #pragma once
 
 #include "sacip_core/base/event_log.hpp"
-#include "sacip_core/mobility/address_change.hpp"
-#include "sacip_core/mobility/announcer.hpp"
-#include "sacip_core/mobility/path_keeper.hpp"
+#include "sacip_core/mobility/basic_sender.hpp"
+#include "sacip_core/mobility/move_fsm.hpp"
+#include "sacip_core/mobility/path_manager.hpp"
 
 #include <deque>
 #include <functional>
@@ -89,10 +89,10 @@ inline constexpr std::array<int64_t, 7> flip_bounds_us = {100,    300,     1'000
 /// Slow path only. References outlive it.
 class Mover {
 public:
-    Mover(const Config& config, Ledger& ledger, PathKeeper& keeper, Announcer& announcer,
-          EventLog& events)
-        : config_{config}, ledger_{ledger}, keeper_{keeper}, announcer_{announcer}, events_{
-                                                                                        events} {}
+    Mover(const Config& config, BindingCache& cache, PathManager& manager,
+          BasicSender& basic_sender, EventLog& events)
+        : config_{config}, cache_{cache}, manager_{manager},
+          basic_sender_{basic_sender}, events_{events} {}
 
     /// Called when a peer with keys is to be told of a move, before the switch.
     std::function<void(uint32_t peer, bool old_address_lost, Nanos now)> on_announce;
@@ -169,9 +169,9 @@ private:
     static Nanos nanos(Milliseconds time) { return from_ms(time.count()); }
 
     const Config& config_;
-    Ledger& ledger_;
-    PathKeeper& keeper_;
-    Announcer& announcer_;
+    BindingCache& cache_;
+    PathManager& manager_;
+    BasicSender& basic_sender_;
     EventLog& events_;
     std::deque<MoveRecord> records_;
     uint32_t next_id_{1};
@@ -183,7 +183,7 @@ template <typename IsPresent>
 bool Mover::speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) const {
     return std::ranges::any_of(move.legs, [&](const MoveLeg& leg) {
         return std::ranges::any_of(leg.paths, [&](PathId path) {
-            const auto as = ledger_.at(path).speaks_as;
+            const auto as = cache_.at(path).speaks_as;
             return as && !is_present(*as);
         });
     });

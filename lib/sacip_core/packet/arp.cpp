@@ -2,7 +2,7 @@
 #include "sacip_core/packet/arp.hpp"
 
 #include "sacip_core/packet/headers.hpp"
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <utility>
 

@@ -6,7 +6,7 @@
 // port than Linux would choose.
 #pragma once
 
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <span>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// A second, shorter ladder than that of packet.cpp: what it reads was cut off and went through the
+// A second, shorter ladder than that of parse.cpp: what it reads was cut off and went through the
 // hands of a stranger.
 #include "sacip_core/packet/icmp_error.hpp"
 

@@ -30,7 +30,7 @@
 //      and translated_source(), then TTL and next hop as for any packet.
 #pragma once
 
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 #include "sacip_core/packet/translation.hpp"
 
 #include <optional>

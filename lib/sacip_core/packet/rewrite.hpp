@@ -10,7 +10,7 @@
 
 #include "sacip_core/packet/checksum.hpp"
 #include "sacip_core/packet/headers.hpp"
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 #include "sacip_core/packet/translation.hpp"
 
 namespace sacip {

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "sacip_core/packet/headers.hpp"
-#include "sacip_core/packet/packet.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <span>
 

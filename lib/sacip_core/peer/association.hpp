@@ -16,7 +16,7 @@
 #pragma once
 
 #include "sacip_core/base/token_bucket.hpp"
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 #include <bitset>
 #include <vector>

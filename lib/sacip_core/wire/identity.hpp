@@ -6,7 +6,7 @@
 // private key itself is not here: nothing needs it any more.
 #pragma once
 
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 #include <vector>
 

@@ -7,7 +7,7 @@
 // (app/crypto/key_text), so no branch and no table look-up depends on a character's value.
 #pragma once
 
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 #include <cstddef>
 #include <optional>

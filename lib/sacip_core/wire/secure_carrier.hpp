@@ -12,8 +12,8 @@
 // internetwork control, id 0 (RFC 6864 §4.1).
 #pragma once
 
-#include "sacip_core/wire/notification.hpp"
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/basic_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 namespace sacip {
 

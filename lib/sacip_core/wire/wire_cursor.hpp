@@ -7,7 +7,7 @@
 #pragma once
 
 #include "sacip_core/packet/headers.hpp"
-#include "sacip_core/wire/secure_notification.hpp"
+#include "sacip_core/wire/secure_message.hpp"
 
 #include <algorithm>
 

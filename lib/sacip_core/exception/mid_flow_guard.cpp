@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/exception/mid_flow_guard.hpp"
+
+namespace sacip {
+namespace {
+
+constexpr size_t max_remotes_considered = 256;
+/// A flow older than our start has shown itself by then, or does not matter.
+constexpr Nanos forgetful_for = from_s(10);
+
+} // namespace
+
+/// TCP says so itself; all else may be, shortly after our start, if the peer knew us before it.
+bool MidFlowGuard::may_be_middle(const PuntedPacket& punted, uint32_t peer,
+                                 const SecureAddresses& between) const {
+    if (punted.view.is(IpProto::tcp)) {
+        return is_midst_of_tcp(punted.view);
+    }
+    return punted.now - *began_ < forgetful_for &&
+           peer_session_->may_know_more(peer, between, punted.now);
+}
+
+/// Is there a live flow with these ports whose far end may have roamed here?
+std::optional<Speaker> MidFlowGuard::roamed_here(const PacketView& v, Ipv4Addr host) const {
+    if (v.is(IpProto::tcp) && (v.tcp_flags & tcp_syn) != 0) {
+        return std::nullopt;
+    }
+    for (const RemoteId id : cache_.remotes_of_host(host, max_remotes_considered)) {
+        const RemoteBinding& remote = cache_.at(id);
+        if (remote.active == v.source || !cache_.may_roam_to(remote.speaker, v.source)) {
+            continue;
+        }
+        const int32_t flow = flows_.find(key_from_wire(v, host, remote.original));
+        if (flow >= 0 && !FlowTable::is_closed(flows_.record(flow).seen)) {
+            return remote.speaker;
+        }
+    }
+    return std::nullopt;
+}
+
+Admission MidFlowGuard::inbound(const PuntedPacket& punted, Ipv4Addr host) {
+    began_ = began_.value_or(punted.now);
+    const PacketView& v = punted.view;
+    const auto roamed = roamed_here(v, host);
+    if (roamed && roamed->is_basic()) {
+        return {punted.last_try ? Admission::What::welcome : Admission::What::wait};
+    }
+    if (peer_session_ == nullptr || flows_.size() >= flows_.capacity()) {
+        return {};
+    }
+    const SecureAddresses between{v.destination, v.source};
+    const auto peer = roamed ? std::optional{roamed->index} : peer_session_->peer_near(v.source);
+    if (!peer || (!roamed && !may_be_middle(punted, *peer, between))) {
+        return {};
+    }
+    Admission out =
+        ask(punted, *peer, {v.proto, v.source_port, v.destination_port, v.source, v.destination},
+            between);
+    // An explanation of our own live flow comes as a BIND, never as new originals.
+    const bool ours = out.what == Admission::What::known && roamed;
+    return ours && !punted.last_try ? Admission{Admission::What::wait} : out;
+}
+
+Admission MidFlowGuard::outbound(const PuntedPacket& punted, Ipv4Addr wire) {
+    began_ = began_.value_or(punted.now);
+    const PacketView& v = punted.view;
+    if (peer_session_ == nullptr || flows_.size() >= flows_.capacity()) {
+        return {};
+    }
+    const SecureAddresses between{wire, v.destination};
+    const auto peer = peer_session_->peer_near(v.destination);
+    if (!peer || !may_be_middle(punted, *peer, between)) {
+        return {};
+    }
+    return ask(punted, *peer, {v.proto, v.destination_port, v.source_port, v.destination, wire},
+               between);
+}
+
+Admission MidFlowGuard::ask(const PuntedPacket& punted, uint32_t peer, const WireTuple& tuple,
+                            const SecureAddresses& between) {
+    const auto origin = peer_session_->origin_of(peer, tuple, between, punted.now);
+    if (origin && origin->state == FlowOrigin::State::known) {
+        return {Admission::What::known, peer, origin->original_source,
+                origin->original_destination};
+    }
+    if (origin || peer_session_->is_silent(peer, punted.now)) {
+        return {};
+    }
+    if (!punted.last_try) {
+        return {Admission::What::wait};
+    }
+    return {punted.view.is(IpProto::tcp) ? Admission::What::refuse : Admission::What::welcome};
+}
+
+} // namespace sacip

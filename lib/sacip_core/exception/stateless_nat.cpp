@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/exception/stateless_nat.hpp"
+
+namespace sacip {
+
+std::optional<PathId> StatelessNat::path_of_pair(WirePair pair) const {
+    const int32_t wire = r_.paths.find(pair);
+    if (wire < 0) {
+        return std::nullopt;
+    }
+    const PathTable::Views views = r_.paths.views(wire);
+    for (size_t i = 0; i < views.size(); i++) {
+        const WireView seen = views[i];
+        if (const auto path = r_.cache.any_path(seen.host, seen.remote)) {
+            return path;
+        }
+    }
+    return std::nullopt;
+}
+
+void StatelessNat::decide(PuntedPacket& punted) {
+    is_inbound(punted) ? inbound(punted) : outbound(punted);
+}
+
+void StatelessNat::as_it_is(PuntedPacket& punted) {
+    punted.origin.from_linux ? r_.output.transmit(punted, punted.origin.port)
+                             : r_.output.to_linux(punted);
+}
+
+void StatelessNat::inbound(PuntedPacket& punted) {
+    const PacketView& v = punted.view;
+    if (const auto path = path_of_pair({v.source, v.destination})) {
+        r_.forwarder.by_path(punted, Direction::inbound, *path);
+        return;
+    }
+    const auto site = r_.cache.site_of_wire(v.destination);
+    if (site && !r_.host.is_local(v.destination)) {
+        const Ipv4Addr host = r_.cache.host_of(*site, v.destination);
+        r_.forwarder.by_addresses(punted, Direction::inbound, *site,
+                                  {host, v.destination, v.destination, v.source, v.source},
+                                  L4ChecksumMode::wire);
+    } else {
+        as_it_is(punted);
+    }
+}
+
+void StatelessNat::outbound(PuntedPacket& punted) {
+    const PacketView& v = punted.view;
+    if (const auto path = r_.cache.any_path(v.source, v.destination)) {
+        r_.forwarder.by_path(punted, Direction::outbound, *path);
+        return;
+    }
+    const bool of_linux = punted.origin.from_linux && r_.host.is_local(v.source);
+    const auto site = of_linux ? std::nullopt : r_.cache.site_of_host(v.source);
+    const auto wire = site ? r_.cache.wire_of(*site, v.source) : std::nullopt;
+    const auto is_for_linux = [&] {
+        return r_.flow_setup.is_for_linux(v, wire,
+                                          r_.flow_setup.egress(v, *site, wire, punted.origin));
+    };
+    if (site && wire && !is_for_linux()) {
+        r_.forwarder.by_addresses(punted, Direction::outbound, *site,
+                                  {v.source, *wire, *wire, v.destination, v.destination},
+                                  L4ChecksumMode::wire);
+    } else {
+        as_it_is(punted);
+    }
+}
+
+} // namespace sacip

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// BasicSender: tells basic peers of a new address, and tells them again.
+//
+// The basic notification has no acknowledgement (paper §3.3), so it is sent three times: at once,
+// after 20 ms and after 100 ms (PROTOCOL §2), always from the old address and through the next hop
+// that served it. If there is no next hop at the moment (a gap without any address), the first one
+// goes out as soon as the path has one, before any packet from the new address does. When the new
+// address is itself left before the repetitions are out, they name the newest one: a repetition
+// must never move a peer back.
+#pragma once
+
+#include "sacip_core/base/counters.hpp"
+#include "sacip_core/packet/packet_io.hpp"
+#include "sacip_core/wire/basic_notification.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace sacip {
+
+/// Where a notification leaves.
+struct Exit {
+    PortId port{no_port};
+    EtherAddresses ether{};
+    bool known() const { return port != no_port && !ether.destination.is_zero(); }
+};
+
+/// Slow path only.
+class BasicSender {
+public:
+    BasicSender(PacketIo& io, uint8_t icmp_type) : io_{io}, icmp_type_{icmp_type} {}
+
+    /// Sends now, if the exit is known, and schedules the repetitions. `path` is one of those that
+    /// the peer shares with us.
+    void announce(const BasicNotification& message, PathId path, const Exit& exit, Nanos now);
+    /// The path has this way out now: what waited for it goes.
+    void path_ready(PathId path, const Exit& exit);
+    /// What leaves by the port has this source from now on.
+    void mac_changed(PortId port, const MacAddr& mac);
+    /// `left` is not ours any more: what still names it names `now_at` instead.
+    void replace(Ipv4Addr left, Ipv4Addr now_at);
+    /// Sends what is due.
+    void tick(Nanos now);
+
+    uint64_t sent() const { return sent_.get(); }
+
+private:
+    struct Pending {
+        BasicNotification message;
+        PathId path;
+        Exit exit;
+        unsigned times_sent{0};
+        Nanos began;
+    };
+    void send(Pending& pending);
+
+    PacketIo& io_;
+    uint8_t icmp_type_;
+    std::vector<Pending> pending_;
+    Counter sent_;
+};
+
+} // namespace sacip

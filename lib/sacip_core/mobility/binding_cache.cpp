@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/mobility/binding_cache.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sacip {
+namespace {
+
+uint64_t path_key(LocalId local, RemoteId remote) {
+    return uint64_t{local.value} << 32 | remote.value;
+}
+
+} // namespace
+
+std::string_view to_text(Way way) {
+    switch (way) {
+    case Way::routed:
+        return "routed";
+    case Way::uplink:
+        return "uplink";
+    case Way::box:
+        break;
+    }
+    return "box";
+}
+
+BindingCache::BindingCache(const Config& config)
+    : config_{config}, paths_(config.limits.paths), of_peer_(config.peers.size()),
+      claims_(config.peers.size()), peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
+      heard_(config.peers.size() + config.basic_peers.size()) {
+    for (const HostConfig& host : config.hosts) {
+        Site site;
+        if (const auto* port = host.outside_port()) {
+            site.port = config.port_named(*port).value_or(no_port);
+            site.way = host.is_box() ? Way::box : Way::uplink;
+        } else {
+            site.wire = *host.outside_prefix();
+        }
+        if (const auto* inside = host.inside_prefix()) {
+            site.inside = *inside;
+        }
+        site.box_ports = host.box_ports;
+        sites_.push_back(std::move(site));
+    }
+}
+
+std::optional<uint32_t> BindingCache::site_of_host(Ipv4Addr host) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        if (sites_[i].way != Way::box && sites_[i].inside.contains(host)) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<uint32_t> BindingCache::box_site(PortId port) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        if (sites_[i].way == Way::box && sites_[i].port == port) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<uint32_t> BindingCache::site_of_wire(Ipv4Addr wire) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        if (sites_[i].way != Way::box && sites_[i].wire && sites_[i].wire->contains(wire)) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<uint32_t> BindingCache::site_of_left_wire(Ipv4Addr wire, Nanos now) const {
+    for (uint32_t i = 0; i < sites_.size(); i++) {
+        for (const Site::Left& left : sites_[i].left) {
+            if (left.until > now && left.wire.contains(wire)) {
+                return i;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+bool BindingCache::is_own_wire(Ipv4Addr address) const {
+    return site_of_wire(address).has_value() || std::ranges::any_of(sites_, [&](const Site& s) {
+               return s.way == Way::box && s.wire && s.wire->contains(address);
+           });
+}
+
+std::optional<Ipv4Addr> BindingCache::wire_of(uint32_t site, Ipv4Addr host) const {
+    const Site& s = sites_[site];
+    return s.wire ? std::optional{s.wire->with_host_part_of(host)} : std::nullopt;
+}
+
+Ipv4Addr BindingCache::host_of(uint32_t site, Ipv4Addr wire) const {
+    return sites_[site].inside.with_host_part_of(wire);
+}
+
+LocalId BindingCache::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
+                            bool follows) {
+    return find_or_add({host, original, active, site, true, follows, false, {}});
+}
+
+LocalId BindingCache::inside_local(Ipv4Addr host, Ipv4Addr seen_as, uint32_t site) {
+    return find_or_add({host, seen_as, seen_as, site, true, false, true, {}});
+}
+
+LocalId BindingCache::find_or_add(const LocalBinding& binding) {
+    const auto [first, last] = locals_by_host_.equal_range(binding.host);
+    for (auto it = first; it != last; ++it) {
+        const LocalBinding& b = at(it->second);
+        if (b.original == binding.original && b.active == binding.active &&
+            b.site == binding.site && b.follows == binding.follows && b.inside == binding.inside) {
+            return it->second;
+        }
+    }
+    LocalId id{static_cast<uint32_t>(locals_.size())};
+    if (free_locals_.empty()) {
+        locals_.emplace_back();
+    } else {
+        id = free_locals_.back();
+        free_locals_.pop_back();
+    }
+    at(id) = binding;
+    locals_by_host_.emplace(binding.host, id);
+    if (!binding.inside) {
+        locals_by_active_.emplace(binding.active, id);
+    }
+    return id;
+}
+
+RemoteId BindingCache::remote(Ipv4Addr original, Ipv4Addr active, const Speaker& speaker) {
+    const auto [first, last] = remotes_by_original_.equal_range(original);
+    for (auto it = first; it != last; ++it) {
+        if (at(it->second).active == active && at(it->second).speaker == speaker) {
+            return it->second;
+        }
+    }
+    RemoteId id{static_cast<uint32_t>(remotes_.size())};
+    if (free_remotes_.empty()) {
+        remotes_.emplace_back();
+    } else {
+        id = free_remotes_.back();
+        free_remotes_.pop_back();
+    }
+    at(id) = {original, active, speaker, true, 0, {}};
+    if (speaker.is_secure()) {
+        at(id).in_peer = static_cast<uint32_t>(of_peer_[speaker.index].size());
+        of_peer_[speaker.index].push_back(id);
+    }
+    remotes_by_original_.emplace(original, id);
+    remotes_by_active_.emplace(active, id);
+    return id;
+}
+
+bool BindingCache::has_at(const Ipv4Prefix& wire) const {
+    return std::ranges::find(sites_, wire, &Site::last_wire) != sites_.end() ||
+           (wire.is_host() && locals_by_active_.contains(wire.address()));
+}
+
+std::vector<LocalId> BindingCache::locals_active_in(const Ipv4Prefix& prefix) const {
+    std::vector<LocalId> out;
+    if (prefix.is_host()) {
+        const auto [first, last] = locals_by_active_.equal_range(prefix.address());
+        std::transform(first, last, std::back_inserter(out),
+                       [](const auto& e) { return e.second; });
+        return out;
+    }
+    for (const auto& [active, id] : locals_by_active_) {
+        if (prefix.contains(active)) {
+            out.push_back(id);
+        }
+    }
+    return out;
+}
+
+std::vector<RemoteId> BindingCache::remotes_active_at(Ipv4Addr address) const {
+    std::vector<RemoteId> out;
+    const auto [first, last] = remotes_by_active_.equal_range(address);
+    std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
+    return out;
+}
+
+void BindingCache::set_active(LocalId id, Ipv4Addr active) {
+    unlist(locals_by_active_, at(id).active, id);
+    at(id).active = active;
+    locals_by_active_.emplace(active, id);
+}
+
+void BindingCache::set_active(RemoteId id, Ipv4Addr active) {
+    unlist(remotes_by_active_, at(id).active, id);
+    at(id).active = active;
+    remotes_by_active_.emplace(active, id);
+}
+
+std::vector<LocalId> BindingCache::locals() const {
+    std::vector<LocalId> out;
+    for (const auto& [host, id] : locals_by_host_) {
+        out.push_back(id);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+std::vector<RemoteId> BindingCache::remotes() const {
+    std::vector<RemoteId> out;
+    for (const auto& [original, id] : remotes_by_original_) {
+        out.push_back(id);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+std::optional<uint32_t> BindingCache::basic_peer_of(Ipv4Addr address) const {
+    for (uint32_t i = 0; i < config_.basic_peers.size(); i++) {
+        if (config_.basic_peers[i].prefix.contains(address)) {
+            return i;
+        }
+    }
+    const auto [first, last] = remotes_by_active_.equal_range(address);
+    for (auto it = first; it != last; ++it) {
+        if (at(it->second).speaker.is_basic()) {
+            return at(it->second).speaker.index;
+        }
+    }
+    return std::nullopt;
+}
+
+Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
+    for (uint32_t i = 0; i < config_.peers.size(); i++) {
+        const auto& own = config_.peers[i].addresses;
+        if (std::ranges::any_of(own, [&](const Ipv4Prefix& p) { return p.contains(original); })) {
+            const Claim* claim = claim_for(i, original);
+            const bool left = claim != nullptr && original == active &&
+                              claim->active_for(original) != active &&
+                              !claims_to_be_at(i, original);
+            return left ? Speaker{} : Speaker{Speaker::Kind::secure, i};
+        }
+    }
+    for (uint32_t i = 0; i < config_.peers.size(); i++) {
+        if (claims_to_be_at(i, original) || (original != active && claims_to_be_at(i, active))) {
+            return {Speaker::Kind::secure, i};
+        }
+    }
+    const auto basic = basic_peer_of(original);
+    return basic ? Speaker{Speaker::Kind::basic, *basic} : Speaker{};
+}
+
+bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
+    const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
+    if (speaker.is_basic()) {
+        return std::ranges::any_of(config_.basic_peers[speaker.index].roam_to, holds);
+    }
+    return speaker.is_secure() &&
+           (std::ranges::any_of(config_.peers[speaker.index].addresses, holds) ||
+            std::ranges::any_of(config_.peers[speaker.index].roam_to, holds));
+}
+
+const Claim* BindingCache::claim_for(uint32_t peer, Ipv4Addr original) const {
+    const Claim* best = nullptr;
+    for (const Claim& c : claims_[peer]) {
+        if (c.original.contains(original) &&
+            (best == nullptr || c.original.length() > best->original.length())) {
+            best = &c;
+        }
+    }
+    return best;
+}
+
+bool BindingCache::claims_to_be_at(uint32_t peer, Ipv4Addr address) const {
+    return std::ranges::any_of(claims_[peer],
+                               [&](const Claim& c) { return c.active.contains(address); });
+}
+
+void BindingCache::depart(const Departure& departure) {
+    std::erase_if(departures_, [&](const Departure& d) {
+        return d.peer == departure.peer &&
+               (d.from == departure.from || d.from.overlaps(departure.to));
+    });
+    for (Departure& d : departures_) {
+        if (d.peer == departure.peer && d.to == departure.from) {
+            d.to = departure.to;
+        }
+    }
+    departures_.push_back(departure);
+}
+
+void BindingCache::hasten_departures(uint32_t peer, Nanos until) {
+    for (Departure& d : departures_) {
+        if (d.peer == peer) {
+            d.until = std::min(d.until, until);
+        }
+    }
+}
+
+void BindingCache::forget_departures(uint32_t peer, Nanos now) {
+    std::erase_if(departures_,
+                  [&](const Departure& d) { return d.peer == peer && d.until <= now; });
+}
+
+const Departure* BindingCache::departed_from(Ipv4Addr address, Nanos now) const {
+    const auto found = std::ranges::find_if(
+        departures_, [&](const Departure& d) { return d.until > now && d.from.contains(address); });
+    return found == departures_.end() ? nullptr : &*found;
+}
+
+bool BindingCache::set_peer_checksum(uint32_t peer, L4ChecksumMode mode) {
+    return std::exchange(peer_checksums_[peer], mode) != mode;
+}
+
+bool BindingCache::spend(Ipv4Addr unproven, uint64_t bytes) {
+    const auto found = allowance_.find(unproven);
+    if (found == allowance_.end()) {
+        return false;
+    }
+    Allowance& allowance = found->second;
+    allowance.exhausted = allowance.exhausted || allowance.left < bytes;
+    allowance.left -= allowance.exhausted ? 0 : bytes;
+    return !allowance.exhausted;
+}
+
+std::vector<LocalId> BindingCache::locals_of_host(Ipv4Addr host) const {
+    std::vector<LocalId> out;
+    const auto [first, last] = locals_by_host_.equal_range(host);
+    std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
+    return out;
+}
+
+std::vector<RemoteId> BindingCache::remotes_of_host(Ipv4Addr host, size_t at_most) const {
+    std::vector<RemoteId> out;
+    const auto [first, last] = locals_by_host_.equal_range(host);
+    for (auto it = first; it != last; ++it) {
+        for (const PathId path : at(it->second).paths) {
+            if (out.size() >= at_most) {
+                return out;
+            }
+            out.push_back(at(path).remote);
+        }
+    }
+    return out;
+}
+
+std::optional<PathId> BindingCache::any_path(Ipv4Addr host, Ipv4Addr remote_original) const {
+    std::optional<PathId> out;
+    const auto [first, last] = remotes_by_original_.equal_range(remote_original);
+    for (auto it = first; it != last; ++it) {
+        for (const PathId id : at(it->second).paths) {
+            if (at(at(id).local).host == host) {
+                out = id;
+            }
+        }
+    }
+    return out;
+}
+
+std::optional<PathId> BindingCache::find_path(LocalId local, RemoteId remote) const {
+    const auto found = path_of_.find(path_key(local, remote));
+    return found == path_of_.end() ? std::nullopt : std::optional{found->second};
+}
+
+PathEntry& BindingCache::add_path(PathId id, LocalId local, RemoteId remote) {
+    path_of_.emplace(path_key(local, remote), id);
+    PathEntry& entry = at(id);
+    entry = {};
+    entry.in_local = static_cast<uint32_t>(at(local).paths.size());
+    entry.in_remote = static_cast<uint32_t>(at(remote).paths.size());
+    at(local).paths.push_back(id);
+    at(remote).paths.push_back(id);
+    entry.local = local;
+    entry.remote = remote;
+    entry.mode = checksum_mode(remote);
+    entry.in_use = true;
+    return entry;
+}
+
+void BindingCache::remove_path(PathId id) {
+    PathEntry& entry = at(id);
+    path_of_.erase(path_key(entry.local, entry.remote));
+    unlist_path(at(entry.local).paths, entry.in_local, &PathEntry::in_local);
+    unlist_path(at(entry.remote).paths, entry.in_remote, &PathEntry::in_remote);
+    entry.in_use = false;
+    entry.flip_waits = false;
+    entry.in_turn = false;
+    forget_if_unused(entry.local);
+    forget_if_unused(entry.remote);
+}
+
+PathAddresses BindingCache::addresses(const PathEntry& path) const {
+    const LocalBinding& local = at(path.local);
+    const RemoteBinding& remote = at(path.remote);
+    return {local.host, local.original, local.active, remote.original, remote.active};
+}
+
+L4ChecksumMode BindingCache::checksum_mode(RemoteId remote) const {
+    const Speaker& speaker = at(remote).speaker;
+    const bool original =
+        speaker.is_basic() || config_.checksum.l4 == L4Checksum::original ||
+        (speaker.is_secure() && peer_checksums_[speaker.index] == L4ChecksumMode::original);
+    return original ? L4ChecksumMode::original : L4ChecksumMode::wire;
+}
+
+/// The last one takes the free place: a binding may have tens of thousands of paths.
+void BindingCache::unlist_path(std::vector<PathId>& paths, uint32_t place,
+                               uint32_t PathEntry::*backward) {
+    paths[place] = paths.back();
+    at(paths[place]).*backward = place;
+    paths.pop_back();
+}
+
+template <typename IdType>
+void BindingCache::unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id) {
+    const auto [first, last] = index.equal_range(key);
+    const auto found = std::find_if(first, last, [&](const auto& e) { return e.second == id; });
+    if (found != last) {
+        index.erase(found);
+    }
+}
+
+void BindingCache::forget_if_unused(LocalId id) {
+    if (at(id).paths.empty()) {
+        unlist(locals_by_host_, at(id).host, id);
+        unlist(locals_by_active_, at(id).active, id);
+        free_locals_.push_back(id);
+    }
+}
+
+void BindingCache::forget_if_unused(RemoteId id) {
+    if (at(id).paths.empty()) {
+        unlist(remotes_by_original_, at(id).original, id);
+        unlist(remotes_by_active_, at(id).active, id);
+        if (at(id).speaker.is_secure()) {
+            auto& list = of_peer_[at(id).speaker.index];
+            list[at(id).in_peer] = list.back();
+            at(list.back()).in_peer = at(id).in_peer;
+            list.pop_back();
+        }
+        free_remotes_.push_back(id);
+    }
+}
+
+} // namespace sacip

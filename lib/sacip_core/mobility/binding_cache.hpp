@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// BindingCache: sites, bindings and paths, as the slow path knows them.
+//
+// A site is a line of the configuration (`hosts`) with the wire address or prefix it has now. A
+// binding says for one address which active address stands for the original one: local bindings
+// are ours, remote bindings a far end's. A claim is what a peer with keys said of its bindings
+// last; it outlives the flows for a while. A path is a local and a remote binding. A move looks
+// bindings up by their active address, gives them another, and thereby knows the paths to switch;
+// nothing here is ever proportional to the number of flows.
+//
+// Pure bookkeeping: no packet, no clock, no worker sees it. Slow path only.
+#pragma once
+
+#include "sacip_core/config/config.hpp"
+#include "sacip_core/forward/path.hpp"
+#include "sacip_core/kernel/adjacency.hpp"
+#include "sacip_core/packet/rewrite.hpp"
+
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace sacip {
+
+using LocalId = Id<struct LocalTag, uint32_t>;
+using RemoteId = Id<struct RemoteTag, uint32_t>;
+
+/// How a host stands in the path (DESIGN §1).
+enum class Way : uint8_t { routed, uplink, box };
+std::string_view to_text(Way way);
+
+/// One line of `hosts`.
+struct Site {
+    Way way{Way::routed};
+    Ipv4Prefix inside{};             ///< unused for the box
+    std::optional<Ipv4Prefix> wire;  ///< what stands for it on the wire now; nothing: no address
+    PortId port{no_port};            ///< the outside port it follows; no_port for routed prefixes
+    std::optional<Ipv4Prefix> lost;  ///< what stood for it when that was lost, the last time
+    std::optional<PortId> left_port; ///< the one it goes back to: its address was lost there
+    /// What stands for it, or did until it was lost.
+    const std::optional<Ipv4Prefix>& last_wire() const { return wire ? wire : lost; }
+    std::vector<BoxPort> box_ports;
+    /// What it had on the wire before, as long as packets for it may be under way.
+    struct Left {
+        Ipv4Prefix wire;
+        Nanos until;
+    };
+    std::vector<Left> left;
+};
+
+/// host and original never change; active does.
+struct LocalBinding {
+    Ipv4Addr host;
+    Ipv4Addr original;
+    Ipv4Addr active;
+    uint32_t site{0};
+    bool usable{true}; ///< false while the active address is lost and no successor is known
+    /// False: it stays with its address, and no peer is told of it: there is none for its far ends,
+    /// or it is another address of the box than its port's.
+    bool follows{true};
+    /// Of flows between two hosts of ours: `active` is what the other one sees, and is never on the
+    /// wire, so no move finds it.
+    bool inside{false};
+    std::vector<PathId> paths;
+};
+
+/// Who may say where a far end is.
+struct Speaker {
+    enum class Kind : uint8_t { none, basic, secure };
+    Kind kind{Kind::none};
+    uint32_t index{0}; ///< in Config::basic_peers or Config::peers
+    bool is_basic() const { return kind == Kind::basic; }
+    bool is_secure() const { return kind == Kind::secure; }
+    bool operator==(const Speaker&) const = default;
+};
+
+struct RemoteBinding {
+    Ipv4Addr original;
+    Ipv4Addr active;
+    Speaker speaker;
+    /// False while nobody knows that the peer is reached at `active`: the slow path lets packets go
+    /// there only within the allowance (PROTOCOL §3, Validation and amplification).
+    bool proven{true};
+    uint32_t in_peer{0}; ///< its place in the peer's list
+    std::vector<PathId> paths;
+};
+
+/// "What was set up as `original` is now reached at `active`", said by a peer with keys. Equal
+/// lengths.
+struct Claim {
+    Ipv4Prefix original;
+    Ipv4Prefix active;
+    std::vector<Ipv4Prefix> fallbacks; ///< in falling preference
+    Nanos heard;
+    Nanos expires;
+    Ipv4Addr active_for(Ipv4Addr o) const { return active.with_host_part_of(o); }
+};
+
+/// A peer with keys was reached at `from` until a moment ago. What still comes from there is its
+/// own until `until`; later, whoever has the address next. Equal lengths.
+struct Departure {
+    uint32_t peer;
+    Ipv4Prefix from, to;
+    Nanos until;
+};
+
+/// A wire pair that is still accepted after a move, until `until`.
+struct DrainingPair {
+    WirePair pair;
+    Nanos until;
+};
+
+/// The slow path's side of a path.
+struct PathEntry {
+    LocalId local;
+    RemoteId remote;
+    L4ChecksumMode mode{L4ChecksumMode::wire};
+    WirePair pair;     ///< in force
+    Adjacency out, in; ///< toward the remote end, toward the host
+    RewriteSlot slot;
+    uint32_t flows{0};
+    Nanos unused_since{};
+    std::vector<DrainingPair> draining;
+    uint32_t in_local{0}, in_remote{0}; ///< its places in the two bindings' lists
+    bool in_use{false};
+    bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathManager::flip_waiting)
+    bool in_turn{false};    ///< workers forward only behind what they punted before
+    /// Outbound packets still leave from this address: the peer has not acknowledged the new one.
+    std::optional<Ipv4Addr> speaks_as;
+};
+
+class BindingCache {
+public:
+    explicit BindingCache(const Config& config);
+
+    std::vector<Site>& sites() { return sites_; }
+    const std::vector<Site>& sites() const { return sites_; }
+
+    /// The site of an inside host (its own address). Box sites are not found here.
+    std::optional<uint32_t> site_of_host(Ipv4Addr host) const;
+    /// The box site that follows an outside port.
+    std::optional<uint32_t> box_site(PortId port) const;
+    /// The site whose wire address or prefix holds this address now; not box sites.
+    std::optional<uint32_t> site_of_wire(Ipv4Addr wire) const;
+    /// True if this address stands for one of ours on the wire now.
+    bool is_own_wire(Ipv4Addr address) const;
+
+    /// The address that stands for `host` of this site on the wire now, if there is one.
+    std::optional<Ipv4Addr> wire_of(uint32_t site, Ipv4Addr host) const;
+    /// The host behind a wire address of this site; not for box sites.
+    Ipv4Addr host_of(uint32_t site, Ipv4Addr wire) const;
+    /// The same for any site: what a new flow to `wire` is for.
+    Ipv4Addr host_behind(uint32_t site, Ipv4Addr wire) const {
+        return sites_[site].way == Way::box ? wire : host_of(site, wire);
+    }
+    /// A site that had this address on the wire until a moment ago.
+    std::optional<uint32_t> site_of_left_wire(Ipv4Addr wire, Nanos now) const;
+
+    /// Finds or makes the binding. For a new flow of a mapped host original and active are its
+    /// wire address now.
+    LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
+                  bool follows = true);
+    LocalId inside_local(Ipv4Addr host, Ipv4Addr seen_as, uint32_t site);
+    RemoteId remote(Ipv4Addr original, Ipv4Addr active) {
+        return remote(original, active, speaker_of(original, active));
+    }
+    RemoteId remote(Ipv4Addr original, Ipv4Addr active, const Speaker& speaker);
+    /// Forgets them again where no path came of it.
+    void forget_unused(LocalId local, RemoteId remote) {
+        forget_if_unused(local);
+        forget_if_unused(remote);
+    }
+    LocalBinding& at(LocalId id) { return locals_[id.value]; }
+    const LocalBinding& at(LocalId id) const { return locals_[id.value]; }
+    RemoteBinding& at(RemoteId id) { return remotes_[id.value]; }
+    const RemoteBinding& at(RemoteId id) const { return remotes_[id.value]; }
+    /// Bindings whose active address lies in `prefix`, in no order. O(matches) for a /32.
+    std::vector<LocalId> locals_active_in(const Ipv4Prefix& prefix) const;
+    /// True if it stands for a site on the wire, or (one address) for a binding.
+    bool has_at(const Ipv4Prefix& wire) const;
+    std::vector<RemoteId> remotes_active_at(Ipv4Addr address) const;
+    void set_active(LocalId id, Ipv4Addr active);
+    void set_active(RemoteId id, Ipv4Addr active);
+    /// All ids in use, for display.
+    std::vector<LocalId> locals() const;
+    std::vector<RemoteId> remotes() const;
+    size_t local_count() const { return locals_by_host_.size(); }
+    size_t remote_count() const { return remotes_by_original_.size(); }
+
+    /// The basic peer that may speak for `address`: its prefix holds it, or it is where a peer that
+    /// already roamed is now.
+    std::optional<uint32_t> basic_peer_of(Ipv4Addr address) const;
+    /// Who speaks for a far end set up as `original` and now at `active`. A peer with keys does for
+    /// its addresses and for where it says it is; not for an address that it says it has left,
+    /// whose new owner is somebody else, unless `active` says where it went.
+    Speaker speaker_of(Ipv4Addr original, Ipv4Addr active) const;
+    /// True if this basic peer, or peer with keys, may have roamed to this address.
+    bool may_roam_to(Speaker speaker, Ipv4Addr address) const;
+
+    // Peers with keys, by their place in Config::peers.
+
+    std::vector<Claim>& claims(uint32_t peer) { return claims_[peer]; }
+    const std::vector<Claim>& claims(uint32_t peer) const { return claims_[peer]; }
+    /// The claim with the longest prefix around `original`; nullptr if there is none.
+    const Claim* claim_for(uint32_t peer, Ipv4Addr original) const;
+    /// Records that the peer went from one place to another; ends what it says of the new one.
+    void depart(const Departure& departure);
+    /// What the peer has lost serves no longer than until `until`.
+    void hasten_departures(uint32_t peer, Nanos until);
+    void forget_departures(uint32_t peer, Nanos now);
+    /// The peer that has just left this address, and where it went; nullptr if none has.
+    const Departure* departed_from(Ipv4Addr address, Nanos now) const;
+    /// True if the peer says that it is at this address now.
+    bool claims_to_be_at(uint32_t peer, Ipv4Addr address) const;
+    /// It has spoken since our start: it is there.
+    void set_heard(const Speaker& speaker) { heard_[place_of(speaker)] = true; }
+    bool is_heard(const Speaker& speaker) const { return heard_[place_of(speaker)]; }
+    /// In no order.
+    const std::vector<RemoteId>& remotes_of_peer(uint32_t peer) const { return of_peer_[peer]; }
+    /// The peer leaves TCP and UDP checksums in terms of the originals (HELLO). True if that is
+    /// new.
+    bool set_peer_checksum(uint32_t peer, L4ChecksumMode mode);
+    /// Bytes that may still go to an unproven address.
+    void allow(Ipv4Addr unproven, uint64_t bytes) { allowance_[unproven].left += bytes; }
+    /// Takes `bytes` of the allowance. False, and then for good until forget_allowance(), if there
+    /// are not so many left: what comes later must not overtake what waits.
+    bool spend(Ipv4Addr unproven, uint64_t bytes);
+    void forget_allowance(Ipv4Addr address) { allowance_.erase(address); }
+    /// Remote bindings with a path to this host, at most `at_most`.
+    std::vector<RemoteId> remotes_of_host(Ipv4Addr host, size_t at_most) const;
+    /// Local bindings of this host, in no order.
+    std::vector<LocalId> locals_of_host(Ipv4Addr host) const;
+
+    /// Some path between a host and an original far end: as a rule all carry the same active ones.
+    /// What packets without ports (fragments, ICMP errors) are translated by.
+    std::optional<PathId> any_path(Ipv4Addr host, Ipv4Addr remote_original) const;
+    /// The path of two bindings, if it exists.
+    std::optional<PathId> find_path(LocalId local, RemoteId remote) const;
+    /// Enters a path under an id of the path table.
+    PathEntry& add_path(PathId id, LocalId local, RemoteId remote);
+    void remove_path(PathId id);
+    PathEntry& at(PathId id) { return paths_[id.value]; }
+    const PathEntry& at(PathId id) const { return paths_[id.value]; }
+    PathAddresses addresses(const PathEntry& path) const;
+    L4ChecksumMode checksum_mode(RemoteId remote) const;
+    uint32_t path_positions() const { return static_cast<uint32_t>(paths_.size()); }
+
+private:
+    template <typename IdType>
+    using ByAddress = std::unordered_multimap<Ipv4Addr, IdType>;
+
+    size_t place_of(const Speaker& speaker) const {
+        return speaker.index + (speaker.is_basic() ? claims_.size() : 0);
+    }
+    LocalId find_or_add(const LocalBinding& binding);
+    void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
+    template <typename IdType>
+    static void unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id);
+    void forget_if_unused(LocalId id);
+    void forget_if_unused(RemoteId id);
+
+    const Config& config_;
+    std::vector<Site> sites_;
+    std::vector<LocalBinding> locals_;
+    std::vector<RemoteBinding> remotes_;
+    std::vector<LocalId> free_locals_;
+    std::vector<RemoteId> free_remotes_;
+    ByAddress<LocalId> locals_by_host_, locals_by_active_;
+    ByAddress<RemoteId> remotes_by_original_, remotes_by_active_;
+    std::unordered_map<uint64_t, PathId> path_of_;
+    std::vector<PathEntry> paths_;
+    std::vector<std::vector<RemoteId>> of_peer_;
+    std::vector<std::vector<Claim>> claims_;
+    std::vector<Departure> departures_; ///< as a rule empty
+    std::vector<L4ChecksumMode> peer_checksums_;
+    std::vector<bool> heard_; ///< peers with keys, then basic ones
+    struct Allowance {
+        uint64_t left{0};
+        bool exhausted{false};
+    };
+    std::unordered_map<Ipv4Addr, Allowance> allowance_;
+};
+
+} // namespace sacip

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/mobility/path_manager.hpp"
+
+#include <algorithm>
+
+namespace sacip {
+namespace {
+
+/// A path without flows is kept this long: the next connection between the same two hosts is
+/// likely, and a notification for the pair still finds it.
+constexpr Nanos keep_unused = from_s(60);
+constexpr uint32_t paths_per_tick = 256;
+/// Whoever moves faster than pairs drain loses the oldest ones.
+constexpr size_t max_draining = 16;
+
+void point(DirectionRewrite& side, const Adjacency& adjacency,
+           const std::vector<GatewayPort>& ports) {
+    side.port = adjacency.port;
+    side.next_hop = adjacency.mac;
+    if (adjacency.port != no_port) {
+        side.port_mac = ports[adjacency.port.value].mac;
+        side.mtu = ports[adjacency.port.value].mtu;
+        side.device = ports[adjacency.port.value].fills;
+    }
+    switch (adjacency.state) {
+    case Adjacency::State::ready:
+        side.action = PathAction::forward;
+        break;
+    case Adjacency::State::unresolved:
+        side.action = PathAction::unresolved;
+        break;
+    case Adjacency::State::linux_only:
+        side.action = PathAction::to_linux;
+        break;
+    case Adjacency::State::absent: // they may come back with the next address
+    case Adjacency::State::no_route:
+    case Adjacency::State::refused:
+        side.action = PathAction::hold;
+        break;
+    }
+}
+
+bool usable(const DirectionRewrite& side) {
+    return side.action == PathAction::forward || side.action == PathAction::to_box ||
+           side.action == PathAction::to_linux;
+}
+
+} // namespace
+
+PathManager::Composed PathManager::compose(uint32_t site, const PathAddresses& addresses,
+                                           L4ChecksumMode mode) const {
+    const Site& of = cache_.sites()[site];
+    const IfIndex outside = of.port == no_port ? IfIndex{} : ports_[of.port.value].host_interface;
+    const bool of_box = of.way == Way::box;
+    Composed out;
+    prepare_rewrite(addresses, mode, out.slot);
+    out.in = of_box ? Adjacency{Adjacency::State::ready, of.port, {}, ports_[of.port.value].mac, {}}
+                    : resolver_.inward(addresses.host, addresses.remote_original, outside);
+    point(out.slot.inbound, out.in, ports_);
+    const PortId pinned = // a flow that moved away leaves by the port of its new address
+        of.port == no_port ? no_port
+                           : resolver_.port_of_source(addresses.local_active).value_or(of.port);
+    out.out = resolver_.outward({addresses.remote_active, addresses.host, addresses.local_active,
+                                 pinned, out.in.interface, of_box});
+    point(out.slot.outbound, out.out, ports_);
+    if (of_box) {
+        out.slot.inbound.action = PathAction::to_box;
+    }
+    if (out.out.state == Adjacency::State::linux_only) { // with its own source
+        RewriteSlot own;
+        prepare_rewrite({addresses.host, addresses.host, addresses.host, addresses.remote_original,
+                         addresses.remote_active},
+                        L4ChecksumMode::wire, own);
+        own.outbound.action = PathAction::to_linux;
+        out.slot.outbound = own.outbound;
+    }
+    return out;
+}
+
+/// From one host of ours to another: both directions end at an inside port.
+PathManager::Composed PathManager::compose_inside(const PathAddresses& addresses) const {
+    Composed out;
+    prepare_rewrite(addresses, L4ChecksumMode::wire, out.slot);
+    out.out = resolver_.inward(addresses.remote_active, addresses.local_active, {});
+    point(out.slot.outbound, out.out, ports_);
+    out.in = resolver_.inward(addresses.host, addresses.remote_original, {});
+    point(out.slot.inbound, out.in, ports_);
+    return out;
+}
+
+PathManager::Composed PathManager::compose_path(LocalId local, RemoteId remote,
+                                                std::optional<Ipv4Addr> speaks_as) const {
+    const LocalBinding& l = cache_.at(local);
+    const RemoteBinding& r = cache_.at(remote);
+    const Ipv4Addr active = speaks_as.value_or(l.active);
+    if (l.inside) {
+        return compose_inside({l.host, l.original, l.active, r.original, r.active});
+    }
+    Composed out = compose(l.site, {l.host, l.original, active, r.original, r.active},
+                           cache_.checksum_mode(remote));
+    if (!l.usable || !r.proven) {
+        out.slot.outbound.action = PathAction::hold;
+    }
+    return out;
+}
+
+WireView PathManager::view_of(const PathEntry& entry) const {
+    return {cache_.at(entry.local).host, cache_.at(entry.remote).original};
+}
+
+WirePair PathManager::pair_of(const PathEntry& entry) const {
+    return {cache_.at(entry.remote).active, cache_.at(entry.local).active};
+}
+
+std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos now) {
+    if (const auto known = cache_.find_path(local, remote)) {
+        return known;
+    }
+    const Composed composed = compose_path(local, remote);
+    const LocalBinding& l = cache_.at(local);
+    const RemoteBinding& r = cache_.at(remote);
+    const WirePair pair{r.active, l.active};
+    const auto id = table_.add(composed.slot, pair, {l.host, r.original});
+    if (!id) {
+        return std::nullopt;
+    }
+    PathEntry& entry = cache_.add_path(*id, local, remote);
+    entry.pair = pair;
+    entry.slot = composed.slot;
+    entry.unused_since = now;
+    watch(*id, entry.out, composed.out);
+    watch(*id, entry.in, composed.in);
+    entry.out = composed.out;
+    entry.in = composed.in;
+    return id;
+}
+
+void PathManager::prepare(PathId id, Nanos drain_until) {
+    PathEntry& entry = cache_.at(id);
+    const WirePair next = pair_of(entry);
+    if (next == entry.pair) {
+        return;
+    }
+    entry.draining.push_back({entry.pair, drain_until});
+    if (next.remote != entry.pair.remote) {
+        accept_crossing(id, next);
+    }
+    // Moving back onto a pair that still drains: it is the pair in force again.
+    if (std::erase_if(entry.draining, [&](const DrainingPair& d) { return d.pair == next; }) > 0) {
+        table_.retire(id, next, view_of(entry));
+    }
+    if (next.remote != entry.pair.remote) { // its packets came ahead of the word of its move
+        take_turns(id);
+        give_to_workers(id); // before they know the pair, or they would forward past what waits
+    }
+    table_.prepare(id, next, view_of(entry));
+    entry.pair = next;
+    while (entry.draining.size() > max_draining) {
+        table_.retire(id, entry.draining.front().pair, view_of(entry));
+        entry.draining.erase(entry.draining.begin());
+    }
+}
+
+void PathManager::accept_also(PathId id, WirePair pair, Nanos until) {
+    PathEntry& entry = cache_.at(id);
+    const auto known = std::ranges::find(entry.draining, pair, &DrainingPair::pair);
+    if (known != entry.draining.end()) {
+        known->until = std::max(known->until, until);
+    } else if (pair != entry.pair) {
+        table_.prepare(id, pair, view_of(entry));
+        entry.draining.push_back({pair, until});
+    }
+}
+
+void PathManager::hasten_drain(PathId id, Nanos until) {
+    PathEntry& entry = cache_.at(id);
+    for (DrainingPair& d : entry.draining) {
+        if (d.pair.remote != entry.pair.remote) {
+            d.until = std::min(d.until, until);
+        }
+    }
+}
+
+/// A far end that has moved may not have heard yet that we had, too: from its new address it still
+/// sends to our old ones.
+void PathManager::accept_crossing(PathId id, WirePair next) {
+    PathEntry& entry = cache_.at(id);
+    const std::vector<DrainingPair> before = entry.draining;
+    for (const DrainingPair& old : before) {
+        const WirePair pair{next.remote, old.pair.local};
+        if (pair != next &&
+            std::ranges::find(entry.draining, pair, &DrainingPair::pair) == entry.draining.end()) {
+            table_.prepare(id, pair, view_of(entry));
+            entry.draining.push_back({pair, old.until});
+        }
+    }
+}
+
+bool PathManager::publish(PathId id) {
+    PathEntry& entry = cache_.at(id);
+    const Composed next = compose_path(entry.local, entry.remote, entry.speaks_as);
+    watch(id, entry.out, next.out);
+    watch(id, entry.in, next.in);
+    entry.out = next.out;
+    entry.in = next.in;
+    if (next.slot.outbound == entry.slot.outbound && next.slot.inbound == entry.slot.inbound) {
+        return false;
+    }
+    const bool out_usable = usable(next.slot.outbound) && !usable(entry.slot.outbound);
+    const bool in_usable = usable(next.slot.inbound) && !usable(entry.slot.inbound);
+    entry.slot = next.slot;
+    if (out_usable && on_outbound_usable) {
+        on_outbound_usable(id, entry.slot.outbound);
+    }
+    became_usable_ = became_usable_ || out_usable || in_usable;
+    if (out_usable || in_usable || (entry.flip_waits && usable(entry.slot.outbound))) {
+        if (!entry.flip_waits) {
+            entry.flip_waits = true;
+            waiting_.push_back(id);
+        }
+    } else {
+        entry.flip_waits = false;
+        give_to_workers(id);
+    }
+    return true;
+}
+
+void PathManager::flip_waiting() {
+    for (const PathId id : std::exchange(waiting_, {})) {
+        PathEntry& entry = cache_.at(id);
+        if (entry.flip_waits) { // not since a path of other bindings, nor unusable again
+            entry.flip_waits = false;
+            take_turns(id);
+            give_to_workers(id);
+        }
+    }
+}
+
+/// What workers see of the path.
+void PathManager::give_to_workers(PathId id) {
+    const PathEntry& entry = cache_.at(id);
+    RewriteSlot slot = entry.slot;
+    for (DirectionRewrite* side : {&slot.outbound, &slot.inbound}) {
+        if (entry.in_turn && side->action == PathAction::forward) {
+            side->action = PathAction::forward_in_turn;
+        }
+    }
+    table_.publish(id, slot, entry.pair);
+}
+
+void PathManager::take_turns(PathId id) {
+    if (!std::exchange(cache_.at(id).in_turn, true)) {
+        in_turn_.push_back(id);
+    }
+}
+
+void PathManager::end_turns() {
+    for (const PathId id : std::exchange(in_turn_, {})) {
+        if (std::exchange(cache_.at(id).in_turn, false)) { // not since a path of other bindings
+            give_to_workers(id);
+        }
+    }
+}
+
+void PathManager::on_routes_changed() {
+    for (uint32_t i = 0; i < cache_.path_positions(); i++) {
+        if (cache_.at(PathId{i}).in_use) {
+            publish({i});
+        }
+    }
+}
+
+void PathManager::on_neighbour_changed(NeighbourKey neighbour) {
+    const auto found = users_.find(neighbour);
+    if (found == users_.end()) {
+        return;
+    }
+    const std::vector<uint32_t> users(found->second.begin(), found->second.end());
+    for (const uint32_t id : users) {
+        publish({id});
+    }
+}
+
+std::vector<NeighbourKey> PathManager::neighbours_in_use() const {
+    std::vector<NeighbourKey> out;
+    for (const auto& [key, users] : users_) {
+        out.push_back(key);
+    }
+    return out;
+}
+
+void PathManager::flow_removed(PathId id, Nanos now) {
+    PathEntry& entry = cache_.at(id);
+    if (entry.flows > 0 && --entry.flows == 0) {
+        entry.unused_since = now;
+    }
+}
+
+void PathManager::tick(Nanos now) {
+    for (uint32_t i = 0; i < paths_per_tick && i < cache_.path_positions(); i++) {
+        const PathId id{cursor_};
+        cursor_ = cursor_ + 1 == cache_.path_positions() ? 0 : cursor_ + 1;
+        PathEntry& entry = cache_.at(id);
+        if (!entry.in_use) {
+            continue;
+        }
+        std::erase_if(entry.draining, [&](const DrainingPair& d) {
+            if (d.until > now || d.pair.local == entry.speaks_as) {
+                return false;
+            }
+            table_.retire(id, d.pair, view_of(entry));
+            return true;
+        });
+        if (entry.flows == 0 && now - entry.unused_since > keep_unused) {
+            for (const DrainingPair& d : entry.draining) {
+                table_.retire(id, d.pair, view_of(entry));
+            }
+            table_.retire(id, entry.pair, view_of(entry));
+            watch(id, entry.out, {});
+            watch(id, entry.in, {});
+            cache_.remove_path(id);
+            table_.remove(id);
+        }
+    }
+    table_.reclaim();
+}
+
+void PathManager::watch(PathId id, const Adjacency& before, const Adjacency& after) {
+    if (before.neighbour == after.neighbour) {
+        return;
+    }
+    if (const auto old = users_.find(before.neighbour); old != users_.end()) {
+        old->second.erase(id.value);
+        if (old->second.empty()) {
+            users_.erase(old);
+        }
+    }
+    if (after.neighbour.interface.value != 0) {
+        users_[after.neighbour].insert(id.value);
+    }
+}
+
+} // namespace sacip

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// PathManager: makes paths, keeps what workers see of them true, and takes them away.
+//
+// It joins three: the binding cache says which addresses a path has, the adjacency resolver where
+// its packets go, the path table publishes both to the workers. Whatever changes - a move, a route,
+// a neighbour - ends in the same act: compose the slot anew and, if it differs, publish it.
+#pragma once
+
+#include "sacip_core/forward/path_table.hpp"
+#include "sacip_core/kernel/adjacency.hpp"
+#include "sacip_core/mobility/binding_cache.hpp"
+
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+namespace sacip {
+
+/// Slow path only. References outlive it.
+class PathManager {
+public:
+    PathManager(BindingCache& cache, PathTable& table, const AdjacencyResolver& resolver,
+                const std::vector<GatewayPort>& ports)
+        : cache_{cache}, table_{table}, resolver_{resolver}, ports_{ports} {}
+
+    /// The path of two bindings, made if need be. Nothing if the path table is full.
+    std::optional<PathId> obtain(LocalId local, RemoteId remote, Nanos now);
+    /// Slot and next hops, belonging together.
+    struct Composed {
+        Adjacency out, in;
+        RewriteSlot slot;
+    };
+    /// What a packet between these addresses needs, without a path (tables full, fragments).
+    Composed compose(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const;
+
+    /// Accepts inbound packets also on the pair the bindings have now; the one in force drains
+    /// until `drain_until`. Call after the bindings changed and before publish().
+    void prepare(PathId id, Nanos drain_until);
+    /// Accepts inbound packets on this pair as well, until `until`.
+    void accept_also(PathId id, WirePair pair, Nanos until);
+    /// Pairs with another address of the far end than it has now drain no longer than until
+    /// `until`: it is gone from there, and whatever comes from there later is somebody else's.
+    void hasten_drain(PathId id, Nanos until);
+    /// A worker has sent a packet of this path since its last flip.
+    bool was_used(PathId id) const { return table_.path(id).used.load(std::memory_order_relaxed); }
+    /// Gives the workers what bindings and adjacencies say now. True if something changed. A path
+    /// that becomes usable is switched only by flip_waiting(): first what was held leaves.
+    bool publish(PathId id);
+    /// Switches the paths that became usable. Call when what was held has left. From then on, and
+    /// from a far end's move on, workers forward only behind what they have punted ...
+    void flip_waiting();
+    /// ... until this is called, when all of that has been received.
+    void end_turns();
+    bool turns_last() const { return !in_turn_.empty(); }
+
+    /// Looks every path's route up again. O(paths).
+    void on_routes_changed();
+    void on_neighbour_changed(NeighbourKey neighbour);
+    /// Next hops that paths wait for or use; Linux is to be asked to resolve them.
+    std::vector<NeighbourKey> neighbours_in_use() const;
+    /// Called with a path and its outbound side when it becomes usable, before the workers see it:
+    /// what has to leave ahead of the flows' own packets leaves now.
+    std::function<void(PathId, const DirectionRewrite&)> on_outbound_usable;
+    /// True if a path became usable since the last call; what was held can be tried again.
+    bool take_usable() { return std::exchange(became_usable_, false); }
+
+    void flow_added(PathId id) { cache_.at(id).flows++; }
+    void flow_removed(PathId id, Nanos now);
+    /// Ends drainings whose time is up and removes paths that nobody needs. Looks at a few paths
+    /// per call.
+    void tick(Nanos now);
+
+private:
+    Composed compose_inside(const PathAddresses& addresses) const;
+    Composed compose_path(LocalId local, RemoteId remote,
+                          std::optional<Ipv4Addr> speaks_as = {}) const;
+    void accept_crossing(PathId id, WirePair next);
+    WireView view_of(const PathEntry& entry) const;
+    WirePair pair_of(const PathEntry& entry) const;
+    void take_turns(PathId id);
+    void give_to_workers(PathId id);
+    void watch(PathId id, const Adjacency& before, const Adjacency& after);
+
+    BindingCache& cache_;
+    PathTable& table_;
+    const AdjacencyResolver& resolver_;
+    const std::vector<GatewayPort>& ports_;
+    std::unordered_map<NeighbourKey, std::unordered_set<uint32_t>> users_;
+    std::vector<PathId> waiting_;
+    std::vector<PathId> in_turn_;
+    bool became_usable_{false};
+    uint32_t cursor_{0};
+};
+
+} // namespace sacip

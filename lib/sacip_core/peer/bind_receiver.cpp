@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/peer/bind_receiver.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace sacip {
+namespace {
+
+constexpr size_t max_claims = 256;
+/// Packets that were under way when their sender lost its address: four round trips and a moment.
+Nanos drain_of_lost(const Peer& peer) {
+    const auto rtt = peer.association.smoothed_rtt();
+    return rtt ? Nanos{4 * rtt->value} + from_ms(50) : from_ms(500);
+}
+
+/// A claim that no flow needs is kept this long: a gateway that restarted learns its flows later.
+constexpr Nanos keep_unneeded = from_s(60);
+
+constexpr std::array never_prefixes{
+    Ipv4Prefix{Ipv4Addr{0, 0, 0, 0}, 8},
+    Ipv4Prefix{Ipv4Addr{127, 0, 0, 0}, 8},
+    Ipv4Prefix{Ipv4Addr{169, 254, 0, 0}, 16},
+    Ipv4Prefix{Ipv4Addr{224, 0, 0, 0}, 3},
+};
+
+bool inside_any(const std::vector<Ipv4Prefix>& list, const Ipv4Prefix& prefix) {
+    return std::ranges::any_of(list, [&](const Ipv4Prefix& p) { return p.contains(prefix); });
+}
+
+/// Where a challenge for a whole prefix goes: every address in it leads to the peer's gateway.
+Ipv4Addr place_in(const Ipv4Prefix& active, Ipv4Addr source) {
+    if (active.is_host() || !active.contains(source)) {
+        return active.is_host() ? active.address() : Ipv4Addr{Be32{active.address().value() + 1}};
+    }
+    return source;
+}
+
+} // namespace
+
+// ---- may it?
+
+bool BindReceiver::may_bind_original(const Peer& peer, const Ipv4Prefix& original) const {
+    if (inside_any(peer.config.addresses, original)) {
+        return !is_ours(original);
+    }
+    return original.is_host() &&
+           std::ranges::any_of(r_.cache.remotes_of_peer(peer.index), [&](RemoteId id) {
+               return r_.cache.at(id).original == original.address();
+           });
+}
+
+bool BindReceiver::is_ours(const Ipv4Prefix& active) const {
+    if (std::ranges::any_of(r_.cache.sites(), [&](const Site& s) {
+            return (s.wire && s.wire->overlaps(active)) ||
+                   (s.way != Way::box && s.inside.overlaps(active));
+        })) {
+        return true;
+    }
+    if (active.is_host() && r_.host.is_local(active.address())) {
+        return true;
+    }
+    return std::ranges::any_of(r_.ports, [&](const GatewayPort& port) {
+        return std::ranges::any_of(
+            r_.host.addresses(port.host_interface), [&](const AddressInfo& a) {
+                const Ipv4Prefix net{a.address, a.prefix_length};
+                const Ipv4Addr broadcast = net.with_host_part_of({255, 255, 255, 255});
+                return active.contains(a.address) ||
+                       (net.length() < 31 && active == Ipv4Prefix::host(broadcast));
+            });
+    });
+}
+
+bool BindReceiver::may_be_at(const Peer& peer, const Ipv4Prefix& active) const {
+    return (inside_any(peer.config.addresses, active) || inside_any(peer.config.roam_to, active)) &&
+           std::ranges::none_of(never_prefixes,
+                                [&](const Ipv4Prefix& p) { return p.overlaps(active); }) &&
+           !is_ours(active);
+}
+
+// ---- what it says
+
+BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool old_address_lost,
+                                             Ipv4Addr source, Nanos now) {
+    std::vector<Claim> claims;
+    for (const BindEntry& e : bind.entries()) {
+        if (!may_bind_original(peer, e.original) ||
+            (e.lifetime_s > 0 && !may_be_at(peer, e.active))) {
+            return {BindStatus::refused, BindReason::unauthorised, {}};
+        }
+        const auto first = std::ranges::find(claims, e.original, &Claim::original);
+        if (first != claims.end()) {
+            first->fallbacks.push_back(e.active);
+        } else {
+            claims.push_back({e.original, e.active, {}, now, now + from_s(e.lifetime_s)});
+        }
+    }
+    auto& known = r_.cache.claims(peer.index);
+    std::set<Ipv4Prefix> originals;
+    for (const Claim& c : known) {
+        originals.insert(c.original);
+    }
+    for (const Trial& t : peer.trials) {
+        originals.insert(t.claim.original);
+    }
+    for (const Claim& c : claims) {
+        originals.insert(c.original);
+    }
+    if (originals.size() > max_claims) {
+        return {BindStatus::refused, BindReason::capacity, {}};
+    }
+    for (const Claim& claim : claims) {
+        if (claim.expires == now) { // lifetime 0: withdrawn
+            for (const Trial& t : std::vector<Trial>{peer.trials}) {
+                if (t.in_use && t.claim.original == claim.original) {
+                    go_back(peer, t, now);
+                }
+            }
+            std::erase_if(known, [&](const Claim& c) { return c.original == claim.original; });
+            std::erase_if(peer.trials,
+                          [&](const Trial& t) { return t.claim.original == claim.original; });
+        } else {
+            enter(peer, claim, old_address_lost, source, now);
+        }
+    }
+    take_along(peer, now, now);
+    follow(peer, true, old_address_lost, now);
+    return standing(peer);
+}
+
+BindReceiver::Decision BindReceiver::standing(const Peer& peer) {
+    if (peer.trials.empty()) {
+        return {};
+    }
+    return {BindStatus::validate, BindReason::none, peer.trials.front().asked};
+}
+
+/// One original: recorded if it is proved or needs no proof, else on trial.
+void BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now) {
+    const Claim* known = r_.cache.claim_for(peer.index, claim.original.address());
+    const bool same_prefix = known != nullptr && known->original == claim.original;
+    const auto trial = std::ranges::find_if(
+        peer.trials, [&](const Trial& t) { return t.claim.original == claim.original; });
+    const bool tried = trial != peer.trials.end() && trial->claim.active == claim.active;
+    const bool unchanged = same_prefix && known->active == claim.active && !tried;
+    if (unchanged || claim.original == claim.active || peer.association.proven_in(claim.active)) {
+        if (trial != peer.trials.end()) {
+            r_.cache.forget_allowance(trial->asked);
+            peer.trials.erase(trial);
+        }
+        record(peer, claim, lost, now);
+        return;
+    }
+    if (tried && (trial->in_use || !lost)) {
+        return;
+    }
+    std::optional<Ipv4Prefix> before = same_prefix ? std::optional{known->active} : std::nullopt;
+    if (trial != peer.trials.end()) {
+        before = trial->before;
+        r_.cache.forget_allowance(trial->asked);
+        peer.trials.erase(trial);
+    }
+    const Nanos time =
+        std::max(validation_min_time, Nanos{validation_rto_factor * peer.association.rto().value});
+    peer.trials.push_back({claim, before, place_in(claim.active, source), lost, now + time});
+    if (lost) {
+        follow(peer, true, false, now); // what is proved does not wait with this one
+        record(peer, claim, true, now);
+        follow(peer, false, true, now);
+    } else {
+        accept_inbound(peer, claim, now);
+    }
+}
+
+void BindReceiver::record(Peer& peer, const Claim& claim, bool lost, Nanos now) {
+    note_departure(peer, claim, lost, now);
+    auto& claims = r_.cache.claims(peer.index);
+    std::erase_if(claims, [&](const Claim& c) { return c.original == claim.original; });
+    claims.push_back(claim);
+}
+
+/// Where it was, as far as we know that it was there until now.
+void BindReceiver::note_departure(const Peer& peer, const Claim& claim, bool lost, Nanos now) {
+    const Claim* known = r_.cache.claim_for(peer.index, claim.original.address());
+    const Ipv4Prefix from =
+        known == nullptr
+            ? claim.original
+            : Ipv4Prefix{known->active_for(claim.original.address()), claim.original.length()};
+    const bool was_there =
+        known != nullptr || lost ||
+        std::ranges::any_of(r_.cache.remotes_of_peer(peer.index),
+                            [&](RemoteId id) { return from.contains(r_.cache.at(id).active); });
+    if (from == claim.active || !was_there) {
+        return;
+    }
+    const Nanos accepted = lost ? drain_of_lost(peer) : from_ms(r_.times.drain.count());
+    r_.cache.depart({peer.index, from, claim.active, now + accepted});
+}
+
+/// What the peer said before `heard` of a place that it has left, and did not say again, goes
+/// along: nobody is reached there any more.
+void BindReceiver::take_along(const Peer& peer, Nanos heard, Nanos now) {
+    for (Claim& claim : r_.cache.claims(peer.index)) {
+        const Departure* left = r_.cache.departed_from(claim.active.address(), now);
+        if (claim.heard < heard && left != nullptr && left->peer == peer.index &&
+            left->from == claim.active) {
+            claim.active = left->to;
+        }
+    }
+}
+
+/// Bindings go where the claims say; moves of them that lie behind one claim are one move.
+void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
+    struct Step {
+        Ipv4Prefix from, to;
+        std::vector<RemoteId> bindings;
+    };
+    std::map<std::pair<Ipv4Prefix, Ipv4Prefix>, Step> steps;
+    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+        const RemoteBinding& b = r_.cache.at(id);
+        const Claim* claim = r_.cache.claim_for(peer.index, b.original);
+        if (claim != nullptr && claim->active_for(b.original) != b.active) {
+            const Ipv4Prefix from{b.active, claim->active.length()};
+            Step& step = steps[{claim->original, from}];
+            step.from = from;
+            step.to = claim->active;
+            step.bindings.push_back(id);
+        } else if (const Departure* left = r_.cache.departed_from(b.active, now);
+                   claim == nullptr && left != nullptr && left->peer == peer.index) {
+            Step& step = steps[{left->from, left->from}]; // begun there, and never named
+            step.from = left->from;
+            step.to = left->to;
+            step.bindings.push_back(id);
+        }
+    }
+    for (auto& [key, step] : steps) {
+        const bool on_trial = std::ranges::any_of(
+            peer.trials, [&](const Trial& t) { return t.in_use && t.claim.active == step.to; });
+        r_.mover.move_remote(step.bindings, step.from, step.to, proven && !on_trial, now);
+    }
+    if (!lost) {
+        return;
+    }
+    r_.cache.hasten_departures(peer.index, now + drain_of_lost(peer));
+    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+        for (const PathId path : r_.cache.at(id).paths) {
+            r_.manager.hasten_drain(path, now + drain_of_lost(peer));
+        }
+    }
+}
+
+/// Its packets may come from there already.
+void BindReceiver::accept_inbound(Peer& peer, const Claim& claim, Nanos now) {
+    const Nanos until = now + from_ms(r_.times.drain.count());
+    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+        const RemoteBinding& b = r_.cache.at(id);
+        if (claim.original.contains(b.original)) {
+            for (const PathId path : b.paths) {
+                const Ipv4Addr local = r_.cache.at(r_.cache.at(path).local).active;
+                r_.manager.accept_also(path, {claim.active_for(b.original), local}, until);
+            }
+        }
+    }
+}
+
+// ---- proof, or none
+
+std::vector<RemoteId> BindReceiver::unproven_in(const Peer& peer, const Ipv4Prefix& active) const {
+    std::vector<RemoteId> out;
+    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+        if (!r_.cache.at(id).proven && active.contains(r_.cache.at(id).active)) {
+            out.push_back(id);
+        }
+    }
+    return out;
+}
+
+bool BindReceiver::proven(Peer& peer, Ipv4Addr address, Nanos now) {
+    std::vector<Trial> passed;
+    std::erase_if(peer.trials, [&](const Trial& t) {
+        if (t.claim.active.contains(address)) {
+            passed.push_back(t);
+            return true;
+        }
+        return false;
+    });
+    for (const Trial& t : passed) {
+        if (t.in_use) {
+            const auto bindings = unproven_in(peer, t.claim.active);
+            r_.mover.prove_remote(bindings, t.claim.active, peer.index, now);
+            r_.cache.forget_allowance(t.asked);
+        } else {
+            record(peer, t.claim, false, now);
+            take_along(peer, t.claim.heard, now);
+            follow(peer, true, false, now);
+            r_.mover.prove_remote({}, t.claim.active, peer.index, now);
+        }
+    }
+    return !passed.empty();
+}
+
+void BindReceiver::heard_from(Peer& peer, Ipv4Addr address, size_t bytes) {
+    if (peer.config.path_validation == PathValidation::trust_peer &&
+        std::ranges::any_of(peer.trials, [&](const Trial& t) {
+            return t.in_use && t.claim.active.contains(address);
+        })) {
+        r_.cache.allow(address, unvalidated_bytes_factor * bytes);
+    }
+}
+
+/// To the last proved address.
+void BindReceiver::go_back(Peer& peer, const Trial& t, Nanos now) {
+    Claim back = t.claim;
+    back.active = t.before.value_or(t.claim.original);
+    record(peer, back, false, now);
+    take_along(peer, back.heard, now);
+    follow(peer, true, false, now);
+    r_.cache.forget_allowance(t.asked);
+}
+
+bool BindReceiver::tick(Peer& peer, Nanos now) {
+    std::vector<Trial> failed;
+    std::erase_if(peer.trials, [&](const Trial& t) {
+        if (t.deadline <= now) {
+            failed.push_back(t);
+            return true;
+        }
+        return false;
+    });
+    for (const Trial& t : failed) {
+        r_.events.note(EventKind::reverted, now, {}, peer.config.name,
+                       t.claim.original.to_text() + " not proved at " + t.claim.active.to_text());
+        if (t.in_use) {
+            go_back(peer, t, now);
+        }
+    }
+    r_.cache.forget_departures(peer.index, now);
+    auto& claims = r_.cache.claims(peer.index);
+    std::erase_if(claims, [&](const Claim& c) {
+        const bool needed =
+            now - c.heard < keep_unneeded ||
+            std::ranges::any_of(r_.cache.remotes_of_peer(peer.index), [&](RemoteId id) {
+                return c.original.contains(r_.cache.at(id).original);
+            });
+        return c.expires <= now || !needed;
+    });
+    return !failed.empty();
+}
+
+} // namespace sacip

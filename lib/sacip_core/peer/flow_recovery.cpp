@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/peer/flow_recovery.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace sacip {
+
+const FlowOrigin* FlowRecovery::look_up(uint32_t peer, const WireTuple& tuple,
+                                        const SecureAddresses& between, Nanos now) {
+    if (const auto known = questions_.find(tuple); known != questions_.end()) {
+        return &known->second.origin;
+    }
+    if (questions_.size() >= max_questions) {
+        return nullptr;
+    }
+    open_++;
+    return &questions_.emplace(tuple, Question{peer, between, {}, now, 0, now + ask_for})
+                .first->second.origin;
+}
+
+bool FlowRecovery::on_ack(uint32_t peer, const SolicitAck& ack, Nanos now) {
+    const auto found = questions_.find(ack.tuple);
+    if (found == questions_.end() || found->second.peer != peer ||
+        found->second.origin.state != FlowOrigin::State::asked) {
+        return false;
+    }
+    open_--;
+    const bool known = ack.status == SolicitStatus::known;
+    found->second.origin = {known ? FlowOrigin::State::known : FlowOrigin::State::unknown,
+                            ack.original_source, ack.original_destination};
+    found->second.forget = now + keep_answer;
+    return true;
+}
+
+void FlowRecovery::ask_again(uint32_t peer, Nanos now) {
+    for (auto& [tuple, q] : questions_) {
+        if (q.peer == peer) {
+            q.next = now;
+        }
+    }
+}
+
+/// The tuple runs from our host to the peer's. The addresses in it are what the asker knows, and it
+/// may know old ones: ports and the pair of hosts decide.
+std::optional<FlowOrigin> FlowRecovery::find(uint32_t peer, Ipv4Addr host,
+                                             const WireTuple& tuple) const {
+    std::optional<FlowOrigin> out;
+    for (const LocalId id : cache_.locals_of_host(host)) {
+        for (const PathId path : cache_.at(id).paths) {
+            const RemoteBinding& remote = cache_.at(cache_.at(path).remote);
+            if (remote.speaker != Speaker{Speaker::Kind::secure, peer}) {
+                continue;
+            }
+            const int32_t flow = flows_.find({host,
+                                              remote.original,
+                                              tuple.source_port,
+                                              tuple.destination_port,
+                                              tuple.protocol,
+                                              {}});
+            if (flow < 0 ||
+                flows_.record(flow).path.load(std::memory_order_relaxed) != path.value ||
+                FlowTable::is_closed(flows_.record(flow).seen)) {
+                continue;
+            }
+            out = {FlowOrigin::State::known, cache_.at(id).original, remote.original};
+            if (remote.active == tuple.destination || remote.original == tuple.destination) {
+                return out; // what fits better will not come
+            }
+        }
+    }
+    return out;
+}
+
+SolicitAck FlowRecovery::answer(uint32_t peer, const Solicit& question) const {
+    const Ipv4Addr ours = question.tuple.source;
+    std::set<Ipv4Addr> hosts;
+    for (const LocalId id : cache_.locals_active_in(Ipv4Prefix::host(ours))) {
+        hosts.insert(cache_.at(id).host);
+    }
+    if (const auto site = cache_.site_of_wire(ours)) {
+        hosts.insert(cache_.host_behind(*site, ours));
+    }
+    if (const auto site = cache_.site_of_left_wire(ours, {})) {
+        hosts.insert(cache_.host_behind(*site, ours));
+    }
+    for (const Ipv4Addr host : hosts) {
+        if (const auto found = find(peer, host, question.tuple)) {
+            return {question.tuple, found->original_source, found->original_destination,
+                    SolicitStatus::known};
+        }
+    }
+    return {question.tuple, {}, {}, SolicitStatus::unknown};
+}
+
+} // namespace sacip

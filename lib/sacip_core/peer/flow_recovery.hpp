@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// FlowRecovery: asks a peer about flows that we do not know, and answers such questions.
+//
+// A gateway that lost everything sees the middle of flows. Their originals are known at the other
+// end only: SOLICIT names the packet's addresses and ports on the wire, SOLICIT_ACK the originals
+// (PROTOCOL §3). Answers are kept for a while, for the packets that wait at the mid-flow guard look
+// again when one has come.
+#pragma once
+
+#include "sacip_core/forward/flow_table.hpp"
+#include "sacip_core/peer/peer_state.hpp"
+
+#include <unordered_map>
+
+namespace sacip {
+
+/// What is known of a flow that was asked for.
+struct FlowOrigin {
+    enum class State : uint8_t {
+        asked,
+        known,
+        unknown, ///< the peer does not know it either
+    };
+    State state{State::asked};
+    Ipv4Addr original_source{}; ///< in the direction of the tuple
+    Ipv4Addr original_destination{};
+};
+
+/// Slow path only. References outlive it.
+class FlowRecovery {
+public:
+    FlowRecovery(const BindingCache& cache, FlowTable& flows) : cache_{cache}, flows_{flows} {}
+
+    /// What is known of this flow; the first question has it asked. nullptr if so much is
+    /// asked already that there is no room.
+    const FlowOrigin* look_up(uint32_t peer, const WireTuple& tuple, const SecureAddresses& between,
+                              Nanos now);
+    /// Takes an answer; false if nobody asked.
+    bool on_ack(uint32_t peer, const SolicitAck& ack, Nanos now);
+    /// The answer to a peer's question.
+    SolicitAck answer(uint32_t peer, const Solicit& question) const;
+
+    /// Calls ask(peer, Solicit, between) for each question that is due.
+    template <typename Ask>
+    void tick(Nanos now, Ask&& ask);
+    /// All that is still open is due at once: the peer's epoch has just become known.
+    void ask_again(uint32_t peer, Nanos now);
+
+private:
+    struct Hash {
+        size_t operator()(const WireTuple& t) const noexcept {
+            uint64_t h = uint64_t{t.source.raw()} << 32 | t.destination.raw();
+            h ^= (uint64_t{t.source_port.raw()} << 24 ^ uint64_t{t.destination_port.raw()} << 8 ^
+                  t.protocol) *
+                 0x9E3779B97F4A7C15ULL;
+            return std::hash<uint64_t>{}(h * 0x9E3779B97F4A7C15ULL);
+        }
+    };
+    struct Question {
+        uint32_t peer;
+        SecureAddresses between;
+        FlowOrigin origin;
+        Nanos next;
+        unsigned tries{0};
+        Nanos forget;
+    };
+    static constexpr size_t max_questions = 4096;
+    static constexpr Nanos ask_for = from_s(1);
+    static constexpr Nanos keep_answer = from_s(10);
+
+    std::optional<FlowOrigin> find(uint32_t peer, Ipv4Addr host, const WireTuple& tuple) const;
+
+    const BindingCache& cache_;
+    FlowTable& flows_;
+    std::unordered_map<WireTuple, Question, Hash> questions_;
+    size_t open_{0}; ///< of them not answered
+};
+
+template <typename Ask>
+void FlowRecovery::tick(Nanos now, Ask&& ask) {
+    if (questions_.empty()) {
+        return;
+    }
+    std::erase_if(questions_, [&](const auto& q) {
+        const bool over = q.second.forget <= now;
+        open_ -= over && q.second.origin.state == FlowOrigin::State::asked ? 1 : 0;
+        return over;
+    });
+    if (open_ == 0) {
+        return;
+    }
+    for (auto& [tuple, q] : questions_) {
+        if (q.origin.state == FlowOrigin::State::asked && q.next <= now) {
+            q.next = now + retry_delay(++q.tries);
+            ask(q.peer, Solicit{tuple}, q.between);
+        }
+    }
+}
+
+} // namespace sacip

@@ -24,7 +24,7 @@ Overloaded(F...) -> Overloaded<F...>;
 } // namespace
 
 Gateway::Gateway(const World& world)
-    : w_{world}, cache_{world.config}, resolver_{world.host, world.ports}, manager_{cache_,
+    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports}, manager_{cache_,
                                                                                     world.paths,
                                                                                     resolver_,
                                                                                     world.ports},
@@ -72,7 +72,7 @@ PeerSession* Gateway::make_peer_session() {
         BindReceiver::Deps{w_.ports, w_.host, w_.config.move, cache_, manager_, mover_, events_});
     peer_session_ = std::make_unique<PeerSession>(
         PeerSession::Deps{w_.config, *w_.identity, cache_, manager_, mover_, w_.flows,
-                          *secure_sender_, *claims_, events_});
+                          *secure_sender_, *claims_, events_, w_.secret});
     mover_.on_announce = [this](uint32_t peer, bool old_address_lost, Nanos now) {
         peer_session_->announce(peer, old_address_lost, now);
     };

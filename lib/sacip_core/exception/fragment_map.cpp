@@ -11,13 +11,6 @@ namespace {
 
 constexpr uint32_t steps_per_call = 2; ///< more than one is made, so room comes back
 
-/// SplitMix64's finaliser: every bit of the input reaches every bit of the output.
-constexpr uint64_t mix(uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
-}
-
 } // namespace
 
 FragmentKey fragment_key(const Frame& frame, const PacketView& view) {
@@ -49,7 +42,7 @@ bool read_first_fragment(const Frame& frame, PacketView& view) {
 }
 
 FragmentMap::FragmentMap(uint64_t secret)
-    : secret_{secret}, nodes_(nodes), chains_(chains, none), sources_(classes) {
+    : hash_{secret}, nodes_(nodes), chains_(chains, none), sources_(classes) {
     for (uint32_t i = nodes; i-- > 0;) {
         nodes_[i].chain = free_;
         free_ = static_cast<Index>(i);
@@ -59,11 +52,11 @@ FragmentMap::FragmentMap(uint64_t secret)
 uint64_t FragmentMap::hash(const FragmentKey& key) const {
     const uint64_t ends = uint64_t{key.source.raw()} << 32 | key.destination.raw();
     const uint64_t rest = uint64_t{key.id.raw()} << 16 | uint64_t{key.proto} << 8 | key.way_in;
-    return mix(mix(ends ^ secret_) + rest + secret_);
+    return hash_.of(ends, rest);
 }
 
 uint16_t FragmentMap::class_of(Ipv4Addr source) const {
-    return static_cast<uint16_t>(mix(source.raw() ^ secret_) % classes);
+    return static_cast<uint16_t>(hash_(source) % classes);
 }
 
 uint64_t FragmentMap::hold_key(const FragmentKey& key) const {

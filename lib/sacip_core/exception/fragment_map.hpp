@@ -25,6 +25,7 @@
 //     before: hold it again, or drop it if its time is up.
 #pragma once
 
+#include "sacip_core/base/keyed_hash.hpp"
 #include "sacip_core/forward/path.hpp"
 #include "sacip_core/packet/parse.hpp"
 
@@ -139,7 +140,7 @@ private:
     void remove_expired(const List& list, Nanos now, uint32_t steps);
     Index index_of(const Node& node) const { return static_cast<Index>(&node - nodes_.data()); }
 
-    uint64_t secret_;
+    KeyedHash hash_;
     std::vector<Node> nodes_;
     std::vector<Index> chains_;
     std::vector<Source> sources_;

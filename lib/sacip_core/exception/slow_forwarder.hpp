@@ -10,7 +10,7 @@
 #include "sacip_core/kernel/kernel_requests.hpp"
 #include "sacip_core/mobility/path_manager.hpp"
 
-#include <unordered_map>
+#include <map>
 
 namespace sacip {
 
@@ -58,7 +58,7 @@ private:
         Nanos last;
         bool counted; ///< by for_absent_
     };
-    std::unordered_map<NeighbourKey, Asked> asked_;
+    std::map<NeighbourKey, Asked> asked_;
     TokenBucket for_absent_{100, 200};
 };
 

@@ -25,10 +25,13 @@ std::string_view to_text(Way way) {
     return "box";
 }
 
-BindingCache::BindingCache(const Config& config)
-    : config_{config}, paths_(config.limits.paths), of_peer_(config.peers.size()),
-      claims_(config.peers.size()), peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
-      heard_(config.peers.size() + config.basic_peers.size()) {
+BindingCache::BindingCache(const Config& config, uint64_t secret)
+    : config_{config}, locals_by_host_{0, KeyedHash{secret}}, locals_by_active_{0,
+                                                                                KeyedHash{secret}},
+      remotes_by_original_{0, KeyedHash{secret}}, remotes_by_active_{0, KeyedHash{secret}},
+      paths_(config.limits.paths), of_peer_(config.peers.size()), claims_(config.peers.size()),
+      peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
+      heard_(config.peers.size() + config.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
     for (const HostConfig& host : config.hosts) {
         Site site;
         if (const auto* port = host.outside_port()) {

@@ -12,6 +12,7 @@
 // Pure bookkeeping: no packet, no clock, no worker sees it. Slow path only.
 #pragma once
 
+#include "sacip_core/base/keyed_hash.hpp"
 #include "sacip_core/config/config.hpp"
 #include "sacip_core/forward/path.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
@@ -132,7 +133,8 @@ struct PathEntry {
 
 class BindingCache {
 public:
-    explicit BindingCache(const Config& config);
+    /// `secret` is random and told to nobody: strangers choose the addresses that are kept here.
+    BindingCache(const Config& config, uint64_t secret);
 
     std::vector<Site>& sites() { return sites_; }
     const std::vector<Site>& sites() const { return sites_; }
@@ -248,7 +250,7 @@ public:
 
 private:
     template <typename IdType>
-    using ByAddress = std::unordered_multimap<Ipv4Addr, IdType>;
+    using ByAddress = std::unordered_multimap<Ipv4Addr, IdType, KeyedHash>;
 
     size_t place_of(const Speaker& speaker) const {
         return speaker.index + (speaker.is_basic() ? claims_.size() : 0);
@@ -279,7 +281,7 @@ private:
         uint64_t left{0};
         bool exhausted{false};
     };
-    std::unordered_map<Ipv4Addr, Allowance> allowance_;
+    std::unordered_map<Ipv4Addr, Allowance, KeyedHash> allowance_;
 };
 
 } // namespace sacip

@@ -8,6 +8,7 @@
 // again when one has come.
 #pragma once
 
+#include "sacip_core/base/keyed_hash.hpp"
 #include "sacip_core/forward/flow_table.hpp"
 #include "sacip_core/peer/peer_state.hpp"
 
@@ -30,7 +31,9 @@ struct FlowOrigin {
 /// Slow path only. References outlive it.
 class FlowRecovery {
 public:
-    FlowRecovery(const BindingCache& cache, FlowTable& flows) : cache_{cache}, flows_{flows} {}
+    /// `secret` is random and told to nobody.
+    FlowRecovery(const BindingCache& cache, FlowTable& flows, uint64_t secret)
+        : cache_{cache}, flows_{flows}, questions_{0, Hash{KeyedHash{secret}}} {}
 
     /// What is known of this flow; the first question has it asked. nullptr if so much is
     /// asked already that there is no room.
@@ -49,12 +52,11 @@ public:
 
 private:
     struct Hash {
-        size_t operator()(const WireTuple& t) const noexcept {
-            uint64_t h = uint64_t{t.source.raw()} << 32 | t.destination.raw();
-            h ^= (uint64_t{t.source_port.raw()} << 24 ^ uint64_t{t.destination_port.raw()} << 8 ^
-                  t.protocol) *
-                 0x9E3779B97F4A7C15ULL;
-            return std::hash<uint64_t>{}(h * 0x9E3779B97F4A7C15ULL);
+        KeyedHash keyed;
+        size_t operator()(const WireTuple& t) const {
+            return keyed.of(uint64_t{t.source.raw()} << 32 | t.destination.raw(),
+                            uint64_t{t.source_port.raw()} << 24 |
+                                uint64_t{t.destination_port.raw()} << 8 | t.protocol);
         }
     };
     struct Question {

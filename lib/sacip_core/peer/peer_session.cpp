@@ -28,7 +28,7 @@ Challenge echo_of(const SecureBody& body) {
 PeerSession::PeerSession(const Deps& deps)
     : r_{deps}, peer_output_{{deps.config, deps.identity, deps.cache, deps.mover,
                               deps.secure_sender, deps.events}},
-      flow_recovery_{deps.cache, deps.flows} {
+      flow_recovery_{deps.cache, deps.flows, deps.secret} {
     peers_.reserve(r_.config.peers.size());
     for (uint32_t i = 0; i < r_.config.peers.size(); i++) {
         peers_.emplace_back(i, r_.config.peers[i], r_.identity.challenge_key);

@@ -34,6 +34,7 @@ public:
         SecureSender& secure_sender;
         BindReceiver& claims;
         EventLog& events;
+        uint64_t secret; ///< random, told to nobody
     };
     explicit PeerSession(const Deps& deps);
 

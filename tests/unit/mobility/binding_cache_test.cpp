@@ -17,7 +17,7 @@ protected:
         return c;
     }
     Config config_{make()};
-    BindingCache cache_{config_};
+    BindingCache cache_{config_, 1};
 };
 
 TEST_F(LedgerTest, SitesAndTheirAddresses) {

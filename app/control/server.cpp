@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace sacip::control {
@@ -50,15 +52,20 @@ Server::Result Server::open(const std::string& path, Handler handler) {
 void Server::poll(Nanos now) {
     std::array<epoll_event, max_clients + 1> events;
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+    const std::span<epoll_event> due{events.data(), static_cast<std::size_t>(std::max(0, count))};
+    const auto by_turn = [this](const epoll_event& e) {
+        return std::pair{e.data.fd <= last_answered_, e.data.fd};
+    };
+    std::ranges::sort(due, {}, by_turn);
     bool knocking = false;
-    for (int i = 0; i < count; ++i) {
-        const epoll_event& event = events[static_cast<std::size_t>(i)];
+    bool answered = false;
+    for (const epoll_event& event : due) {
         if (event.data.fd == listener_.fd()) {
             knocking = true;
             continue;
         }
         const auto found = clients_.find(event.data.fd);
-        if (found != clients_.end() && !serve(found->second, event.events, now)) {
+        if (found != clients_.end() && !serve(found->second, event.events, now, answered)) {
             drop(event.data.fd);
         }
     }
@@ -115,16 +122,21 @@ void Server::accept_clients(Nanos now) {
     }
 }
 
-/// One turn for one client; false: it is to be dropped.
-bool Server::serve(Client& client, std::uint32_t events, Nanos now) {
+/// One turn for one client; false: it is to be dropped. Nothing is carried out if `answered`, which
+/// is set where something was.
+bool Server::serve(Client& client, std::uint32_t events, Nanos now, bool& answered) {
     if ((events & EPOLLIN) != 0 && (client.events & EPOLLIN) != 0 && !read_some(client)) {
         return false;
     }
     if (!flush(client, now)) {
         return false;
     }
-    if (client.out.empty() && take_request(client) && !flush(client, now)) {
-        return false;
+    if (!answered && client.out.empty() && take_request(client)) {
+        answered = true;
+        last_answered_ = client.fd.get();
+        if (!flush(client, now)) {
+            return false;
+        }
     }
     if (client.out.empty() && (client.last || (client.eof && client.in.empty()))) {
         return false;

@@ -7,7 +7,8 @@
 // that completes no exchange for `patience` is closed, whether it is silent, drips bytes, or does
 // not read. A client's next request is not even read before its last reply has left, so a client
 // that writes without reading fills its own socket and nothing else. One call of poll() carries
-// out at most one request per client, so no client starves another, nor the slow path.
+// out at most one request, of all clients together and of each in its turn, so no client starves
+// another, nor all of them the slow path.
 #pragma once
 
 #include "app/control/listener.hpp"
@@ -69,7 +70,7 @@ private:
     Server(Listener listener, Fd epoll, Handler handler);
 
     void accept_clients(Nanos now);
-    bool serve(Client& client, std::uint32_t events, Nanos now);
+    bool serve(Client& client, std::uint32_t events, Nanos now, bool& answered);
     static bool read_some(Client& client);
     bool take_request(Client& client);
     void reply(Client& client, std::string text);
@@ -83,6 +84,7 @@ private:
     Handler handler_;
     std::unordered_map<int, Client> clients_; ///< by descriptor
     std::size_t waiting_{0};                  ///< sum of all `out`
+    int last_answered_{-1};                   ///< descriptor; those above it are next
     Nanos accept_again_{};                    ///< after running out of descriptors
     bool accepting_{true};
 };

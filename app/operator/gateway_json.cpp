@@ -5,6 +5,10 @@
 #include "app/control/request.hpp"
 #include "app/operator/gateway_text.hpp"
 #include "app/operator/gateway_view.hpp"
+#include "app/operator/list_part.hpp"
+
+#include <algorithm>
+#include <optional>
 
 namespace sacip {
 namespace {
@@ -18,8 +22,9 @@ std::string peer_name(const Config& config, const Speaker& speaker) {
                                 : "none";
 }
 
-/// The list is made on the slow path: a longer one would keep packets waiting.
-constexpr uint64_t most_flows_listed = 10'000;
+json number_or_null(std::optional<uint64_t> number) {
+    return number ? json(*number) : json(nullptr);
+}
 
 std::string_view path_state(const RewriteSlot& slot) {
     for (const PathAction action : {slot.outbound.action, slot.inbound.action}) {
@@ -46,10 +51,10 @@ json GatewayView::answer(const std::string& command, const json& args, Nanos now
         return flow_list(args, now);
     }
     if (command == "paths") {
-        return path_list();
+        return path_list(args);
     }
     if (command == "bindings") {
-        return binding_list();
+        return binding_list(args);
     }
     if (command == "peers") {
         return peer_list(now);
@@ -177,21 +182,20 @@ json GatewayView::flow_list(const json& args, Nanos now) const {
         return control::refusal("--host " + host_text + " is not an IPv4 address",
                                 "write it as 10.1.0.10");
     }
-    const auto limit = std::min(args.value("limit", uint64_t{100}), most_flows_listed);
+    ListPart part{args};
     json out = json::array();
-    bool truncated = false;
-    for (uint32_t i = 0; i < flows.positions() && !truncated; i++) {
-        const auto flow = flows.at({i});
+    part.fill(flows.positions(), flows.size(), [&](uint32_t position) {
+        const auto flow = flows.at({position});
         if (!flow || (wanted && flow->key.host != *wanted)) {
-            continue;
-        }
-        if (out.size() >= limit) {
-            truncated = true;
-            break;
+            return flow ? ListPart::Position::passed : ListPart::Position::empty;
         }
         out.push_back(flow_json(*flow, now));
-    }
-    return {{"flows", out}, {"total", flows.size()}, {"truncated", truncated}};
+        return ListPart::Position::shown;
+    });
+    return {{"flows", out},
+            {"total", flows.size()},
+            {"truncated", part.next().has_value()},
+            {"next", number_or_null(part.next())}};
 }
 
 json GatewayView::path_json(PathId id) const {
@@ -212,42 +216,61 @@ json GatewayView::path_json(PathId id) const {
             {"next_hop_mac", to.next_hop.to_text()}};
 }
 
-json GatewayView::path_list() const {
+json GatewayView::path_list(const json& args) const {
     const BindingCache& cache = slow_path.cache();
+    ListPart part{args};
     json out = json::array();
-    for (uint32_t i = 0; i < cache.path_positions(); i++) {
-        if (cache.at(PathId{i}).in_use) {
-            out.push_back(path_json({i}));
+    part.fill(cache.path_positions(), paths.size(), [&](uint32_t position) {
+        if (!cache.at(PathId{position}).in_use) {
+            return ListPart::Position::empty;
         }
-    }
-    return {{"paths", out}};
+        out.push_back(path_json({position}));
+        return ListPart::Position::shown;
+    });
+    return {{"paths", out}, {"total", paths.size()}, {"next", number_or_null(part.next())}};
 }
 
-json GatewayView::binding_list() const {
+json GatewayView::local_binding_json(const LocalBinding& b) const {
+    const Site& site = slow_path.cache().sites()[b.site];
+    return {
+        {"host", b.host.to_text()},
+        {"original", b.original.to_text()},
+        {"active", b.usable ? json(b.active.to_text()) : json(nullptr)},
+        {"paths", b.paths.size()},
+        {"way", to_text(site.way)},
+        {"port", site.port == no_port ? json(nullptr) : json(config.ports[site.port.value].name)}};
+}
+
+json GatewayView::remote_binding_json(const RemoteBinding& b) const {
+    return {{"original", b.original.to_text()},
+            {"active", b.active.to_text()},
+            {"paths", b.paths.size()},
+            {"peer", peer_name(config, b.speaker)},
+            {"proven", b.proven}};
+}
+
+/// First the local ones, then the remote ones.
+json GatewayView::binding_list(const json& args) const {
     const BindingCache& cache = slow_path.cache();
-    json local = json::array();
-    for (const LocalId id : cache.locals()) {
-        const LocalBinding& b = cache.at(id);
-        const Site& site = cache.sites()[b.site];
-        local.push_back(
-            {{"host", b.host.to_text()},
-             {"original", b.original.to_text()},
-             {"active", b.usable ? json(b.active.to_text()) : json(nullptr)},
-             {"paths", b.paths.size()},
-             {"way", to_text(site.way)},
-             {"port",
-              site.port == no_port ? json(nullptr) : json(config.ports[site.port.value].name)}});
-    }
-    json remote = json::array();
-    for (const RemoteId id : cache.remotes()) {
-        const RemoteBinding& b = cache.at(id);
-        remote.push_back({{"original", b.original.to_text()},
-                          {"active", b.active.to_text()},
-                          {"paths", b.paths.size()},
-                          {"peer", peer_name(config, b.speaker)},
-                          {"proven", b.proven}});
-    }
-    return {{"local", local}, {"remote", remote}};
+    const uint32_t locals = cache.local_positions();
+    ListPart part{args};
+    json local = json::array(), remote = json::array();
+    const uint64_t total = cache.local_count() + cache.remote_count();
+    part.fill(uint64_t{locals} + cache.remote_positions(), total, [&](uint32_t position) {
+        const bool is_local = position < locals;
+        const LocalId l{is_local ? position : 0};
+        const RemoteId r{is_local ? 0 : position - locals};
+        if (is_local ? cache.at(l).paths.empty() : cache.at(r).paths.empty()) {
+            return ListPart::Position::empty;
+        }
+        is_local ? local.push_back(local_binding_json(cache.at(l)))
+                 : remote.push_back(remote_binding_json(cache.at(r)));
+        return ListPart::Position::shown;
+    });
+    return {{"local", local},
+            {"remote", remote},
+            {"total", total},
+            {"next", number_or_null(part.next())}};
 }
 
 json GatewayView::drop_list() const {

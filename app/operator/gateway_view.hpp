@@ -47,10 +47,12 @@ private:
     nlohmann::json port_list() const;
     nlohmann::json peer_list(Nanos now) const;
     nlohmann::json flow_list(const nlohmann::json& args, Nanos now) const;
-    nlohmann::json path_list() const;
+    nlohmann::json path_list(const nlohmann::json& args) const;
     static nlohmann::json flow_json(const FlowInfo& flow, Nanos now);
     nlohmann::json path_json(PathId id) const;
-    nlohmann::json binding_list() const;
+    nlohmann::json local_binding_json(const LocalBinding& b) const;
+    nlohmann::json remote_binding_json(const RemoteBinding& b) const;
+    nlohmann::json binding_list(const nlohmann::json& args) const;
     nlohmann::json hosts_behind(PortId port) const;
     nlohmann::json move_list(const nlohmann::json& args) const;
     nlohmann::json move(const nlohmann::json& args, Nanos now) const;

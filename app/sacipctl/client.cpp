@@ -117,11 +117,6 @@ Conversation::Conversation(const std::string& socket, const std::atomic<bool>* s
     : socket_{socket}, connection_{std::make_unique<Connection>(socket, stop)} {}
 Conversation::~Conversation() = default;
 
-Reply ask(const std::string& socket, const std::string& request,
-          std::chrono::milliseconds patience) {
-    return Conversation{socket}.ask(request, patience);
-}
-
 Reply Conversation::ask(const std::string& request, std::chrono::milliseconds patience) {
     const Connection& connection = *connection_;
     const std::string& socket = socket_;

@@ -47,8 +47,4 @@ private:
     std::unique_ptr<Connection> connection_;
 };
 
-/// A conversation of one question.
-Reply ask(const std::string& socket, const std::string& request,
-          std::chrono::milliseconds patience);
-
 } // namespace sacip::ctl

@@ -2,6 +2,7 @@
 #include "app/sacipctl/options.hpp"
 
 #include "app/sacipctl/genkey.hpp"
+#include "app/sacipctl/list_parts.hpp"
 
 #include <algorithm>
 #include <array>
@@ -25,8 +26,8 @@ constexpr std::array commands{
     Command{"ports", 0, 0, "", "ports, their Linux side and counters"},
     Command{"peers", 0, 0, "", "who is told of moves, and whether they are there"},
     Command{"flows", 0, 0, "[--host A] [--limit N]", "connections being followed (100)"},
-    Command{"paths", 0, 0, "", "address pairs in use and how they are rewritten"},
-    Command{"bindings", 0, 0, "", "original and active address of every end"},
+    Command{"paths", 0, 0, "[--limit N]", "address pairs in use and how they are rewritten"},
+    Command{"bindings", 0, 0, "[--limit N]", "original and active address of every end"},
     Command{"moves", 0, 1, "[ID]", "address changes, newest last; one in full"},
     Command{"move", 2, 2, "[--force] OLD NEW", "change an active address or prefix now"},
     Command{"events", 0, 0, "[--follow] [--after N]", "what moves and peers did; as it happens"},
@@ -135,9 +136,10 @@ private:
         } else if (is_key_command(options_.command) &&
                    (options_.json || !options_.socket.empty())) {
             error_ = options_.command + " asks no gateway: -s and -j do not belong to it";
-        } else if (options_.command != "flows" &&
-                   (options_.args.contains("host") || options_.args.contains("limit"))) {
-            error_ = "--host and --limit belong to flows";
+        } else if (options_.command != "flows" && options_.args.contains("host")) {
+            error_ = "--host belongs to flows";
+        } else if (!comes_in_parts(options_.command) && options_.args.contains("limit")) {
+            error_ = "--limit belongs to flows, paths and bindings";
         } else if (options_.command != "events" &&
                    (options_.args.contains("after") || options_.follow)) {
             error_ = "--follow and --after belong to events";

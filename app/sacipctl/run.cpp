@@ -3,6 +3,7 @@
 
 #include "app/sacipctl/cell.hpp"
 #include "app/sacipctl/client.hpp"
+#include "app/sacipctl/list_parts.hpp"
 #include "app/sacipctl/options.hpp"
 #include "app/sacipctl/render.hpp"
 
@@ -76,15 +77,14 @@ int run(const std::vector<std::string>& words, const Surroundings& surroundings,
         following.output_fd = surroundings.output_fd;
         return follow(options, found.path, following, out, err);
     }
-    const json request{{"command", options.command}, {"args", options.args}};
-    const Reply answer =
-        ask(found.path, request.dump(-1, ' ', false, json::error_handler_t::replace),
-            surroundings.patience);
-    if (!answer.error.empty()) {
-        err << "sacipctl: " << answer.error << "\n";
+    Conversation gateway{found.path};
+    std::string error;
+    json reply = (comes_in_parts(options.command) ? ask_for_parts : ask_once)(
+        gateway, options.command, options.args, surroundings.patience, error);
+    if (!error.empty()) {
+        err << "sacipctl: " << error << "\n";
         return no_gateway;
     }
-    json reply = json::parse(answer.line, nullptr, false);
     if (!reply.is_object()) {
         err << "sacipctl: what answers at " << found.path
             << " is no sacip-gw: name the gateway's socket with -s or $SACIP_SOCKET\n";

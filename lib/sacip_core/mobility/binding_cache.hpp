@@ -184,9 +184,12 @@ public:
     std::vector<RemoteId> remotes_active_at(Ipv4Addr address) const;
     void set_active(LocalId id, Ipv4Addr active);
     void set_active(RemoteId id, Ipv4Addr active);
-    /// All ids in use, for display.
+    /// All ids in use. O(bindings).
     std::vector<LocalId> locals() const;
     std::vector<RemoteId> remotes() const;
+    /// Ids are below these; one is in use if it has a path. For lists that are made in parts.
+    uint32_t local_positions() const { return static_cast<uint32_t>(locals_.size()); }
+    uint32_t remote_positions() const { return static_cast<uint32_t>(remotes_.size()); }
     size_t local_count() const { return locals_by_host_.size(); }
     size_t remote_count() const { return remotes_by_original_.size(); }
 

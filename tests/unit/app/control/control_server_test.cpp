@@ -255,7 +255,7 @@ TEST_F(ControlServer, AnswersManyRequestsOfOneClientInOrder) {
     EXPECT_EQ(replies, expected);
 }
 
-TEST_F(ControlServer, OneCallAnswersOneRequestPerClient) {
+TEST_F(ControlServer, OneCallAnswersOneRequest) {
     start();
     const Fd greedy = client();
     const Fd modest = client();
@@ -263,11 +263,35 @@ TEST_F(ControlServer, OneCallAnswersOneRequestPerClient) {
     write(modest, "{\"command\":\"echo\"}\n");
     server_->poll(now_);
     EXPECT_EQ(read(greedy), "{\"args\":{}}\n");
+    EXPECT_EQ(read(modest), "");
+    EXPECT_TRUE(readable(server_->poll_fd())) << "what waits must wake the loop";
+    server_->poll(now_);
+    EXPECT_EQ(read(greedy), "") << "it is the other one's turn";
     EXPECT_EQ(read(modest), "{\"args\":{}}\n");
-    EXPECT_TRUE(readable(server_->poll_fd())) << "the second line must wake the loop";
     turn();
     EXPECT_EQ(read(greedy), "{\"args\":{}}\n");
     EXPECT_FALSE(readable(server_->poll_fd())) << "nothing to do must not spin";
+}
+
+TEST_F(ControlServer, ManyThatAskAtOnceAreAnsweredInTurn) {
+    start();
+    std::vector<Fd> clients;
+    for (std::size_t i = 0; i < max_clients; ++i) {
+        clients.push_back(client());
+    }
+    for (int round = 0; round < 3; ++round) {
+        for (const Fd& fd : clients) {
+            write(fd, "{\"command\":\"echo\"}\n");
+        }
+    }
+    for (int round = 0; round < 3; ++round) {
+        for (std::size_t i = 0; i < max_clients; ++i) {
+            server_->poll(now_);
+        }
+        for (const Fd& fd : clients) {
+            EXPECT_EQ(read(fd), "{\"args\":{}}\n") << "once in each round";
+        }
+    }
 }
 
 TEST_F(ControlServer, TakesARequestInPieces) {

@@ -263,7 +263,8 @@ TEST(SacipctlOptions, BadOnes) {
         {{"flows", "--limit=1x"}, "--limit takes a whole number from 1, not \"1x\""},
         {{"flows", "10.1.0.1"}, "usage: sacipctl flows [--host A] [--limit N]"},
         {{"status", "x"}, "usage: sacipctl status"},
-        {{"ports", "--limit", "5"}, "--host and --limit belong to flows"},
+        {{"ports", "--limit", "5"}, "--limit belongs to flows, paths and bindings"},
+        {{"paths", "--host", "10.1.0.10"}, "--host belongs to flows"},
         {{"ports", "--all"}, "--all belongs to drops"},
         {{"move", "10.0.0.1"}, "usage: sacipctl move [--force] OLD NEW"},
         {{"ports", "--force"}, "--force belongs to move"},
@@ -344,6 +345,46 @@ protected:
     std::atomic<bool> end_{false};
     std::thread thread_;
 };
+
+/// Parts of two at most, of a list of five.
+TEST_F(SacipctlRun, ListsInPartsArePutTogether) {
+    auto result = control::Server::open(
+        directory_ + "/gw.sock", [](const std::string& command, const json& args) -> json {
+            EXPECT_EQ(command, "paths");
+            const auto limit = std::min(args.at("limit").get<uint64_t>(), uint64_t{2});
+            const auto after = args.at("after").get<uint64_t>();
+            json paths = json::array();
+            for (uint64_t id = after; id < std::min(after + limit, uint64_t{5}); id++) {
+                paths.push_back({{"id", id}});
+            }
+            const auto next = after + limit;
+            return {
+                {"paths", paths}, {"total", 5}, {"next", next < 5 ? json(next) : json(nullptr)}};
+        });
+    ASSERT_TRUE(result.server) << result.error;
+    serve(std::move(result.server));
+    ASSERT_EQ(run({"-j", "paths"}), 0) << err_.str();
+    const json whole = json::parse(out_.str());
+    EXPECT_EQ(whole["paths"].size(), 5U);
+    EXPECT_EQ(whole["paths"][4]["id"], 4);
+    EXPECT_EQ(whole["truncated"], false);
+    EXPECT_FALSE(whole.contains("next"));
+    ASSERT_EQ(run({"-j", "paths", "--limit", "3"}), 0) << err_.str();
+    const json some = json::parse(out_.str());
+    EXPECT_EQ(some["paths"].size(), 3U);
+    EXPECT_EQ(some["truncated"], true);
+}
+
+/// What answers may be anything.
+TEST_F(SacipctlRun, ListsInPartsEndWhereNextGoesNoFurther) {
+    auto result =
+        control::Server::open(directory_ + "/gw.sock", [](const std::string&, const json&) -> json {
+            return {{"paths", json::array()}, {"next", 0}};
+        });
+    ASSERT_TRUE(result.server) << result.error;
+    serve(std::move(result.server));
+    EXPECT_EQ(run({"-j", "paths"}), 0) << err_.str();
+}
 
 TEST_F(SacipctlRun, DoneIsZero) {
     start();

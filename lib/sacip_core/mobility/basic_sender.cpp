@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/mobility/basic_sender.hpp"
 
+#include <algorithm>
+
 namespace sacip {
 namespace {
 
@@ -10,63 +12,90 @@ constexpr unsigned total_sends = 1 + std::size(basic_notification_repeats);
 
 } // namespace
 
-void BasicSender::announce(const BasicNotification& message, PathId path, const Exit& exit,
+/// When it is to be sent again, or given up.
+Nanos BasicSender::Message::due() const {
+    return began + (times_sent == 0 ? give_up : basic_notification_repeats[times_sent - 1]);
+}
+
+void BasicSender::announce(const BasicNotification& text, PathId path, const Exit& exit,
                            Nanos now) {
-    pending_.push_back({message, path, exit, 0, now});
+    Message message{text, exit, 0, now};
     if (exit.known()) {
-        send(pending_.back());
+        send(message);
+        repeat(message);
+    } else {
+        next_due_ = std::min(next_due_, message.due());
+        without_exit_.emplace(path.value, message);
     }
 }
 
 void BasicSender::path_ready(PathId path, const Exit& exit) {
-    for (Pending& p : pending_) {
-        if (p.path == path && p.times_sent == 0) {
-            p.exit = exit;
-            send(p);
-        }
+    const auto [first, last] = without_exit_.equal_range(path.value);
+    for (auto it = first; it != last; ++it) {
+        it->second.exit = exit;
+        send(it->second);
+        repeat(it->second);
     }
+    without_exit_.erase(first, last);
 }
 
 void BasicSender::mac_changed(PortId port, const MacAddr& mac) {
-    for (Pending& p : pending_) {
-        if (p.exit.port == port) {
-            p.exit.ether.source = mac;
+    for (Message& m : to_repeat_) {
+        if (m.exit.port == port) {
+            m.exit.ether.source = mac;
         }
     }
 }
 
-void BasicSender::replace(Ipv4Addr left, Ipv4Addr now_at) {
-    for (Pending& p : pending_) {
-        if (p.message.new_address == left) {
-            p.message.new_address = now_at;
+void BasicSender::replace(const Ipv4Prefix& left, const Ipv4Prefix& now_at) {
+    const auto rename = [&](Message& m) {
+        if (left.contains(m.text.new_address)) {
+            m.text.new_address = now_at.with_host_part_of(m.text.new_address);
         }
-    }
+    };
     // Back where the peer believes us to be: nothing to say.
-    std::erase_if(pending_,
-                  [](const Pending& p) { return p.message.new_address == p.message.old_address; });
+    const auto is_void = [](const Message& m) { return m.text.new_address == m.text.old_address; };
+    std::ranges::for_each(to_repeat_, rename);
+    std::erase_if(to_repeat_, is_void);
+    for (auto& [path, message] : without_exit_) {
+        rename(message);
+    }
+    std::erase_if(without_exit_, [&](const auto& m) { return is_void(m.second); });
 }
 
 void BasicSender::tick(Nanos now) {
-    for (Pending& p : pending_) {
-        if (p.times_sent > 0 && p.times_sent < total_sends &&
-            p.began + basic_notification_repeats[p.times_sent - 1] <= now) {
-            send(p);
+    if (now < next_due_) {
+        return;
+    }
+    for (Message& m : to_repeat_) {
+        if (m.due() <= now) {
+            send(m);
         }
     }
-    std::erase_if(pending_, [&](const Pending& p) {
-        return p.times_sent >= total_sends || now - p.began > give_up;
-    });
+    std::erase_if(to_repeat_, [](const Message& m) { return m.times_sent >= total_sends; });
+    std::erase_if(without_exit_, [&](const auto& m) { return m.second.due() <= now; });
+    next_due_ = never;
+    for (const Message& m : to_repeat_) {
+        next_due_ = std::min(next_due_, m.due());
+    }
+    for (const auto& [path, message] : without_exit_) {
+        next_due_ = std::min(next_due_, message.due());
+    }
 }
 
-void BasicSender::send(Pending& pending) {
-    pending.times_sent++;
+void BasicSender::repeat(Message message) {
+    next_due_ = std::min(next_due_, message.due());
+    to_repeat_.push_back(message);
+}
+
+void BasicSender::send(Message& message) {
+    message.times_sent++;
     OwnedPacket packet = io_.allocate(basic_notification_frame_bytes);
     if (packet.owner == nullptr) {
         return; // the next repetition may find memory
     }
-    encode(pending.message, icmp_type_, pending.exit.ether,
-           {packet.frame.data, packet.frame.length});
-    if (io_.transmit(pending.exit.port, packet)) {
+    encode(message.text, icmp_type_, message.exit.ether, {packet.frame.data, packet.frame.length});
+    if (io_.transmit(message.exit.port, packet)) {
         sent_.add();
     }
 }

@@ -15,6 +15,7 @@
 #include "sacip_core/wire/basic_notification.hpp"
 
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace sacip {
@@ -33,32 +34,37 @@ public:
 
     /// Sends now, if the exit is known, and schedules the repetitions. `path` is one of those that
     /// the peer shares with us.
-    void announce(const BasicNotification& message, PathId path, const Exit& exit, Nanos now);
+    void announce(const BasicNotification& text, PathId path, const Exit& exit, Nanos now);
     /// The path has this way out now: what waited for it goes.
     void path_ready(PathId path, const Exit& exit);
     /// What leaves by the port has this source from now on.
     void mac_changed(PortId port, const MacAddr& mac);
-    /// `left` is not ours any more: what still names it names `now_at` instead.
-    void replace(Ipv4Addr left, Ipv4Addr now_at);
-    /// Sends what is due.
+    /// `left` is not ours any more: what still names an address of it names that of `now_at` with
+    /// the same host part. O(messages that are not out).
+    void replace(const Ipv4Prefix& left, const Ipv4Prefix& now_at);
+    /// Sends what is due. Looks at nothing until something is.
     void tick(Nanos now);
 
     uint64_t sent() const { return sent_.get(); }
 
 private:
-    struct Pending {
-        BasicNotification message;
-        PathId path;
+    struct Message {
+        BasicNotification text;
         Exit exit;
         unsigned times_sent{0};
         Nanos began;
+        Nanos due() const;
     };
-    void send(Pending& pending);
+    void send(Message& message);
+    void repeat(Message message);
 
     PacketIo& io_;
     uint8_t icmp_type_;
-    std::vector<Pending> pending_;
+    std::vector<Message> to_repeat_;
+    std::unordered_multimap<uint32_t, Message> without_exit_; ///< by their path
+    Nanos next_due_{never};
     Counter sent_;
+    static constexpr Nanos never{INT64_MAX};
 };
 
 } // namespace sacip

@@ -87,6 +87,7 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool o
     move.event = now;
     move.date = events_.date_of(now);
     move.old_gone = old_gone || waiting != nullptr;
+    basic_sender_.replace(from, to);
     const std::vector<PathId> at_once = rebind(cache_.locals_active_in(from), to, move, now);
     const bool waits = !move.old_gone && !move.legs.empty();
     advance(move, waiting != nullptr ? MoveEvent::new_address
@@ -122,7 +123,6 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
         }
         const Ipv4Addr old_address = binding.active;
         const Ipv4Addr new_address = to.with_host_part_of(old_address);
-        basic_sender_.replace(old_address, new_address);
         cache_.set_active(id, new_address);
         binding.usable = true;
         for (const PathId path : binding.paths) {

@@ -24,13 +24,11 @@ Overloaded(F...) -> Overloaded<F...>;
 } // namespace
 
 Gateway::Gateway(const World& world)
-    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports}, manager_{cache_,
-                                                                                    world.paths,
-                                                                                    resolver_,
-                                                                                    world.ports},
+    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports},
+      manager_{cache_, world.paths, resolver_, world.ports},
       basic_sender_{world.io, world.config.protocol.icmp_type}, mover_{world.config, cache_,
-                                                                       manager_, basic_sender_,
-                                                                       events_},
+                                                                       manager_,     basic_sender_,
+                                                                       events_,      world.secret},
       exception_path_{{world.config, world.ports, world.host, resolver_, world.flows, world.paths,
                        cache_, manager_, mover_, make_peer_session(), world.io, world.actions,
                        world.counters, world.secret}} {

@@ -171,7 +171,7 @@ public:
     void check() {
         a.check();
         b.check();
-        EXPECT_EQ(a.peer_session.held.get() + b.peer_session.held.get(), 0U);
+        EXPECT_EQ(a.slow_counters.held.get() + b.slow_counters.held.get(), 0U);
     }
     void drain() {
         a.advance(from_s(31));

@@ -99,7 +99,7 @@ public:
             }
         }
         slow = std::make_unique<Gateway>(Gateway::World{config, ports, host, *flows, *paths, io,
-                                                        actions, peer_session,
+                                                        actions, slow_counters,
                                                         identity ? &*identity : nullptr});
         notice();
     }
@@ -254,7 +254,7 @@ public:
     }
     uint64_t dropped(DropReason why) const {
         const auto i = static_cast<size_t>(why);
-        return worker.dropped[i].get() + peer_session.dropped[i].get();
+        return worker.dropped[i].get() + slow_counters.dropped[i].get();
     }
     uint64_t punted(PuntReason why) const { return worker.punted[static_cast<size_t>(why)].get(); }
     const ExceptionStatistics& statistics() const { return slow->exception_path().statistics(); }
@@ -263,8 +263,8 @@ public:
     /// The identity: nothing appears from nowhere, nothing vanishes.
     void check() const {
         EXPECT_TRUE(worker.balanced());
-        EXPECT_TRUE(peer_session.balanced());
-        EXPECT_EQ(peer_session.held.get(), slow->exception_path().output().held());
+        EXPECT_TRUE(slow_counters.balanced());
+        EXPECT_EQ(slow_counters.held.get(), slow->exception_path().output().held());
         EXPECT_EQ(io.live(), slow->exception_path().output().held())
             << "packets that nobody accounts for";
     }
@@ -274,7 +274,7 @@ public:
     KernelState host;
     RecordingIo io;
     RecordingActions actions;
-    CoreCounters worker, peer_session;
+    CoreCounters worker, slow_counters;
     std::unique_ptr<GracePeriod> grace;
     std::unique_ptr<FlowTable> flows;
     std::unique_ptr<PathTable> paths;

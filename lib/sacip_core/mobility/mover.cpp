@@ -21,10 +21,12 @@ std::string_view to_text(Trigger trigger) {
 MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
                          Nanos now) {
     supersede(side, from, now);
-    if (records_.size() >= records_kept) {
-        records_.pop_front();
-    }
+    make_room(now);
     MoveRecord& move = records_.emplace_back();
+    live_.push_back(&move);
+    if (side == Side::remote && from.is_host()) {
+        left_[from.address()]++;
+    }
     move.id = {next_id_++};
     move.side = side;
     move.trigger = trigger;
@@ -38,8 +40,52 @@ MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optio
     return move;
 }
 
+/// True if it holds packets, or a peer is to acknowledge it.
+bool Mover::is_awaited(const MoveRecord& move) {
+    return !is_over(move) && (move.state != MoveState::draining ||
+                              !std::ranges::all_of(move.legs, &MoveLeg::applied));
+}
+
+/// Far ends move as often as somebody says so: that must not push out a move of ours that is still
+/// to be acknowledged, or that waits for an address.
+void Mover::make_room(Nanos now) {
+    if (records_.size() < records_kept) {
+        return;
+    }
+    auto oldest = std::ranges::find_if(
+        records_, [](const MoveRecord& m) { return m.side == Side::remote || !is_awaited(m); });
+    if (oldest == records_.end()) {
+        return; // there are not more of these than we have addresses
+    }
+    if (oldest->state == MoveState::draining) {
+        advance(*oldest, MoveEvent::drained);
+        note(*oldest, EventKind::drained, now);
+    }
+    forget(oldest);
+}
+
+void Mover::forget(std::list<MoveRecord>::iterator move) {
+    std::erase(live_, &*move);
+    if (move->state != MoveState::settled) {
+        forget_left(*move);
+    }
+    records_.erase(move);
+}
+
+void Mover::forget_left(const MoveRecord& move) {
+    if (move.side == Side::remote && move.from.is_host()) {
+        const auto left = left_.find(move.from.address());
+        if (--left->second == 0) {
+            left_.erase(left);
+        }
+    }
+}
+
 MoveEffects Mover::advance(MoveRecord& move, MoveEvent event) {
     const MoveStep next = step(move.state, event);
+    if (next.state == MoveState::settled && move.state != MoveState::settled) {
+        forget_left(move);
+    }
     move.state = next.state;
     return next.effects;
 }
@@ -55,20 +101,20 @@ void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint
 }
 
 void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
-    for (MoveRecord& move : records_) {
-        if (move.side == side && move.to == left && !is_over(move)) {
-            advance(move, MoveEvent::superseded);
-            note(move, EventKind::superseded, now);
-            move.legs.clear();
+    for (MoveRecord* move : live_) {
+        if (move->side == side && move->to == left && !is_over(*move)) {
+            advance(*move, MoveEvent::superseded);
+            note(*move, EventKind::superseded, now);
+            move->legs.clear();
         }
     }
 }
 
 MoveRecord* Mover::holding(const Ipv4Prefix& from) {
-    const auto found = std::ranges::find_if(records_, [&](const MoveRecord& m) {
-        return m.side == Side::local && m.state == MoveState::holding && m.from == from;
+    const auto found = std::ranges::find_if(live_, [&](const MoveRecord* m) {
+        return m->side == Side::local && m->state == MoveState::holding && m->from == from;
     });
-    return found == records_.end() ? nullptr : &*found;
+    return found == live_.end() ? nullptr : *found;
 }
 
 MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
@@ -227,21 +273,23 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
     move.paths += static_cast<uint32_t>(paths.size());
     move.drain_until = drain_until;
     move.flipped.reset();
+    switched_ = true;
 }
 
 void Mover::told(uint32_t peer, Nanos now) {
-    for (MoveRecord& move : records_) {
-        for (const MoveLeg& leg : move.legs) {
+    for (MoveRecord* move : live_) {
+        for (const MoveLeg& leg : move->legs) {
             if (leg.peer == peer && !leg.applied && !leg.refused) {
-                move.tries++;
-                note(move, EventKind::bind_sent, now, peer);
+                move->tries++;
+                note(*move, EventKind::bind_sent, now, peer);
             }
         }
     }
 }
 
 void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
-    for (MoveRecord& move : records_) {
+    for (MoveRecord* each : live_) {
+        MoveRecord& move = *each;
         for (MoveLeg& leg : move.legs) {
             if (leg.peer != peer) {
                 continue;
@@ -263,10 +311,10 @@ void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
 }
 
 void Mover::refused(uint32_t peer, Nanos now) {
-    for (MoveRecord& move : records_) {
-        for (MoveLeg& leg : move.legs) {
+    for (MoveRecord* move : live_) {
+        for (MoveLeg& leg : move->legs) {
             if (leg.peer == peer && !leg.applied && !std::exchange(leg.refused, true)) {
-                note(move, EventKind::refused, now, peer);
+                note(*move, EventKind::refused, now, peer);
                 statistics_.failures.add();
             }
         }
@@ -340,32 +388,31 @@ void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix
             manager_.publish(path);
         }
     }
-    const auto move = std::find_if(records_.rbegin(), records_.rend(), [&](const MoveRecord& m) {
-        return m.side == Side::remote && m.to == at && !is_over(m);
+    const auto move = std::find_if(live_.rbegin(), live_.rend(), [&](const MoveRecord* m) {
+        return m->side == Side::remote && m->to == at && !is_over(*m);
     });
-    if (move != records_.rend()) {
-        note(*move, EventKind::validated, now, peer);
+    if (move != live_.rend()) {
+        note(**move, EventKind::validated, now, peer);
     }
 }
 
-bool Mover::has_just_left(Ipv4Addr from) const {
-    return std::ranges::any_of(records_, [&](const MoveRecord& m) {
-        return m.side == Side::remote && m.from == Ipv4Prefix::host(from) &&
-               (m.state == MoveState::draining || m.state == MoveState::superseded);
-    });
-}
+bool Mover::has_just_left(Ipv4Addr from) const { return left_.contains(from); }
 
 void Mover::finish_turn(Nanos now) {
-    for (auto move = records_.rbegin(); move != records_.rend(); ++move) {
-        if (move->state != MoveState::draining || move->flipped) {
+    if (!std::exchange(switched_, false)) {
+        return;
+    }
+    for (auto each = live_.rbegin(); each != live_.rend(); ++each) {
+        MoveRecord& move = **each;
+        if (move.state != MoveState::draining || move.flipped) {
             continue;
         }
-        move->flipped = now;
-        note(*move, EventKind::switched, now);
+        move.flipped = now;
+        note(move, EventKind::switched, now);
         const HoldCounts counts = hold_counts ? hold_counts() : HoldCounts{};
-        move->hold = {counts.held - move->hold_before.held,
-                      counts.dropped - move->hold_before.dropped};
-        const int64_t us = (now - move->event).value / 1000;
+        move.hold = {counts.held - move.hold_before.held,
+                     counts.dropped - move.hold_before.dropped};
+        const int64_t us = (now - move.event).value / 1000;
         statistics_.flips.add();
         statistics_.flip_us_total.add(static_cast<uint64_t>(us));
         const auto bound = std::ranges::lower_bound(flip_bounds_us, us);
@@ -374,7 +421,8 @@ void Mover::finish_turn(Nanos now) {
 }
 
 void Mover::tick(Nanos now) {
-    for (MoveRecord& move : records_) {
+    for (MoveRecord* each : live_) {
+        MoveRecord& move = *each;
         if (is_over(move)) {
             continue;
         }
@@ -393,11 +441,14 @@ void Mover::tick(Nanos now) {
             move.sample.clear();
         }
     }
+    std::erase_if(live_, [](const MoveRecord* m) {
+        return is_over(*m) && std::ranges::all_of(m->legs, &MoveLeg::applied);
+    });
 }
 
 uint64_t Mover::in_progress() const {
     return static_cast<uint64_t>(
-        std::ranges::count_if(records_, [](const MoveRecord& m) { return !is_over(m); }));
+        std::ranges::count_if(live_, [](const MoveRecord* m) { return !is_over(*m); }));
 }
 
 const MoveRecord* Mover::find(MoveId id) const {

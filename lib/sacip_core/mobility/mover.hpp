@@ -14,12 +14,15 @@
 #pragma once
 
 #include "sacip_core/base/event_log.hpp"
+#include "sacip_core/base/keyed_hash.hpp"
 #include "sacip_core/mobility/basic_sender.hpp"
 #include "sacip_core/mobility/move_fsm.hpp"
 #include "sacip_core/mobility/path_manager.hpp"
 
-#include <deque>
 #include <functional>
+#include <list>
+#include <unordered_map>
+#include <vector>
 
 namespace sacip {
 
@@ -89,10 +92,11 @@ inline constexpr std::array<int64_t, 7> flip_bounds_us = {100,    300,     1'000
 /// Slow path only. References outlive it.
 class Mover {
 public:
+    /// `secret` is random and told to nobody.
     Mover(const Config& config, BindingCache& cache, PathManager& manager,
-          BasicSender& basic_sender, EventLog& events)
+          BasicSender& basic_sender, EventLog& events, uint64_t secret)
         : config_{config}, cache_{cache}, manager_{manager},
-          basic_sender_{basic_sender}, events_{events} {}
+          basic_sender_{basic_sender}, events_{events}, left_{0, KeyedHash{secret}} {}
 
     /// Called when a peer with keys is to be told of a move, before the switch.
     std::function<void(uint32_t peer, bool old_address_lost, Nanos now)> on_announce;
@@ -135,7 +139,8 @@ public:
     void finish_turn(Nanos now);
     void tick(Nanos now);
 
-    const std::deque<MoveRecord>& records() const { return records_; }
+    /// Oldest first.
+    const std::list<MoveRecord>& records() const { return records_; }
     const MoveRecord* find(MoveId id) const;
     uint64_t total() const { return next_id_ - 1; }
     /// Moves not settled yet.
@@ -146,6 +151,10 @@ private:
     MoveRecord& begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
                       Nanos now);
     MoveEffects advance(MoveRecord& move, MoveEvent event);
+    void make_room(Nanos now);
+    void forget(std::list<MoveRecord>::iterator move);
+    void forget_left(const MoveRecord& move);
+    static bool is_awaited(const MoveRecord& move);
     void supersede(Side side, const Ipv4Prefix& left, Nanos now);
     MoveRecord* holding(const Ipv4Prefix& from);
     struct BasicMessage {
@@ -173,7 +182,12 @@ private:
     PathManager& manager_;
     BasicSender& basic_sender_;
     EventLog& events_;
-    std::deque<MoveRecord> records_;
+    std::list<MoveRecord> records_;
+    /// Those that may still change, oldest first: what a turn or a message looks at.
+    std::vector<MoveRecord*> live_;
+    /// Addresses that a far end has left, and by how many moves that are not settled.
+    std::unordered_map<Ipv4Addr, uint32_t, KeyedHash> left_;
+    bool switched_{false}; ///< paths, since the last finish_turn()
     uint32_t next_id_{1};
     MoveStatistics statistics_;
 };
@@ -191,7 +205,8 @@ bool Mover::speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) con
 
 template <typename IsPresent>
 void Mover::check_old_addresses(IsPresent&& is_present, Nanos now) {
-    for (MoveRecord& move : records_) {
+    for (MoveRecord* each : live_) {
+        MoveRecord& move = *each;
         if (move.state == MoveState::announcing && move.from.is_host() &&
             (!is_present(move.from.address()) || speaks_as_absent(move, is_present))) {
             move.old_gone = true;

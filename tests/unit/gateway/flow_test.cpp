@@ -135,14 +135,14 @@ TEST(SlowPathFlow, WaitsForTheNeighbourAndLeavesInOrder) {
     EXPECT_EQ(a.punted(PuntReason::neighbour), 2U);
     EXPECT_EQ(a.actions.take(), Lines{"resolve 10.0.1.1"})
         << "asked once in a while, not each time";
-    EXPECT_EQ(a.peer_session.held.get(), 3U);
+    EXPECT_EQ(a.slow_counters.held.get(), 3U);
     a.check();
     a.add_neighbour(wan, "10.0.1.1");
     a.notice();
     EXPECT_EQ(a.lines(wan),
               (Lines{"udp 10.0.1.2:4000 > 10.9.0.10:80 1", "udp 10.0.1.2:4000 > 10.9.0.10:80 2",
                      "udp 10.0.1.2:4000 > 10.9.0.10:80 3"}));
-    EXPECT_EQ(a.peer_session.held.get(), 0U);
+    EXPECT_EQ(a.slow_counters.held.get(), 0U);
     EXPECT_EQ(a.slow->exception_path().output().held_total().get(), 3U);
     a.check();
 }
@@ -208,7 +208,7 @@ TEST(SlowPathFlow, NoRouteForTooLong) {
     a.receive(lan, a.frame(lan).udp(4000, 80));
     a.advance(from_s(11));
     EXPECT_EQ(a.dropped(DropReason::hold_expired), 1U);
-    EXPECT_EQ(a.peer_session.held.get(), 0U);
+    EXPECT_EQ(a.slow_counters.held.get(), 0U);
     a.check();
 }
 
@@ -230,7 +230,7 @@ TEST(SlowPathFlow, NoUplinkAddressYet) {
     a.add_neighbour(lan, "10.1.0.10");
     a.notice();
     a.receive(lan, a.frame(lan).udp(4000, 80).payload("early"));
-    EXPECT_EQ(a.peer_session.held.get(), 1U);
+    EXPECT_EQ(a.slow_counters.held.get(), 1U);
     a.add_address(wan, "10.0.1.2/24");
     a.add_route(wan, "0.0.0.0/0", "10.0.1.1");
     a.add_neighbour(wan, "10.0.1.1");
@@ -242,7 +242,7 @@ TEST(SlowPathFlow, NoUplinkAddressYet) {
 TEST(SlowPathFlow, NoUplinkAddressForTooLong) {
     GatewayRig a{uplink_config()};
     a.receive(lan, a.frame(lan).udp(4000, 80));
-    EXPECT_EQ(a.peer_session.held.get(), 1U);
+    EXPECT_EQ(a.slow_counters.held.get(), 1U);
     a.advance(from_s(11));
     EXPECT_EQ(a.dropped(DropReason::hold_expired), 1U);
     a.check();
@@ -445,7 +445,7 @@ TEST(SlowPathFlow, FullQueuesAreCountedNotLeaked) {
     a.receive(lan, a.frame(lan).from("10.1.0.77").udp(4000, 80));
     EXPECT_EQ(a.dropped(DropReason::linux_full), 1U);
     EXPECT_EQ(a.io.live(), 0U);
-    EXPECT_TRUE(a.peer_session.balanced());
+    EXPECT_TRUE(a.slow_counters.balanced());
 }
 
 TEST(SlowPathFlow, ShutDownLetsGoOfAllThatWaits) {
@@ -555,7 +555,7 @@ TEST(SlowPathFlow, AScanTakesNoPlaceOfWhatAMoveHolds) {
                           static_cast<uint8_t>(i % 250 + 2)};
         a.receive(wan, a.frame(wan).from("198.18.0.1").to(to.to_text()).tcp(9, 80, tcp_syn));
     }
-    EXPECT_LE(a.peer_session.held.get(), 100U + HoldQueue::max_for_neighbours);
+    EXPECT_LE(a.slow_counters.held.get(), 100U + HoldQueue::max_for_neighbours);
     EXPECT_EQ(asked_for(a, "10.2."), 200) << "Linux has places for 1,024, and needs some itself";
     a.add_address(wan, "10.0.1.3/24");
     a.notice();

@@ -38,7 +38,7 @@ TEST(JoinedGateways, TheUplinkMoves) {
     EXPECT_EQ(pair.b.last_move().side, Side::remote);
     pair.advance(from_ms(200)); // repetitions
     EXPECT_EQ(pair.b.slow->mover().total(), 1U);
-    EXPECT_EQ(pair.b.peer_session.dropped_total(), 0U);
+    EXPECT_EQ(pair.b.slow_counters.dropped_total(), 0U);
     pair.expect_alive("later");
     pair.advance(from_s(31));
     EXPECT_EQ(pair.b.lines(lan), Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 BAD L4"})

@@ -159,7 +159,7 @@ TEST(SlowPathMove, ARepetitionNamesTheNewestAddress) {
                             "moved 10.0.1.3 > 10.0.1.4, told 10.9.0.10",
                             "moved 10.0.1.2 > 10.0.1.4, told 10.9.0.10",
                             "moved 10.0.1.3 > 10.0.1.4, told 10.9.0.10"}));
-    EXPECT_EQ(a.slow->mover().records()[0].state, MoveState::superseded);
+    EXPECT_EQ(a.slow->mover().records().front().state, MoveState::superseded);
     a.check();
 }
 
@@ -209,7 +209,7 @@ TEST(SlowPathMove, AGapThenANewAddress) {
     EXPECT_EQ(out(a, "2"), Lines{});
     a.receive(lan, a.frame(lan).to("10.9.0.11").udp(1, 2).payload("new")); // a new flow waits too
     a.advance(from_s(2));
-    EXPECT_EQ(a.peer_session.held.get(), 3U);
+    EXPECT_EQ(a.slow_counters.held.get(), 3U);
     a.add_address(wan, "10.0.5.2/24");
     a.notice();
     a.add_route(wan, "0.0.0.0/0", "10.0.5.1");
@@ -517,6 +517,37 @@ TEST(SlowPathMove, AnAddressThatStandsForOthersTakesNobodyOver) {
     a.notice();
     a.advance(from_ms(30));
     EXPECT_EQ(a.last_move().state, MoveState::holding);
+}
+
+/// Whoever may speak for a basic peer makes as many of its moves as he likes.
+TEST(SlowPathMove, MovesOfFarEndsPushOutNoneThatIsWaitedFor) {
+    SiteA a;
+    open_flow(a);
+    a.del_address(wan, "10.0.1.2/24");
+    a.notice();
+    a.advance(from_ms(30));
+    const MoveId ours = a.last_move().id;
+    ASSERT_EQ(a.last_move().state, MoveState::holding);
+    const auto move_far_end = [&](std::string_view from, std::string_view to) {
+        Bytes bytes(basic_notification_frame_bytes);
+        encode({addr(from), addr(to), addr("10.0.1.2")}, 20,
+               {a.ports[wan.value].mac, default_sender_mac}, bytes);
+        a.receive(wan, std::vector<Bytes>{bytes});
+    };
+    for (int i = 0; i < 600; i++) {
+        move_far_end("10.9.0.10", "10.19.0.10");
+        move_far_end("10.19.0.10", "10.9.0.10");
+    }
+    ASSERT_EQ(a.slow->mover().total(), 1201U);
+    EXPECT_EQ(a.slow->mover().records().size(), 1000U);
+    ASSERT_NE(a.slow->mover().find(ours), nullptr);
+    a.add_address(wan, "10.0.1.3/24");
+    a.notice();
+    a.advance(from_ms(30));
+    EXPECT_EQ(a.slow->mover().find(ours)->state, MoveState::draining);
+    EXPECT_EQ(a.slow->mover().find(ours)->to, prefix("10.0.1.3"));
+    EXPECT_EQ(a.slow->mover().total(), 1201U);
+    a.check();
 }
 
 TEST(SlowPathMove, AThousandMovesAreRememberedNotMore) {

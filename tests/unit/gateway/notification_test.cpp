@@ -50,7 +50,7 @@ TEST(SlowPathNotification, ThePeerMoves) {
                                    "tcp 10.9.0.10:80 > 10.1.0.10:4000 late"}));
     EXPECT_EQ(a.last_move().side, Side::remote);
     EXPECT_EQ(a.last_move().trigger, Trigger::notification);
-    EXPECT_EQ(a.peer_session.consumed.get(), 1U);
+    EXPECT_EQ(a.slow_counters.consumed.get(), 1U);
     EXPECT_EQ(a.linux_lines(wan), Lines{}) << "Linux never sees one";
     a.check();
 }
@@ -120,8 +120,8 @@ TEST(SlowPathNotification, RepetitionsChangeNothing) {
         hear(a, "10.9.0.10", "10.19.0.10");
     }
     EXPECT_EQ(a.slow->mover().total(), 1U);
-    EXPECT_EQ(a.peer_session.dropped_total(), 0U);
-    EXPECT_EQ(a.peer_session.consumed.get(), 3U);
+    EXPECT_EQ(a.slow_counters.dropped_total(), 0U);
+    EXPECT_EQ(a.slow_counters.consumed.get(), 3U);
     hear(a, "10.19.0.10", "10.19.0.10"); // where it is already
     EXPECT_EQ(a.slow->mover().total(), 1U);
     a.check();
@@ -177,11 +177,11 @@ TEST(SlowPathNotification, TheRstShieldHoldsWhatIsAheadOfItsNotification) {
     a.receive(wan, data(a, "10.19.0.10", "1"));
     a.receive(wan, data(a, "10.19.0.10", "2"));
     EXPECT_EQ(a.lines(lan), Lines{}) << "the host would answer with a RST";
-    EXPECT_EQ(a.peer_session.held.get(), 2U);
+    EXPECT_EQ(a.slow_counters.held.get(), 2U);
     hear(a, "10.9.0.10", "10.19.0.10");
     EXPECT_EQ(a.lines(lan), (Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 1",
                                    "tcp 10.9.0.10:80 > 10.1.0.10:4000 2"}));
-    EXPECT_EQ(a.peer_session.held.get(), 0U);
+    EXPECT_EQ(a.slow_counters.held.get(), 0U);
     EXPECT_EQ(a.flows->size(), 1U);
     a.check();
 }
@@ -364,7 +364,7 @@ TEST(SlowPathNotification, AFlowMayHaveThePortOfNotifications) {
                        .udp(53, default_notification_udp_port)
                        .payload("to a server there"));
     EXPECT_EQ(a.lines(lan), Lines{"udp 192.0.2.10:53 > 10.1.0.10:4720 to a server there"});
-    EXPECT_EQ(a.peer_session.dropped_total(), 0U);
+    EXPECT_EQ(a.slow_counters.dropped_total(), 0U);
     a.receive(wan, a.frame(wan)
                        .from("192.0.2.11")
                        .to("10.0.1.2")

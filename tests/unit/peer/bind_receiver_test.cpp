@@ -319,7 +319,7 @@ TEST_F(ClaimDeskTest, AfterALossTheNewAddressGetsThreeTimesWhatCameFromThere) {
     }
     EXPECT_EQ(b_.host_says(text), Lines{});
     EXPECT_EQ(b_.host_says("s"), Lines{}) << "nothing overtakes what waits";
-    EXPECT_EQ(b_.a.peer_session.held.get(), 2U);
+    EXPECT_EQ(b_.a.slow_counters.held.get(), 2U);
 
     EXPECT_EQ(b_.prove(claim, asked, true).ack.status, BindStatus::applied);
     EXPECT_EQ(b_.left(), (Lines{"10.19.0.10 " + text, "10.19.0.10 s"}));

@@ -331,7 +331,11 @@ void ExceptionPath::on_notification(PuntedPacket& punted) {
         r_.cache.set_heard(r_.cache.at(move->bindings.front()).speaker);
         r_.mover.move_remote(move->bindings, Ipv4Prefix::host(move->from),
                              Ipv4Prefix::host(move->to), true, punted.now);
-        retry_held(punted.now); // at once: what is behind the message must not overtake them
+        // At once, or what is behind the message would overtake them. The others wait for the end
+        // of the turn: whoever may move a far end may do so a thousand times in it.
+        for (const HeldPacket& h : output_.take_held(key_of_guard)) {
+            decide(h.packet, h.origin, punted.now, h.deadline, false);
+        }
     }
 }
 

@@ -6,8 +6,6 @@
 namespace sacip {
 namespace {
 
-constexpr uint64_t key_of_guard = ~uint64_t{0};
-
 /// Without one nobody can be told of a move: such flows stay with their address.
 bool has_speaker(const BindingCache& cache, RemoteId remote) {
     return cache.at(remote).speaker.kind != Speaker::Kind::none;

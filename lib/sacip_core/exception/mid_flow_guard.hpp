@@ -34,6 +34,9 @@ inline bool is_midst_of_tcp(const PacketView& v) {
     return v.is(IpProto::tcp) && (v.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn;
 }
 
+/// Packets that wait for a peer's word share this key in the hold queue.
+inline constexpr uint64_t key_of_guard = ~uint64_t{0};
+
 /// What is to become of a packet of no known flow.
 struct Admission {
     enum class What : uint8_t {

@@ -11,8 +11,7 @@ std::vector<RemoteId> BasicReceiver::bindings_at(Ipv4Addr address) const {
 
 /// Whether a well-formed message may be believed.
 DropReason BasicReceiver::judge(const BasicNotification& message) const {
-    const auto peer = cache_.basic_peer_of(message.old_address);
-    if (!peer) {
+    if (!cache_.basic_peer_of(message.old_address)) {
         return DropReason::notification_peer;
     }
     if (!message.new_address.is_host_unicast()) {
@@ -22,9 +21,7 @@ DropReason BasicReceiver::judge(const BasicNotification& message) const {
         cache_.site_of_host(message.new_address)) {
         return DropReason::notification_own;
     }
-    return cache_.may_roam_to({Speaker::Kind::basic, *peer}, message.new_address)
-               ? DropReason::none
-               : DropReason::notification_roam;
+    return DropReason::none;
 }
 
 BasicVerdict BasicReceiver::receive(const Frame& frame, const PacketView& view) const {
@@ -42,6 +39,13 @@ BasicVerdict BasicReceiver::receive(const Frame& frame, const PacketView& view) 
     }
     if (bindings.empty()) {
         return DropReason::notification_unbound;
+    }
+    // Each by its own speaker: it may be where another peer's addresses are, which may roam farther.
+    std::erase_if(bindings, [&](RemoteId id) {
+        return !cache_.may_roam_to(cache_.at(id).speaker, message.new_address);
+    });
+    if (bindings.empty()) {
+        return DropReason::notification_roam;
     }
     if (message.old_address == message.new_address) {
         return SaidAgain{};

@@ -102,6 +102,27 @@ TEST(SlowPathNotification, MalformedOnes) {
     a.check();
 }
 
+/// Where another peer's addresses are it does not get that one's liberties.
+TEST(SlowPathNotification, APeerRoamsByItsOwnRuleWhereverItIs) {
+    Config c = uplink_config();
+    c.basic_peers = {peer("10.8.0.0/24", {prefix("10.7.0.0/16")}),
+                     peer("10.7.0.0/24", {prefix("10.0.0.0/8")})};
+    SiteA a{c};
+    const auto sent_to = [&] {
+        a.receive(lan, a.frame(lan).to("10.8.0.10").udp(4000, 53));
+        return a.lines(wan);
+    };
+    EXPECT_EQ(sent_to(), Lines{"udp 10.0.1.2:4000 > 10.8.0.10:53"});
+    hear(a, "10.8.0.10", "10.7.0.9");
+    EXPECT_EQ(sent_to(), Lines{"udp 10.0.1.2:4000 > 10.7.0.9:53"});
+    hear(a, "10.7.0.9", "10.66.6.6");
+    EXPECT_EQ(a.dropped(DropReason::notification_roam), 1U);
+    EXPECT_EQ(sent_to(), Lines{"udp 10.0.1.2:4000 > 10.7.0.9:53"});
+    hear(a, "10.7.0.9", "10.7.200.1"); // as its own rule says
+    EXPECT_EQ(sent_to(), Lines{"udp 10.0.1.2:4000 > 10.7.200.1:53"});
+    a.check();
+}
+
 TEST(SlowPathNotification, NotFromInside) {
     SiteA a;
     open_flow(a);

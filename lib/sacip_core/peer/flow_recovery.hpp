@@ -9,10 +9,12 @@
 #pragma once
 
 #include "sacip_core/base/keyed_hash.hpp"
+#include "sacip_core/base/token_bucket.hpp"
 #include "sacip_core/forward/flow_table.hpp"
 #include "sacip_core/peer/peer_state.hpp"
 
 #include <unordered_map>
+#include <vector>
 
 namespace sacip {
 
@@ -31,9 +33,10 @@ struct FlowOrigin {
 /// Slow path only. References outlive it.
 class FlowRecovery {
 public:
-    /// `secret` is random and told to nobody.
-    FlowRecovery(const BindingCache& cache, FlowTable& flows, uint64_t secret)
-        : cache_{cache}, flows_{flows}, questions_{0, Hash{KeyedHash{secret}}} {}
+    /// `peers`: how many have keys. `secret` is random and told to nobody.
+    FlowRecovery(const BindingCache& cache, FlowTable& flows, size_t peers, uint64_t secret)
+        : cache_{cache}, flows_{flows}, questions_{0, Hash{KeyedHash{secret}}},
+          new_questions_(peers, TokenBucket{new_questions_a_second, new_questions_at_once}) {}
 
     /// What is known of this flow; the first question has it asked. nullptr if so much is
     /// asked already that there is no room.
@@ -44,7 +47,8 @@ public:
     /// The answer to a peer's question.
     SolicitAck answer(uint32_t peer, const Solicit& question) const;
 
-    /// Calls ask(peer, Solicit, between) for each question that is due.
+    /// Calls ask(peer, Solicit, between, first) for each question that is due, as far as the pace
+    /// allows. `first`: it has not been asked before.
     template <typename Ask>
     void tick(Nanos now, Ask&& ask);
     /// All that is still open is due at once: the peer's epoch has just become known.
@@ -68,6 +72,10 @@ private:
         Nanos forget;
     };
     static constexpr size_t max_questions = 4096;
+    // Strangers make questions with forged packets from where the peer may be; each is asked five
+    // times, and in several places.
+    static constexpr uint32_t new_questions_a_second = 500, new_questions_at_once = 1000;
+    static constexpr uint32_t asked_a_second = 2000, asked_at_once = 1000;
     static constexpr Nanos ask_for = from_s(1);
     static constexpr Nanos keep_answer = from_s(10);
 
@@ -76,6 +84,8 @@ private:
     const BindingCache& cache_;
     FlowTable& flows_;
     std::unordered_map<WireTuple, Question, Hash> questions_;
+    std::vector<TokenBucket> new_questions_; ///< of each peer
+    TokenBucket pace_{asked_a_second, asked_at_once};
     size_t open_{0}; ///< of them not answered
 };
 
@@ -94,8 +104,11 @@ void FlowRecovery::tick(Nanos now, Ask&& ask) {
     }
     for (auto& [tuple, q] : questions_) {
         if (q.origin.state == FlowOrigin::State::asked && q.next <= now) {
+            if (!pace_.take(now)) {
+                return;
+            }
             q.next = now + retry_delay(++q.tries);
-            ask(q.peer, Solicit{tuple}, q.between);
+            ask(q.peer, Solicit{tuple}, q.between, q.tries == 1);
         }
     }
 }

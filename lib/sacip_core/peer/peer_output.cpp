@@ -2,12 +2,15 @@
 #include "sacip_core/peer/peer_output.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace sacip {
 namespace {
 
 constexpr size_t max_places = 4;
+/// More of a peer's far ends are not looked at for places: a message must not cost as many steps.
+constexpr size_t remotes_considered = 256;
 /// A single carrier that was not answered so often has failed: both are tried again.
 constexpr unsigned carrier_fails_after = 3;
 constexpr Nanos mention_after = from_ms(20);
@@ -81,7 +84,9 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
     const auto is_reached = [&](const Claim& claim) {
         return std::ranges::any_of(out, [&](Ipv4Addr a) { return claim.active.contains(a); });
     };
-    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+    const auto& remotes = r_.cache.remotes_of_peer(peer.index);
+    for (const RemoteId id :
+         std::span{remotes}.first(std::min(remotes.size(), remotes_considered))) {
         const RemoteBinding& b = r_.cache.at(id);
         const Claim* claim = r_.cache.claim_for(peer.index, b.original);
         if (out.size() >= max_places) {
@@ -173,6 +178,17 @@ void PeerOutput::bind_soon(Peer& peer, Nanos now) {
 void PeerOutput::resume(Peer& peer, Nanos now) {
     if (peer.bind_sender.pending() && peer.bind_sender.tries() == 0) {
         try_bind(peer, now);
+    }
+}
+
+void PeerOutput::ask(Peer& peer, const Solicit& question, const SecureAddresses& between,
+                     bool first) {
+    const bool sent =
+        first && peer.heard &&
+        r_.secure_sender.send({peer.index, question, peer.association.next_sequence(), 0},
+                              {between.source, peer.heard->source}, peer.carrier);
+    if (!sent) {
+        send_everywhere(peer, question, 0, between.source, peer.carrier, &between);
     }
 }
 

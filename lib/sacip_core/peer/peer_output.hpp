@@ -47,9 +47,8 @@ public:
     void resume(Peer& peer, Nanos now);
     /// The peer's epoch is needed; `between` is where the need arose (source: ours).
     void request_epoch(Peer& peer, const SecureAddresses& between, Nanos now);
-    void ask(Peer& peer, const Solicit& question, const SecureAddresses& between) {
-        send_everywhere(peer, question, 0, between.source, peer.carrier, &between);
-    }
+    /// `first`: where the peer was heard last will do, if it was.
+    void ask(Peer& peer, const Solicit& question, const SecureAddresses& between, bool first);
     void probe(Peer& peer, Nanos now);
     /// Says what is due.
     void tick(Peer& peer, Nanos now);

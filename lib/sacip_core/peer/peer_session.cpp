@@ -28,7 +28,7 @@ Challenge echo_of(const SecureBody& body) {
 PeerSession::PeerSession(const Deps& deps)
     : r_{deps}, peer_output_{{deps.config, deps.identity, deps.cache, deps.mover,
                               deps.secure_sender, deps.events}},
-      flow_recovery_{deps.cache, deps.flows, deps.secret} {
+      flow_recovery_{deps.cache, deps.flows, deps.config.peers.size(), deps.secret} {
     peers_.reserve(r_.config.peers.size());
     for (uint32_t i = 0; i < r_.config.peers.size(); i++) {
         peers_.emplace_back(i, r_.config.peers[i], r_.identity.challenge_key);
@@ -374,9 +374,8 @@ std::optional<FlowOrigin> PeerSession::origin_of(uint32_t index, const WireTuple
 
 bool PeerSession::tick(Nanos now) {
     flow_recovery_.tick(
-        now, [&](uint32_t index, const Solicit& question, const SecureAddresses& between) {
-            peer_output_.ask(peers_[index], question, between);
-        });
+        now, [&](uint32_t index, const Solicit& question, const SecureAddresses& between,
+                 bool first) { peer_output_.ask(peers_[index], question, between, first); });
     for (Peer& peer : peers_) {
         peer_output_.tick(peer, now);
     }

@@ -14,7 +14,8 @@ TEST(PeerSession, AFirstFlowMakesThePeersKnowEachOther) {
     EXPECT_FALSE(pair.peer_of_a().bind_sender.pending());
     EXPECT_FALSE(pair.peer_of_b().bind_sender.pending());
     pair.expect_alive("hello");
-    EXPECT_EQ(pair.a->slow_counters.dropped_total(), 2U) << "the copies by the other carrier, stale";
+    EXPECT_EQ(pair.a->slow_counters.dropped_total(), 2U)
+        << "the copies by the other carrier, stale";
     pair.check();
 }
 

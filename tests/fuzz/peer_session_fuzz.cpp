@@ -329,20 +329,20 @@ private:
         return out;
     }
     void check() {
-        const BindingCache& books = slow_->cache();
-        for (const Claim& c : books.claims(0)) {
+        const BindingCache& cache = slow_->cache();
+        for (const Claim& c : cache.claims(0)) {
             require(originals.contains(c.original) || c.original.is_host());
             require(originals.contains(c.active) || roams.contains(c.active));
             require(c.original.length() == c.active.length());
         }
-        for (const RemoteId id : books.remotes()) {
-            const RemoteBinding& b = books.at(id);
+        for (const RemoteId id : cache.remotes()) {
+            const RemoteBinding& b = cache.at(id);
             require(b.original == b.active || (may_be_at(b.original) && may_be_at(b.active)));
         }
-        for (const LocalId id : books.locals()) {
-            require(books.at(id).active == uplink && books.at(id).host == host);
+        for (const LocalId id : cache.locals()) {
+            require(cache.at(id).active == uplink && cache.at(id).host == host);
         }
-        require(books.claims(0).size() <= 256);
+        require(cache.claims(0).size() <= 256);
         for (const auto& departure : io_.departures) {
             if (departure.port == wan && !departure.linux_side) {
                 check_sent(departure.bytes);

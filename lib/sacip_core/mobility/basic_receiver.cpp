@@ -40,7 +40,8 @@ BasicVerdict BasicReceiver::receive(const Frame& frame, const PacketView& view) 
     if (bindings.empty()) {
         return DropReason::notification_unbound;
     }
-    // Each by its own speaker: it may be where another peer's addresses are, which may roam farther.
+    // Each by its own speaker: it may be where another peer's addresses are, which may roam
+    // farther.
     std::erase_if(bindings, [&](RemoteId id) {
         return !cache_.may_roam_to(cache_.at(id).speaker, message.new_address);
     });

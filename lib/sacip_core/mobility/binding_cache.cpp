@@ -261,15 +261,51 @@ bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
             std::ranges::any_of(config_.peers[speaker.index].roam_to, holds));
 }
 
-const Claim* BindingCache::claim_for(uint32_t peer, Ipv4Addr original) const {
-    const Claim* best = nullptr;
-    for (const Claim& c : claims_[peer]) {
-        if (c.original.contains(original) &&
-            (best == nullptr || c.original.length() > best->original.length())) {
-            best = &c;
-        }
+namespace {
+
+/// The order of a peer's claims.
+auto place_of_claim(const Ipv4Prefix& original) {
+    return std::pair{-static_cast<int>(original.length()), original.address()};
+}
+constexpr auto by_place = [](const Claim& c) { return place_of_claim(c.original); };
+
+} // namespace
+
+void BindingCache::set_claim(uint32_t peer, const Claim& claim) {
+    auto& claims = claims_[peer];
+    const auto at = std::ranges::lower_bound(claims, place_of_claim(claim.original), {}, by_place);
+    if (at != claims.end() && at->original == claim.original) {
+        *at = claim;
+    } else {
+        claims.insert(at, claim);
     }
-    return best;
+}
+
+const Claim* BindingCache::claim_for(uint32_t peer, Ipv4Addr original) const {
+    const auto& claims = claims_[peer];
+    for (auto at = claims.begin(); at != claims.end();) {
+        const uint8_t length = at->original.length();
+        const Ipv4Prefix wanted{original, length};
+        const auto found =
+            std::ranges::lower_bound(at, claims.end(), place_of_claim(wanted), {}, by_place);
+        if (found != claims.end() && found->original == wanted) {
+            return &*found;
+        }
+        const std::pair shorter{1 - static_cast<int>(length), Ipv4Addr{}};
+        at = std::ranges::lower_bound(found, claims.end(), shorter, {}, by_place);
+    }
+    return nullptr;
+}
+
+bool BindingCache::has_remote_in(uint32_t peer, const Ipv4Prefix& original) const {
+    if (!original.is_host()) {
+        return std::ranges::any_of(of_peer_[peer],
+                                   [&](RemoteId id) { return original.contains(at(id).original); });
+    }
+    const auto [first, last] = remotes_by_original_.equal_range(original.address());
+    return std::any_of(first, last, [&](const auto& r) {
+        return at(r.second).speaker == Speaker{Speaker::Kind::secure, peer};
+    });
 }
 
 bool BindingCache::claims_to_be_at(uint32_t peer, Ipv4Addr address) const {

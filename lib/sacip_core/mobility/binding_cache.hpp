@@ -205,9 +205,13 @@ public:
 
     // Peers with keys, by their place in Config::peers.
 
+    /// The longest prefixes first, those of a length by their address: keep it so.
     std::vector<Claim>& claims(uint32_t peer) { return claims_[peer]; }
+    /// In the place of the one for the same original, if there is one.
+    void set_claim(uint32_t peer, const Claim& claim);
     const std::vector<Claim>& claims(uint32_t peer) const { return claims_[peer]; }
-    /// The claim with the longest prefix around `original`; nullptr if there is none.
+    /// The claim with the longest prefix around `original`; nullptr if there is none. O(lengths of
+    /// claims x log claims).
     const Claim* claim_for(uint32_t peer, Ipv4Addr original) const;
     /// Records that the peer went from one place to another; ends what it says of the new one.
     void depart(const Departure& departure);
@@ -223,6 +227,9 @@ public:
     bool is_heard(const Speaker& speaker) const { return heard_[place_of(speaker)]; }
     /// In no order.
     const std::vector<RemoteId>& remotes_of_peer(uint32_t peer) const { return of_peer_[peer]; }
+    /// True if the peer speaks for a far end that was set up as an address in `original`. O(1) for
+    /// one address, else O(far ends of the peer).
+    bool has_remote_in(uint32_t peer, const Ipv4Prefix& original) const;
     /// The peer leaves TCP and UDP checksums in terms of the originals (HELLO). True if that is
     /// new.
     bool set_peer_checksum(uint32_t peer, L4ChecksumMode mode);

@@ -110,6 +110,7 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
     if (originals.size() > max_claims) {
         return {BindStatus::refused, BindReason::capacity, {}};
     }
+    std::vector<Claim> unproved; // and the place before is lost
     for (const Claim& claim : claims) {
         if (claim.expires == now) { // lifetime 0: withdrawn
             for (const Trial& t : std::vector<Trial>{peer.trials}) {
@@ -120,9 +121,16 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
             std::erase_if(known, [&](const Claim& c) { return c.original == claim.original; });
             std::erase_if(peer.trials,
                           [&](const Trial& t) { return t.claim.original == claim.original; });
-        } else {
-            enter(peer, claim, old_address_lost, source, now);
+        } else if (!enter(peer, claim, old_address_lost, source, now) && old_address_lost) {
+            unproved.push_back(claim);
         }
+    }
+    if (!unproved.empty()) {
+        follow(peer, true, false, now); // what is proved does not wait with these
+        for (const Claim& claim : unproved) {
+            record(peer, claim, true, now);
+        }
+        follow(peer, false, true, now);
     }
     take_along(peer, now, now);
     follow(peer, true, old_address_lost, now);
@@ -136,8 +144,8 @@ BindReceiver::Decision BindReceiver::standing(const Peer& peer) {
     return {BindStatus::validate, BindReason::none, peer.trials.front().asked};
 }
 
-/// One original: recorded if it is proved or needs no proof, else on trial.
-void BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now) {
+/// One original: recorded if it is proved or needs no proof, else newly on trial: false.
+bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now) {
     const Claim* known = r_.cache.claim_for(peer.index, claim.original.address());
     const bool same_prefix = known != nullptr && known->original == claim.original;
     const auto trial = std::ranges::find_if(
@@ -150,10 +158,10 @@ void BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr sou
             peer.trials.erase(trial);
         }
         record(peer, claim, lost, now);
-        return;
+        return true;
     }
     if (tried && (trial->in_use || !lost)) {
-        return;
+        return true;
     }
     std::optional<Ipv4Prefix> before = same_prefix ? std::optional{known->active} : std::nullopt;
     if (trial != peer.trials.end()) {
@@ -164,20 +172,15 @@ void BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr sou
     const Nanos time =
         std::max(validation_min_time, Nanos{validation_rto_factor * peer.association.rto().value});
     peer.trials.push_back({claim, before, place_in(claim.active, source), lost, now + time});
-    if (lost) {
-        follow(peer, true, false, now); // what is proved does not wait with this one
-        record(peer, claim, true, now);
-        follow(peer, false, true, now);
-    } else {
+    if (!lost) {
         accept_inbound(peer, claim, now);
     }
+    return false;
 }
 
 void BindReceiver::record(Peer& peer, const Claim& claim, bool lost, Nanos now) {
     note_departure(peer, claim, lost, now);
-    auto& claims = r_.cache.claims(peer.index);
-    std::erase_if(claims, [&](const Claim& c) { return c.original == claim.original; });
-    claims.push_back(claim);
+    r_.cache.set_claim(peer.index, claim);
 }
 
 /// Where it was, as far as we know that it was there until now.
@@ -336,16 +339,24 @@ bool BindReceiver::tick(Peer& peer, Nanos now) {
         }
     }
     r_.cache.forget_departures(peer.index, now);
-    auto& claims = r_.cache.claims(peer.index);
-    std::erase_if(claims, [&](const Claim& c) {
-        const bool needed =
-            now - c.heard < keep_unneeded ||
-            std::ranges::any_of(r_.cache.remotes_of_peer(peer.index), [&](RemoteId id) {
-                return c.original.contains(r_.cache.at(id).original);
-            });
-        return c.expires <= now || !needed;
-    });
+    forget_claims(peer, now);
     return !failed.empty();
+}
+
+/// What has expired; and of the others one a tick, if no flow needs it: to find that out may take a
+/// look at all far ends of the peer.
+void BindReceiver::forget_claims(Peer& peer, Nanos now) {
+    auto& claims = r_.cache.claims(peer.index);
+    std::erase_if(claims, [&](const Claim& c) { return c.expires <= now; });
+    if (claims.empty()) {
+        return;
+    }
+    peer.claim_looked_at = (peer.claim_looked_at + 1) % claims.size();
+    const auto claim = claims.begin() + static_cast<std::ptrdiff_t>(peer.claim_looked_at);
+    if (now - claim->heard >= keep_unneeded &&
+        !r_.cache.has_remote_in(peer.index, claim->original)) {
+        claims.erase(claim);
+    }
 }
 
 } // namespace sacip

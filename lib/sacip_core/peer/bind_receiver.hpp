@@ -56,8 +56,9 @@ private:
     bool may_bind_original(const Peer& peer, const Ipv4Prefix& original) const;
     bool may_be_at(const Peer& peer, const Ipv4Prefix& active) const;
     bool is_ours(const Ipv4Prefix& active) const;
-    void enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now);
+    bool enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now);
     void go_back(Peer& peer, const Trial& trial, Nanos now);
+    void forget_claims(Peer& peer, Nanos now);
     void record(Peer& peer, const Claim& claim, bool lost, Nanos now);
     void note_departure(const Peer& peer, const Claim& claim, bool lost, Nanos now);
     void take_along(const Peer& peer, Nanos heard, Nanos now);

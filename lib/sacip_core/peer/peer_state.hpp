@@ -59,6 +59,7 @@ struct Peer {
     std::optional<Announced> announced{};
     Sequence last_bind{}; ///< of its epoch
     std::vector<Trial> trials;
+    size_t claim_looked_at{0}; ///< whether it is still needed; place in the peer's claims
     TokenBucket unproven_answers{100, 50};
 
     bool has_flows{false}; ///< it answered our first HELLO with flows that it knows

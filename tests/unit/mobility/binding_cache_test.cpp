@@ -3,24 +3,27 @@
 
 #include "tests/support/rig_sites.hpp"
 
+#include <map>
+#include <random>
 #include <set>
 
 namespace sacip::test {
 namespace {
 
-class LedgerTest : public testing::Test {
+class BindingCacheTest : public testing::Test {
 protected:
     static Config make() {
         Config c = small_config();
         c.hosts = {uplink_host("10.1.0.10"), routed("10.2.0.0/24", "10.3.0.0/24"), box()};
         c.basic_peers = {peer("10.9.0.0/24", {prefix("10.0.0.0/8")})};
+        c.peers.resize(1);
         return c;
     }
     Config config_{make()};
     BindingCache cache_{config_, 1};
 };
 
-TEST_F(LedgerTest, SitesAndTheirAddresses) {
+TEST_F(BindingCacheTest, SitesAndTheirAddresses) {
     EXPECT_EQ(cache_.site_of_host(addr("10.1.0.10")), 0U);
     EXPECT_EQ(cache_.site_of_host(addr("10.2.0.7")), 1U);
     EXPECT_FALSE(cache_.site_of_host(addr("10.4.0.1")));
@@ -40,7 +43,7 @@ TEST_F(LedgerTest, SitesAndTheirAddresses) {
     EXPECT_FALSE(cache_.is_own_wire(addr("10.0.1.3")));
 }
 
-TEST_F(LedgerTest, BindingsAreFoundAgainAndUnderTheirNewAddress) {
+TEST_F(BindingCacheTest, BindingsAreFoundAgainAndUnderTheirNewAddress) {
     const LocalId id = cache_.local(addr("10.1.0.10"), addr("10.0.1.2"), addr("10.0.1.2"), 0);
     EXPECT_EQ(cache_.local(addr("10.1.0.10"), addr("10.0.1.2"), addr("10.0.1.2"), 0), id);
     cache_.set_active(id, addr("10.0.1.3"));
@@ -60,7 +63,7 @@ TEST_F(LedgerTest, BindingsAreFoundAgainAndUnderTheirNewAddress) {
 }
 
 /// Removal moves the last path into the free place of both lists: each list still names its own.
-TEST_F(LedgerTest, PathsLeaveTheirBindingsInAnyOrder) {
+TEST_F(BindingCacheTest, PathsLeaveTheirBindingsInAnyOrder) {
     const LocalId local = cache_.local(addr("10.2.0.7"), addr("10.3.0.7"), addr("10.3.0.7"), 1);
     std::vector<RemoteId> remotes;
     for (uint8_t i = 0; i < 6; i++) {
@@ -86,7 +89,7 @@ TEST_F(LedgerTest, PathsLeaveTheirBindingsInAnyOrder) {
     EXPECT_EQ(cache_.remote_count(), 0U);
 }
 
-TEST_F(LedgerTest, WhoMaySpeakForAnAddress) {
+TEST_F(BindingCacheTest, WhoMaySpeakForAnAddress) {
     EXPECT_EQ(cache_.basic_peer_of(addr("10.9.0.10")), 0U);
     EXPECT_FALSE(cache_.basic_peer_of(addr("10.19.0.10")));
     const RemoteId far = cache_.remote(addr("10.9.0.10"), addr("10.9.0.10"));
@@ -98,7 +101,7 @@ TEST_F(LedgerTest, WhoMaySpeakForAnAddress) {
     EXPECT_EQ(cache_.checksum_mode(far), L4ChecksumMode::original);
 }
 
-TEST_F(LedgerTest, BindingsGoWithTheirLastPath) {
+TEST_F(BindingCacheTest, BindingsGoWithTheirLastPath) {
     const LocalId local = cache_.local(addr("10.1.0.10"), addr("10.0.1.2"), addr("10.0.1.2"), 0);
     const RemoteId a = cache_.remote(addr("10.9.0.10"), addr("10.9.0.10"));
     const RemoteId b = cache_.remote(addr("10.9.0.11"), addr("10.9.0.11"));
@@ -119,6 +122,37 @@ TEST_F(LedgerTest, BindingsGoWithTheirLastPath) {
     EXPECT_TRUE(cache_.at(again).paths.empty()) << "a place used before starts empty";
     cache_.forget_unused(cache_.local(addr("10.1.0.10"), {}, {}, 0), again);
     EXPECT_EQ(cache_.local_count() + cache_.remote_count(), 0U);
+}
+
+/// A model: the longest of those that hold the address.
+TEST_F(BindingCacheTest, TheLongestPrefixOfAClaimWins) {
+    std::mt19937 random{7};
+    const auto number = [&](uint32_t below) { return static_cast<uint32_t>(random() % below); };
+    std::map<Ipv4Prefix, Ipv4Prefix> model;
+    for (int round = 0; round < 2000; round++) {
+        const auto length = static_cast<uint8_t>(number(4) == 0 ? 32 : 22 + number(10));
+        const Ipv4Prefix original{
+            Ipv4Addr{10, 9, static_cast<uint8_t>(number(4)), static_cast<uint8_t>(number(256))},
+            length};
+        const Ipv4Prefix active{Ipv4Addr{10, 19, static_cast<uint8_t>(number(256)), 0}, length};
+        cache_.set_claim(0, {original, active, {}, {}, {}});
+        model.insert_or_assign(original, active);
+        const Ipv4Addr asked{10, 9, static_cast<uint8_t>(number(4)),
+                             static_cast<uint8_t>(number(256))};
+        const Claim* found = cache_.claim_for(0, asked);
+        std::optional<Ipv4Prefix> wanted;
+        for (const auto& [prefix, at] : model) {
+            if (prefix.contains(asked) && (!wanted || prefix.length() > wanted->length())) {
+                wanted = prefix;
+            }
+        }
+        ASSERT_EQ(found != nullptr, wanted.has_value()) << round;
+        if (found != nullptr) {
+            ASSERT_EQ(found->original, *wanted) << round;
+            ASSERT_EQ(found->active, model.at(*wanted)) << round;
+        }
+    }
+    EXPECT_EQ(cache_.claims(0).size(), model.size());
 }
 
 } // namespace

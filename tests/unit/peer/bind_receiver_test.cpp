@@ -131,11 +131,11 @@ struct FarEnd {
         return a.lines(lan);
     }
     const Peer& peer() const { return a.slow->peer_session()->peers()[0]; }
-    const BindingCache& books() const { return a.slow->cache(); }
+    const BindingCache& cache() const { return a.slow->cache(); }
     Ipv4Addr active_of(std::string_view original) const {
-        for (const RemoteId id : books().remotes_of_peer(0)) {
-            if (books().at(id).original == addr(original)) {
-                return books().at(id).active;
+        for (const RemoteId id : cache().remotes_of_peer(0)) {
+            if (cache().at(id).original == addr(original)) {
+                return cache().at(id).active;
             }
         }
         return {};
@@ -154,9 +154,9 @@ Config anywhere() {
     return c;
 }
 
-class ClaimDeskTest : public testing::Test {
+class BindReceiverTest : public testing::Test {
 protected:
-    ~ClaimDeskTest() override { b_.a.check(); }
+    ~BindReceiverTest() override { b_.a.check(); }
     void SetUp() override { b_.greet(); }
 
     FarEnd b_;
@@ -180,7 +180,7 @@ protected:
             EXPECT_EQ(answer.ack.reason, BindReason::unauthorised);
             EXPECT_EQ(answer.to, addr("10.9.0.10"));
             EXPECT_EQ(b.a.dropped(DropReason::notification_unauthorised), before + 1);
-            EXPECT_TRUE(b.books().claims(0).empty());
+            EXPECT_TRUE(b.cache().claims(0).empty());
             EXPECT_TRUE(b.peer().trials.empty());
             EXPECT_EQ(b.host_says("x"), Lines{"10.9.0.10 x"});
         }
@@ -258,15 +258,15 @@ TEST_F(Authorisation, ExplanationsOfOtherPeoplesFlows) {
     for (const std::string& line : b.a.lines(lan)) {
         EXPECT_EQ(line.find("8.8.8.8"), std::string::npos) << line;
     }
-    for (const RemoteId id : b.books().remotes()) {
-        EXPECT_NE(b.books().at(id).original, addr("8.8.8.8"));
+    for (const RemoteId id : b.cache().remotes()) {
+        EXPECT_NE(b.cache().at(id).original, addr("8.8.8.8"));
     }
     b.a.check();
 }
 
 // ---- has it proved it?
 
-TEST_F(ClaimDeskTest, AnUnprovenAddressIsAcceptedButNotUsedWhileTheOldOneServes) {
+TEST_F(BindReceiverTest, AnUnprovenAddressIsAcceptedButNotUsedWhileTheOldOneServes) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     const auto asked = b_.bind(claim);
     EXPECT_EQ(asked.ack.status, BindStatus::validate);
@@ -284,7 +284,7 @@ TEST_F(ClaimDeskTest, AnUnprovenAddressIsAcceptedButNotUsedWhileTheOldOneServes)
     EXPECT_TRUE(b_.peer().trials.empty());
 }
 
-TEST_F(ClaimDeskTest, TheEchoOfAnotherAddressProvesNothing) {
+TEST_F(BindReceiverTest, TheEchoOfAnotherAddressProvesNothing) {
     const auto to_second = b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.11")});
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     const auto asked = b_.bind(claim);
@@ -297,17 +297,17 @@ TEST_F(ClaimDeskTest, TheEchoOfAnotherAddressProvesNothing) {
     EXPECT_EQ(b_.prove(claim, asked).ack.status, BindStatus::applied);
 }
 
-TEST_F(ClaimDeskTest, WithoutProofNothingChangesAndTheTrialEnds) {
+TEST_F(BindReceiverTest, WithoutProofNothingChangesAndTheTrialEnds) {
     b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10")});
     b_.a.advance(from_ms(990));
     EXPECT_EQ(b_.peer().trials.size(), 1U);
     b_.a.advance(from_ms(30));
     EXPECT_TRUE(b_.peer().trials.empty());
-    EXPECT_TRUE(b_.books().claims(0).empty());
+    EXPECT_TRUE(b_.cache().claims(0).empty());
     EXPECT_EQ(b_.host_says("x"), Lines{"10.9.0.10 x"});
 }
 
-TEST_F(ClaimDeskTest, AfterALossTheNewAddressGetsThreeTimesWhatCameFromThere) {
+TEST_F(BindReceiverTest, AfterALossTheNewAddressGetsThreeTimesWhatCameFromThere) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     const auto asked = b_.bind(claim, "10.19.0.10", true);
     EXPECT_EQ(asked.ack.status, BindStatus::validate);
@@ -326,7 +326,7 @@ TEST_F(ClaimDeskTest, AfterALossTheNewAddressGetsThreeTimesWhatCameFromThere) {
     EXPECT_EQ(b_.host_says("after"), Lines{"10.19.0.10 after"});
 }
 
-TEST_F(ClaimDeskTest, WithoutProofTheLastProvedAddressComesBack) {
+TEST_F(BindReceiverTest, WithoutProofTheLastProvedAddressComesBack) {
     b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10")}, "10.19.0.10", true);
     while (!b_.host_says("spent").empty()) {
     }
@@ -342,7 +342,7 @@ TEST_F(ClaimDeskTest, WithoutProofTheLastProvedAddressComesBack) {
 }
 
 /// Not the one before: that was never proved either.
-TEST_F(ClaimDeskTest, AfterTwoUnprovenOnesTheLastProvedAddressComesBack) {
+TEST_F(BindReceiverTest, AfterTwoUnprovenOnesTheLastProvedAddressComesBack) {
     const auto first = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(first, b_.bind(first));
     b_.bind({FarEnd::entry("10.9.0.10", "10.29.0.10")}, "10.29.0.10", true);
@@ -354,7 +354,7 @@ TEST_F(ClaimDeskTest, AfterTwoUnprovenOnesTheLastProvedAddressComesBack) {
     EXPECT_EQ(b_.host_says("x"), Lines{"10.19.0.10 x"});
 }
 
-TEST_F(ClaimDeskTest, ATrialThatWasCutShortLeavesNoDebt) {
+TEST_F(BindReceiverTest, ATrialThatWasCutShortLeavesNoDebt) {
     b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10")}, "10.19.0.10", true);
     while (!b_.host_says("spent").empty()) {
     }
@@ -366,7 +366,7 @@ TEST_F(ClaimDeskTest, ATrialThatWasCutShortLeavesNoDebt) {
     EXPECT_EQ(b_.host_says("x"), Lines{"10.19.0.10 x"}) << "a new trial, a new allowance";
 }
 
-TEST_F(ClaimDeskTest, AlwaysMeansNotAByteBeforeTheProof) {
+TEST_F(BindReceiverTest, AlwaysMeansNotAByteBeforeTheProof) {
     Config c = secure_a();
     c.peers[0].path_validation = PathValidation::always;
     FarEnd b{std::move(c)};
@@ -381,7 +381,7 @@ TEST_F(ClaimDeskTest, AlwaysMeansNotAByteBeforeTheProof) {
     b.a.check();
 }
 
-TEST_F(ClaimDeskTest, AWholePrefixIsProvedByOneAddressInIt) {
+TEST_F(BindReceiverTest, AWholePrefixIsProvedByOneAddressInIt) {
     b_.open("10.9.0.11");
     const auto claim = {FarEnd::entry("10.9.0.0/24", "10.19.0.0/24")};
     const auto asked = b_.bind(claim);
@@ -393,7 +393,7 @@ TEST_F(ClaimDeskTest, AWholePrefixIsProvedByOneAddressInIt) {
 }
 
 /// One entry is proved already, the other one is not: the first does not wait for the second.
-TEST_F(ClaimDeskTest, WhatIsProvedDoesNotWaitForWhatIsNot) {
+TEST_F(BindReceiverTest, WhatIsProvedDoesNotWaitForWhatIsNot) {
     b_.open("10.9.0.11");
     const auto there = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(there, b_.bind(there));
@@ -412,13 +412,13 @@ TEST_F(ClaimDeskTest, WhatIsProvedDoesNotWaitForWhatIsNot) {
 
 // ---- how long
 
-TEST_F(ClaimDeskTest, LifetimeZeroWithdraws) {
+TEST_F(BindReceiverTest, LifetimeZeroWithdraws) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim));
-    ASSERT_EQ(b_.books().claims(0).size(), 1U);
+    ASSERT_EQ(b_.cache().claims(0).size(), 1U);
     EXPECT_EQ(b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10", 0)}).ack.status,
               BindStatus::applied);
-    EXPECT_TRUE(b_.books().claims(0).empty());
+    EXPECT_TRUE(b_.cache().claims(0).empty());
     EXPECT_EQ(b_.bind({FarEnd::entry("10.9.0.11", "10.19.0.11", 0)}).ack.status,
               BindStatus::applied)
         << "not known, withdrawn all the same";
@@ -426,7 +426,7 @@ TEST_F(ClaimDeskTest, LifetimeZeroWithdraws) {
         << "only what is its own";
 }
 
-TEST_F(ClaimDeskTest, ATrialCanBeWithdrawn) {
+TEST_F(BindReceiverTest, ATrialCanBeWithdrawn) {
     b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10")});
     EXPECT_EQ(b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10", 0)}).ack.status,
               BindStatus::applied);
@@ -436,7 +436,7 @@ TEST_F(ClaimDeskTest, ATrialCanBeWithdrawn) {
 }
 
 /// Nothing may wait for a proof that nobody will ask for.
-TEST_F(ClaimDeskTest, ATrialInUseThatIsWithdrawnLeavesNobodyWaiting) {
+TEST_F(BindReceiverTest, ATrialInUseThatIsWithdrawnLeavesNobodyWaiting) {
     b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10")}, "10.19.0.10", true);
     b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10", 0)}, "10.19.0.10");
     EXPECT_TRUE(b_.peer().trials.empty());
@@ -447,29 +447,29 @@ TEST_F(ClaimDeskTest, ATrialInUseThatIsWithdrawnLeavesNobodyWaiting) {
     }
 }
 
-TEST_F(ClaimDeskTest, AClaimEndsWithItsLifetime) {
+TEST_F(BindReceiverTest, AClaimEndsWithItsLifetime) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10", 10)};
     b_.prove(claim, b_.bind(claim));
     b_.a.advance(from_s(9));
-    EXPECT_EQ(b_.books().claims(0).size(), 1U);
+    EXPECT_EQ(b_.cache().claims(0).size(), 1U);
     b_.a.advance(from_s(2));
-    EXPECT_TRUE(b_.books().claims(0).empty());
+    EXPECT_TRUE(b_.cache().claims(0).empty());
     EXPECT_EQ(b_.host_says("x"), Lines{"10.19.0.10 x"}) << "the flow stays";
 }
 
-TEST_F(ClaimDeskTest, WhatNobodyNeedsIsForgotten) {
+TEST_F(BindReceiverTest, WhatNobodyNeedsIsForgotten) {
     const auto claims = {FarEnd::entry("10.9.0.10", "10.9.0.10"),
                          FarEnd::entry("10.9.0.77", "10.9.0.77")};
     EXPECT_EQ(b_.bind(claims).ack.status, BindStatus::applied);
     b_.a.advance(from_s(59));
-    EXPECT_EQ(b_.books().claims(0).size(), 2U);
+    EXPECT_EQ(b_.cache().claims(0).size(), 2U);
     b_.a.advance(from_s(2));
-    ASSERT_EQ(b_.books().claims(0).size(), 1U);
-    EXPECT_EQ(b_.books().claims(0)[0].original, prefix("10.9.0.10"));
+    ASSERT_EQ(b_.cache().claims(0).size(), 1U);
+    EXPECT_EQ(b_.cache().claims(0)[0].original, prefix("10.9.0.10"));
 }
 
 /// What is said again takes no room.
-TEST_F(ClaimDeskTest, AsManyAsThereIsRoomForCanBeSaidAgain) {
+TEST_F(BindReceiverTest, AsManyAsThereIsRoomForCanBeSaidAgain) {
     const auto part = [](unsigned from, unsigned count) {
         std::vector<BindEntry> out;
         for (unsigned i = from; i < from + count; i++) {
@@ -483,11 +483,11 @@ TEST_F(ClaimDeskTest, AsManyAsThereIsRoomForCanBeSaidAgain) {
             ASSERT_EQ(b_.bind(part(from, 25)).ack.status, BindStatus::applied)
                 << round << ", from " << from;
         }
-        EXPECT_EQ(b_.books().claims(0).size(), 250U);
+        EXPECT_EQ(b_.cache().claims(0).size(), 250U);
     }
 }
 
-TEST_F(ClaimDeskTest, MoreThanThereIsRoomForIsRefused) {
+TEST_F(BindReceiverTest, MoreThanThereIsRoomForIsRefused) {
     Config c = secure_a();
     c.peers[0].addresses = {prefix("10.9.0.0/16")};
     FarEnd b{std::move(c)};
@@ -502,20 +502,20 @@ TEST_F(ClaimDeskTest, MoreThanThereIsRoomForIsRefused) {
                   last == BindStatus::applied ? BindReason::none : BindReason::capacity);
     }
     EXPECT_EQ(last, BindStatus::refused);
-    EXPECT_EQ(b.books().claims(0).size(), 256U);
+    EXPECT_EQ(b.cache().claims(0).size(), 256U);
 }
 
 // ---- who else
 
-TEST_F(ClaimDeskTest, ANewcomerAtTheLeftAddressIsNotThePeer) {
+TEST_F(BindReceiverTest, ANewcomerAtTheLeftAddressIsNotThePeer) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim));
     EXPECT_EQ(b_.host_says("to the newcomer", "10.9.0.10", 5000), Lines{});
     b_.a.advance(from_s(31)); // drained
     b_.a.receive(wan, b_.a.frame(wan).from("10.9.0.10").to("10.0.1.2").tcp(7, 5002, tcp_syn));
     EXPECT_EQ(b_.a.lines(lan), Lines{"tcp 10.9.0.10:7 > 10.1.0.10:5002 [S]"});
-    for (const RemoteId id : b_.books().remotes_active_at(addr("10.9.0.10"))) {
-        EXPECT_FALSE(b_.books().at(id).speaker.is_secure());
+    for (const RemoteId id : b_.cache().remotes_active_at(addr("10.9.0.10"))) {
+        EXPECT_FALSE(b_.cache().at(id).speaker.is_secure());
     }
     const auto next = {FarEnd::entry("10.9.0.10", "10.29.0.10")};
     b_.prove(next, b_.bind(next, "10.19.0.10"));
@@ -526,7 +526,7 @@ TEST_F(ClaimDeskTest, ANewcomerAtTheLeftAddressIsNotThePeer) {
 }
 
 /// FTP's active mode, SIP: the application has the address from the session.
-TEST_F(ClaimDeskTest, WhatASessionBeginsFollowsItAsLongAsItLives) {
+TEST_F(BindReceiverTest, WhatASessionBeginsFollowsItAsLongAsItLives) {
     const auto begin = [&](uint16_t port) {
         b_.a.receive(lan, b_.a.frame(lan).from("10.1.0.10").to("10.9.0.10").tcp(port, 20, tcp_syn));
         return b_.left();
@@ -540,7 +540,7 @@ TEST_F(ClaimDeskTest, WhatASessionBeginsFollowsItAsLongAsItLives) {
     EXPECT_EQ(begin(5002), Lines{"10.9.0.10 "}) << "whoever has it now";
 }
 
-TEST_F(ClaimDeskTest, HostsWithoutASessionReachWhoeverHasTheAddressNow) {
+TEST_F(BindReceiverTest, HostsWithoutASessionReachWhoeverHasTheAddressNow) {
     Config config = secure_a();
     config.hosts.push_back(routed("10.3.0.0/24", "10.3.0.0/24"));
     FarEnd b{std::move(config)};
@@ -552,7 +552,7 @@ TEST_F(ClaimDeskTest, HostsWithoutASessionReachWhoeverHasTheAddressNow) {
     b.a.check();
 }
 
-TEST_F(ClaimDeskTest, TheNextHostAtTheOldAddressDoesNotSpeakForTheFlow) {
+TEST_F(BindReceiverTest, TheNextHostAtTheOldAddressDoesNotSpeakForTheFlow) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim), true); // proved, and the old one is lost
     b_.a.advance(from_ms(600));
@@ -576,7 +576,7 @@ Lines answer_to_syn(FarEnd& b, std::string_view from, uint16_t port) {
     return b.left();
 }
 
-TEST_F(ClaimDeskTest, ASynThatTheBindOvertookIsThePeers) {
+TEST_F(BindReceiverTest, ASynThatTheBindOvertookIsThePeers) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim));
     EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.19.0.10 welcome"});
@@ -589,7 +589,7 @@ TEST_F(ClaimDeskTest, ASynThatTheBindOvertookIsThePeers) {
     EXPECT_EQ(b_.left(), Lines{"10.29.0.10 x"}) << "it follows";
 }
 
-TEST_F(ClaimDeskTest, ALostAddressIsThePeersForFourRoundTripsAndAMoment) {
+TEST_F(BindReceiverTest, ALostAddressIsThePeersForFourRoundTripsAndAMoment) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim), true);
     EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.19.0.10 welcome"});
@@ -598,7 +598,7 @@ TEST_F(ClaimDeskTest, ALostAddressIsThePeersForFourRoundTripsAndAMoment) {
         << "its next owner's";
 }
 
-TEST_F(ClaimDeskTest, ALeftAddressThatGoesLaterIsThePeersNoLonger) {
+TEST_F(BindReceiverTest, ALeftAddressThatGoesLaterIsThePeersNoLonger) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim));
     b_.bind(claim, "10.19.0.10", true);
@@ -606,18 +606,18 @@ TEST_F(ClaimDeskTest, ALeftAddressThatGoesLaterIsThePeersNoLonger) {
     EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.9.0.10 welcome"});
 }
 
-TEST_F(ClaimDeskTest, BackHomeNothingIsLeft) {
+TEST_F(BindReceiverTest, BackHomeNothingIsLeft) {
     const auto claim = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.prove(claim, b_.bind(claim));
     b_.bind({FarEnd::entry("10.9.0.10", "10.9.0.10")}, "10.19.0.10");
     EXPECT_EQ(answer_to_syn(b_, "10.9.0.10", 6000), Lines{"10.9.0.10 welcome"});
-    EXPECT_EQ(b_.books().at(b_.books().remotes_active_at(addr("10.9.0.10"))[0]).speaker.kind,
+    EXPECT_EQ(b_.cache().at(b_.cache().remotes_active_at(addr("10.9.0.10"))[0]).speaker.kind,
               Speaker::Kind::secure);
 }
 
 /// One that the peer does not know to be at another address than it was set up with: its first
 /// packet was lost, and came again from where it is now.
-TEST_F(ClaimDeskTest, WhatBeganAtAPlaceLeavesItWithThePeer) {
+TEST_F(BindReceiverTest, WhatBeganAtAPlaceLeavesItWithThePeer) {
     const auto there = {FarEnd::entry("10.9.0.10", "10.9.0.20")};
     b_.prove(there, b_.bind(there));
     EXPECT_EQ(answer_to_syn(b_, "10.9.0.20", 6000), Lines{"10.9.0.20 welcome"});
@@ -632,7 +632,7 @@ TEST_F(ClaimDeskTest, WhatBeganAtAPlaceLeavesItWithThePeer) {
 
 // ---- what else a peer may say
 
-TEST_F(ClaimDeskTest, AnOlderBindChangesNothing) {
+TEST_F(BindReceiverTest, AnOlderBindChangesNothing) {
     const auto there = {FarEnd::entry("10.9.0.10", "10.19.0.10")};
     b_.sequence += 2;
     b_.prove(there, b_.bind(there));
@@ -643,7 +643,7 @@ TEST_F(ClaimDeskTest, AnOlderBindChangesNothing) {
 }
 
 /// The time in an answer to a PROBE is what we had put there, if the peer is honest.
-TEST_F(ClaimDeskTest, AProbeThatWasNeverSentIsNotTimed) {
+TEST_F(BindReceiverTest, AProbeThatWasNeverSentIsNotTimed) {
     for (const uint64_t when :
          {uint64_t{0}, uint64_t{1} << 62, uint64_t{1} << 63, UINT64_MAX, uint64_t{INT64_MAX}}) {
         ProbeAck ack;

@@ -86,7 +86,7 @@ TEST_F(EntriesTest, AHostOutOfPlaceSpeaksForItself) {
     EXPECT_EQ(said(), (Lines{"10.3.0.7 at 10.7.0.99", "10.3.0.8 at 10.7.0.8"}));
 }
 
-class StatementTest : public testing::Test {
+class BindSenderTest : public testing::Test {
 protected:
     static std::vector<BindEntry> entries(unsigned count) {
         std::vector<BindEntry> out;
@@ -124,7 +124,7 @@ protected:
     std::vector<Bind> sent_;
 };
 
-TEST_F(StatementTest, SaysNothingUnlessAsked) {
+TEST_F(BindSenderTest, SaysNothingUnlessAsked) {
     EXPECT_FALSE(s_.pending());
     EXPECT_FALSE(s_.is_due(now_));
     EXPECT_FALSE(ack(0).ours);
@@ -135,7 +135,7 @@ TEST_F(StatementTest, SaysNothingUnlessAsked) {
     EXPECT_FALSE(s_.is_due(now_));
 }
 
-TEST_F(StatementTest, EvenAnEmptyOneIsSaid) {
+TEST_F(BindSenderTest, EvenAnEmptyOneIsSaid) {
     s_.begin({}, false, now_);
     try_now();
     ASSERT_EQ(sent_.size(), 1U);
@@ -143,7 +143,7 @@ TEST_F(StatementTest, EvenAnEmptyOneIsSaid) {
     EXPECT_TRUE(ack(1).complete);
 }
 
-TEST_F(StatementTest, IsCutIntoPartsOfTwentyFive) {
+TEST_F(BindSenderTest, IsCutIntoPartsOfTwentyFive) {
     for (const auto& [count, parts] : {std::pair{25U, 1U}, {26U, 2U}, {50U, 2U}, {51U, 3U}}) {
         s_.begin(entries(count), false, now_);
         sent_.clear();
@@ -157,7 +157,7 @@ TEST_F(StatementTest, IsCutIntoPartsOfTwentyFive) {
     }
 }
 
-TEST_F(StatementTest, EachPartIsAcknowledgedByItself) {
+TEST_F(BindSenderTest, EachPartIsAcknowledgedByItself) {
     s_.begin(entries(60), false, now_);
     try_now(); // 1 2 3
     EXPECT_TRUE(ack(2).ours);
@@ -175,7 +175,7 @@ TEST_F(StatementTest, EachPartIsAcknowledgedByItself) {
     EXPECT_FALSE(s_.pending());
 }
 
-TEST_F(StatementTest, AnAnswerToAnyTryWillDo) {
+TEST_F(BindSenderTest, AnAnswerToAnyTryWillDo) {
     s_.begin(entries(1), false, now_);
     try_now();
     try_now();
@@ -184,7 +184,7 @@ TEST_F(StatementTest, AnAnswerToAnyTryWillDo) {
     EXPECT_TRUE(ack(2).complete);
 }
 
-TEST_F(StatementTest, OnlyAppliedAndRefusedEndIt) {
+TEST_F(BindSenderTest, OnlyAppliedAndRefusedEndIt) {
     s_.begin(entries(1), false, now_);
     try_now();
     for (const BindStatus status : {BindStatus::stale, BindStatus::validate}) {
@@ -201,7 +201,7 @@ TEST_F(StatementTest, OnlyAppliedAndRefusedEndIt) {
 }
 
 /// Karn's rule: who was told twice can't be timed.
-TEST_F(StatementTest, OnlyTheFirstTryIsTimed) {
+TEST_F(BindSenderTest, OnlyTheFirstTryIsTimed) {
     s_.begin(entries(26), false, now_);
     try_now();
     now_ = now_ + from_ms(30);
@@ -211,7 +211,7 @@ TEST_F(StatementTest, OnlyTheFirstTryIsTimed) {
     EXPECT_EQ(ack(3).round_trip, std::nullopt);
 }
 
-TEST_F(StatementTest, ANewerOneTakesItsPlace) {
+TEST_F(BindSenderTest, ANewerOneTakesItsPlace) {
     s_.begin(entries(26), true, now_);
     try_now();
     s_.begin(entries(1), false, now_);
@@ -222,7 +222,7 @@ TEST_F(StatementTest, ANewerOneTakesItsPlace) {
     EXPECT_TRUE(ack(3).complete);
 }
 
-TEST_F(StatementTest, IsSaidAgainEverMoreSeldom) {
+TEST_F(BindSenderTest, IsSaidAgainEverMoreSeldom) {
     s_.begin(entries(1), false, now_);
     for (const int64_t expected : {50, 100, 200, 400, 800, 1600, 3200, 5000, 5000}) {
         try_now();
@@ -243,7 +243,7 @@ TEST_F(StatementTest, IsSaidAgainEverMoreSeldom) {
     EXPECT_TRUE(ack(sequence_ - 31).complete);
 }
 
-TEST_F(StatementTest, AKnownRoundTripTimeSetsThePace) {
+TEST_F(BindSenderTest, AKnownRoundTripTimeSetsThePace) {
     s_.begin(entries(1), false, now_);
     try_now(from_ms(3));
     EXPECT_EQ(wait(), 6);
@@ -254,7 +254,7 @@ TEST_F(StatementTest, AKnownRoundTripTimeSetsThePace) {
     EXPECT_EQ(wait(), 5000) << "at most";
 }
 
-TEST_F(StatementTest, WhatCouldNotLeaveIsTriedInAMoment) {
+TEST_F(BindSenderTest, WhatCouldNotLeaveIsTriedInAMoment) {
     can_leave_ = false;
     s_.begin(entries(1), false, now_);
     for (int i = 0; i < 20; i++) {

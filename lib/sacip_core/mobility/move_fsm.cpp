@@ -3,60 +3,45 @@
 
 namespace sacip {
 
-MoveStep step(MoveState state, MoveEvent event) {
+MoveState next_state(MoveState state, MoveEvent event) {
     using S = MoveState;
     using E = MoveEvent;
-    const MoveStep nothing{state, {}};
     switch (state) {
     case S::fresh:
         switch (event) {
         case E::begin: // make before break: the old address serves until the peers have switched
-            return {S::announcing, {.prepare = true, .announce = true}};
+            return S::announcing;
         case E::begin_unacknowledged: // the paper's way: tell, then switch at once
-            return {S::draining,
-                    {.prepare = true, .announce = true, .switch_over = true, .start_drain = true}};
+            return S::draining;
         case E::begin_no_address: // break before make
-            return {S::holding, {.hold = true}};
+            return S::holding;
         case E::superseded:
-            return {S::superseded, {}};
+            return S::superseded;
         default:
-            return nothing;
+            return state;
         }
     case S::announcing:
         switch (event) {
         case E::acknowledged:
         case E::switch_timeout:   // they will hear it from a repetition, or ask
         case E::old_address_gone: // waiting would only lose packets
-            return {S::draining, {.switch_over = true, .start_drain = true}};
+            return S::draining;
         case E::superseded:
-            return {S::superseded, {}};
+            return S::superseded;
         default:
-            return nothing;
+            return state;
         }
     case S::holding:
-        switch (event) {
-        case E::new_address:
-            return {S::draining,
-                    {.prepare = true, .announce = true, .switch_over = true, .start_drain = true}};
-        case E::superseded:
-            return {S::superseded, {}};
-        default:
-            return nothing;
-        }
-    case S::draining:
-        switch (event) {
-        case E::drained:
-            return {S::settled, {.retire = true}};
-        case E::superseded: // the newer move inherits the pair in force; the older ones drain on
-            return {S::superseded, {}};
-        default:
-            return nothing;
-        }
+        return event == E::new_address  ? S::draining
+               : event == E::superseded ? S::superseded
+                                        : state;
+    case S::draining: // if superseded, the newer move inherits the pair in force
+        return event == E::drained ? S::settled : event == E::superseded ? S::superseded : state;
     case S::settled:
     case S::superseded:
         break;
     }
-    return nothing;
+    return state;
 }
 
 std::string_view to_text(MoveState state) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// AddressChange: the life of one move as a table of (state, event) -> (state, effects).
+// The life of one move as a table of (state, event) -> state.
 //
 //   fresh --begin--------------> announcing   the peers are told, the old address still serves
 //     |                             | acknowledged, switch_timeout, old_address_gone
@@ -10,8 +10,8 @@
 //     |                            ^
 //     +--begin_no_address--> holding --new_address--+
 //
-// Pure: no clock, no I/O. Others report events, this table decides, the mover carries the effects
-// out. Every pair has an answer; an event that means nothing in a state changes nothing.
+// Pure: no clock, no I/O. The mover reports what it has done or seen. Every pair has an answer; an
+// event that means nothing in a state changes nothing.
 #pragma once
 
 #include <cstdint>
@@ -42,24 +42,8 @@ enum class MoveEvent : uint8_t {
 };
 inline constexpr int move_event_count = 9;
 
-/// What is to be done, in this order.
-struct MoveEffects {
-    bool hold{false};        ///< outbound packets wait from now on
-    bool prepare{false};     ///< accept inbound on the new pair
-    bool announce{false};    ///< tell the peers
-    bool switch_over{false}; ///< outbound uses the new address
-    bool start_drain{false}; ///< the old pair lives for move.drain more
-    bool retire{false};      ///< the old pair is no longer accepted
-    constexpr bool operator==(const MoveEffects&) const = default;
-};
-
-struct MoveStep {
-    MoveState state;
-    MoveEffects effects;
-    constexpr bool operator==(const MoveStep&) const = default;
-};
-
-MoveStep step(MoveState state, MoveEvent event);
+/// The state that follows.
+MoveState next_state(MoveState state, MoveEvent event);
 
 std::string_view to_text(MoveState state);
 std::string_view to_text(MoveEvent event);

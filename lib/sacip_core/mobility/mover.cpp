@@ -81,13 +81,12 @@ void Mover::forget_left(const MoveRecord& move) {
     }
 }
 
-MoveEffects Mover::advance(MoveRecord& move, MoveEvent event) {
-    const MoveStep next = step(move.state, event);
-    if (next.state == MoveState::settled && move.state != MoveState::settled) {
+void Mover::advance(MoveRecord& move, MoveEvent event) {
+    const MoveState next = next_state(move.state, event);
+    if (next == MoveState::settled && move.state != MoveState::settled) {
         forget_left(move);
     }
-    move.state = next.state;
-    return next.effects;
+    move.state = next;
 }
 
 /// The trace is the move's own; the event log has all of them, with names.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Mover: carries out what the table in move_fsm.cpp decides.
+// Mover: moves addresses; the states of a move are those of move_fsm.
 //
 // A local move gives our bindings another active address, tells every peer once, and publishes the
 // paths; a remote move does the same to a far end's bindings because it told us. Both edit bindings
@@ -150,7 +150,7 @@ public:
 private:
     MoveRecord& begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
                       Nanos now);
-    MoveEffects advance(MoveRecord& move, MoveEvent event);
+    void advance(MoveRecord& move, MoveEvent event);
     void make_room(Nanos now);
     void forget(std::list<MoveRecord>::iterator move);
     void forget_left(const MoveRecord& move);

@@ -64,12 +64,26 @@ void Mover::make_room(Nanos now) {
     forget(oldest);
 }
 
-void Mover::forget(std::list<MoveRecord>::iterator move) {
-    std::erase(live_, &*move);
+void Mover::forget(std::deque<MoveRecord>::iterator move) {
     if (move->state != MoveState::settled) {
         forget_left(*move);
     }
+    if (move == records_.begin()) { // as a rule; references to the others stay
+        std::erase(live_, &*move);
+        records_.pop_front();
+        return;
+    }
     records_.erase(move);
+    live_.clear();
+    for (MoveRecord& each : records_) {
+        if (is_live(each)) {
+            live_.push_back(&each);
+        }
+    }
+}
+
+bool Mover::is_live(const MoveRecord& move) {
+    return !is_over(move) || !std::ranges::all_of(move.legs, &MoveLeg::applied);
 }
 
 void Mover::forget_left(const MoveRecord& move) {
@@ -440,9 +454,7 @@ void Mover::tick(Nanos now) {
             move.sample.clear();
         }
     }
-    std::erase_if(live_, [](const MoveRecord* m) {
-        return is_over(*m) && std::ranges::all_of(m->legs, &MoveLeg::applied);
-    });
+    std::erase_if(live_, [](const MoveRecord* m) { return !is_live(*m); });
 }
 
 uint64_t Mover::in_progress() const {

@@ -19,8 +19,8 @@
 #include "sacip_core/mobility/move_fsm.hpp"
 #include "sacip_core/mobility/path_manager.hpp"
 
+#include <deque>
 #include <functional>
-#include <list>
 #include <unordered_map>
 #include <vector>
 
@@ -140,7 +140,7 @@ public:
     void tick(Nanos now);
 
     /// Oldest first.
-    const std::list<MoveRecord>& records() const { return records_; }
+    const std::deque<MoveRecord>& records() const { return records_; }
     const MoveRecord* find(MoveId id) const;
     uint64_t total() const { return next_id_ - 1; }
     /// Moves not settled yet.
@@ -152,9 +152,10 @@ private:
                       Nanos now);
     void advance(MoveRecord& move, MoveEvent event);
     void make_room(Nanos now);
-    void forget(std::list<MoveRecord>::iterator move);
+    void forget(std::deque<MoveRecord>::iterator move);
     void forget_left(const MoveRecord& move);
     static bool is_awaited(const MoveRecord& move);
+    static bool is_live(const MoveRecord& move);
     void supersede(Side side, const Ipv4Prefix& left, Nanos now);
     MoveRecord* holding(const Ipv4Prefix& from);
     struct BasicMessage {
@@ -182,7 +183,7 @@ private:
     PathManager& manager_;
     BasicSender& basic_sender_;
     EventLog& events_;
-    std::list<MoveRecord> records_;
+    std::deque<MoveRecord> records_;
     /// Those that may still change, oldest first: what a turn or a message looks at.
     std::vector<MoveRecord*> live_;
     /// Addresses that a far end has left, and by how many moves that are not settled.

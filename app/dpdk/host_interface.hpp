@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// HostInterface: how a port shows up in Linux (DESIGN §6).
+// HostInterface: how a port shows up in Linux.
 //
 // A network interface of the same Ethernet address as the port, in the network namespace the
 // process was started in. What the gateway does not handle itself it sends here, as if the

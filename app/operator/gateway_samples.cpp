@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// The metrics (DESIGN §7), every series from the start.
+// The metrics, every series from the start.
 #include "app/operator/gateway_view.hpp"
 
 #include "app/dpdk/clock.hpp"

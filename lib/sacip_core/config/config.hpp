@@ -182,7 +182,7 @@ struct BasicPeerConfig {
     std::vector<Ipv4Prefix> roam_to; ///< the new address must lie in one of these; not empty
 };
 
-/// In whose terms the L4 checksum is while a packet is on the wire (DESIGN §5).
+/// In whose terms the L4 checksum is while a packet is on the wire.
 enum class L4Checksum : uint8_t { wire, original };
 enum class OffloadPolicy : uint8_t { automatic, off };
 
@@ -191,7 +191,7 @@ struct ChecksumConfig {
     OffloadPolicy offload{OffloadPolicy::automatic};
 };
 
-/// The times of a move (DESIGN §4).
+/// The times of a move.
 struct MoveConfig {
     Milliseconds settle{20};
     Milliseconds drain{std::chrono::seconds{30}};

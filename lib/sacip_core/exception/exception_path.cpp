@@ -47,8 +47,10 @@ void ExceptionPath::on_from_linux(OwnedPacket packet, PortId port, Nanos now) {
     decide(packet, {port, true}, now, {}, false);
 }
 
-void ExceptionPath::retry_held(Nanos now) {
-    for (const HeldPacket& h : output_.take_held()) {
+void ExceptionPath::retry_held(Nanos now) { decide_again(output_.take_held(), now); }
+
+void ExceptionPath::decide_again(const std::vector<HeldPacket>& held, Nanos now) {
+    for (const HeldPacket& h : held) {
         decide(h.packet, h.origin, now, h.deadline, false);
     }
 }
@@ -333,9 +335,7 @@ void ExceptionPath::on_notification(PuntedPacket& punted) {
                              Ipv4Prefix::host(move->to), true, punted.now);
         // At once, or what is behind the message would overtake them. The others wait for the end
         // of the turn: whoever may move a far end may do so a thousand times in it.
-        for (const HeldPacket& h : output_.take_held(key_of_guard)) {
-            decide(h.packet, h.origin, punted.now, h.deadline, false);
-        }
+        decide_again(output_.take_held(key_of_guard), punted.now);
     }
 }
 

@@ -81,6 +81,7 @@ public:
 
 private:
     void decide(OwnedPacket packet, Origin origin, Nanos now, Nanos deadline, bool last_try);
+    void decide_again(const std::vector<HeldPacket>& held, Nanos now);
     void decide_punt(PuntedPacket& punted, PuntReason reason);
     void from_linux(PuntedPacket& punted, Verdict parsed);
     static bool is_left_unfinished(const PuntedPacket& punted);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // MidFlowGuard: keeps the middle of a flow that we do not know away from a host, whose RST would
-// kill a connection we are about to learn of (DESIGN §4).
+// kill a connection we are about to learn of.
 //
 //   basic peer   a packet with the ports of a live flow of a peer that may have roamed to its
 //                source waits for the notification

@@ -3,7 +3,7 @@
 // KernelState: our mirror of what Linux knows - links, IPv4 addresses, routes and rules,
 // neighbours.
 //
-// Linux is the control plane (DESIGN §6); the gateway only follows. The mirror is fed by two kinds
+// Linux is the control plane; the gateway only follows. The mirror is fed by two kinds
 // of news: single events (upsert, add, remove) and whole dumps (begin_dump, the same calls, then
 // end_dump, which takes away whatever the dump did not name). Dumps are needed because Linux drops
 // routes without a word when the last address of an interface goes or a link is set down.

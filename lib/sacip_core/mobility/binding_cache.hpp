@@ -27,7 +27,7 @@ namespace sacip {
 using LocalId = Id<struct LocalTag, uint32_t>;
 using RemoteId = Id<struct RemoteTag, uint32_t>;
 
-/// How a host stands in the path (DESIGN §1).
+/// How a host stands in the path.
 enum class Way : uint8_t { routed, uplink, box };
 std::string_view to_text(Way way);
 

@@ -54,7 +54,7 @@ struct Quote {
 /// §3.2.2.2), which beyond us is us, so they are never another's to hear.
 bool is_error(uint8_t icmp_type);
 
-/// Unreachables other than "fragmentation needed": what is swallowed during a move (DESIGN §4), as
+/// Unreachables other than "fragmentation needed": what is swallowed during a move, as
 /// a host may take them for the end of a connection. `error` is a view with an ICMP type.
 bool says_unreachable(const PacketView& error);
 

@@ -13,7 +13,7 @@ namespace sacip {
 
 enum class Direction : uint8_t { outbound, inbound };
 
-/// In whose addresses the TCP/UDP checksum on the wire is valid (DESIGN §5).
+/// In whose addresses the TCP/UDP checksum on the wire is valid.
 enum class L4ChecksumMode : uint8_t {
     wire,     ///< the addresses on the wire
     original, ///< the originals, as in the paper; what basic peers expect

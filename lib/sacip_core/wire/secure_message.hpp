@@ -128,7 +128,7 @@ struct PublicKey {
     constexpr bool operator==(const PublicKey&) const = default;
 };
 
-/// How the sender leaves TCP and UDP checksums on the wire (DESIGN §5).
+/// How the sender leaves TCP and UDP checksums on the wire.
 enum class WireChecksum : uint8_t { wire = 0, original = 1 };
 
 /// Bits of a HELLO's capabilities; others are 0 on send and ignored on receipt.

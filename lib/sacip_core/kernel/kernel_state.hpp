@@ -149,6 +149,8 @@ public:
     std::vector<NeighbourInfo> all_neighbours() const;
 
     uint64_t generation(Table table) const { return generation_[static_cast<size_t>(table)]; }
+    /// Of all tables, to be compared with.
+    const std::array<uint64_t, table_count>& generations() const { return generation_; }
     /// Neighbours that came, changed or went since the last call, each once, in no order.
     std::vector<NeighbourKey> take_changed_neighbours();
 

@@ -165,8 +165,8 @@ Appliance::Error Appliance::set_up_linux() {
             }
         }
     }
-    if (const auto refusal = monitor_.start(host_)) {
-        return refusal->to_text();
+    if (auto e = linux_.start(host_, side_cpus_)) {
+        return e;
     }
     uint64_t secret = 0;
     if (!fill_random(std::as_writable_bytes(std::span{&secret, 1}))) {
@@ -265,6 +265,10 @@ Appliance::~Appliance() {
     if (slow_path_) {
         slow_path_->shut_down();
     }
+    linux_.stop([] {
+        std::fprintf(stderr, "sacip-gw: waiting for Linux: another process holds its tables "
+                             "(RTNL); nobody can end before it lets go\n");
+    });
     for (auto& port : ports_) {
         if (port) {
             port->stop();
@@ -332,7 +336,7 @@ bool Appliance::take_from_linux(Nanos now) {
 }
 
 bool Appliance::take_host_changes(Nanos now) {
-    if (!monitor_.poll(host_)) {
+    if (!linux_.follow(host_)) {
         return false;
     }
     follow_macs(now);
@@ -355,8 +359,25 @@ void Appliance::follow_macs(Nanos now) {
     }
 }
 
+void Appliance::warn_if_linux_is_silent() {
+    const Nanos waiting = linux_.waiting();
+    gauges_.kernel_wait_ns.set(static_cast<uint64_t>(waiting.value));
+    gauges_.kernel_lag_ns.set(static_cast<uint64_t>(linux_.listener().lag().value));
+    const netlink::Monitor& monitor = linux_.listener().monitor();
+    gauges_.kernel_dumps.set(monitor.dumps());
+    gauges_.kernel_overruns.set(monitor.overruns());
+    gauges_.kernel_failed_dumps.set(monitor.failed_dumps());
+    gauges_.kernel_resolves_dropped.set(linux_.resolves_dropped());
+    const auto warning = silence_warning(gauges_);
+    if (warning && !silence_told_) {
+        std::fprintf(stderr, "sacip-gw: warning: %s\n", warning->c_str());
+    }
+    silence_told_ = warning.has_value();
+}
+
 void Appliance::once_a_while(Nanos now) {
     look_after_linux(now);
+    warn_if_linux_is_silent();
     Clock::correct();
     slow_path_->set_wall_at_zero(Clock::wall_at_zero());
     macs_->tick(now);
@@ -373,18 +394,20 @@ void Appliance::once_a_while(Nanos now) {
         gauges_.port_missed[i].set(losses.missed);
         gauges_.port_errors[i].set(losses.errors);
         const bool up = is_link_up(*ports_[i], host_);
-        if (host_interfaces_[i] && carrier_[i] != up) {
+        if (host_interfaces_[i] && carrier_[i] != up &&
+            linux_.set_carrier(host_interfaces_[i]->index(), up)) {
             carrier_[i] = up;
-            linux_.set_carrier(host_interfaces_[i]->index(), up);
         }
     }
 }
 
 void Appliance::rest(unsigned empty_turns) {
-    pollfd watched[] = {{monitor_.fd(), POLLIN, 0}, {control_->poll_fd(), POLLIN, 0}};
+    pollfd watched[] = {{linux_.fd(), POLLIN, 0}, {control_->poll_fd(), POLLIN, 0}};
     const timespec length{0, empty_turns > 216 ? 1'000'000 : 20'000};
     next_poll_ = {};
-    ppoll(watched, std::size(watched), &length, nullptr);
+    if (ppoll(watched, std::size(watched), &length, nullptr) > 0 && watched[0].revents != 0) {
+        linux_.clear_fd(); // the next turn looks
+    }
 }
 
 } // namespace sacip

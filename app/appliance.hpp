@@ -5,7 +5,8 @@
 //
 // The slow path's loop runs here, on the main lcore: notifications and punted packets, what workers
 // took from Linux, changes of Linux's state, sacipctl, timers, in that order, then again. With
-// nothing to do it waits for a file descriptor, never longer than a millisecond.
+// nothing to do it waits for a file descriptor, never longer than a millisecond. It asks Linux
+// nothing that Linux may be long about: app/linux has threads for that.
 #pragma once
 
 #include "app/control/server.hpp"
@@ -15,7 +16,6 @@
 #include "app/linux/linux_side.hpp"
 #include "app/linux/mac_follower.hpp"
 #include "app/metrics/exposer.hpp"
-#include "app/netlink/monitor.hpp"
 #include "app/operator/gateway_view.hpp"
 #include "sacip_core/forward/pipeline.hpp"
 
@@ -25,9 +25,12 @@ namespace sacip {
 
 class Appliance {
 public:
-    /// `config` outlives the appliance; `least_packets`: buffers of the ports' pool. EAL is up.
-    Appliance(const Config& config, std::vector<unsigned> worker_lcores, uint32_t least_packets)
-        : config_{config}, lcores_{std::move(worker_lcores)}, least_packets_{least_packets} {}
+    /// `config` outlives the appliance; `side_cpus`: for the threads that wait for Linux;
+    /// `least_packets`: buffers of the ports' pool. EAL is up.
+    Appliance(const Config& config, std::vector<unsigned> worker_lcores, const cpu_set_t& side_cpus,
+              uint32_t least_packets)
+        : config_{config}, lcores_{std::move(worker_lcores)}, side_cpus_{side_cpus},
+          least_packets_{least_packets} {}
     ~Appliance();
 
     /// Builds and starts everything; why not ("what: remedy"), or nothing.
@@ -50,12 +53,14 @@ private:
     bool take_from_linux(Nanos now);
     bool take_host_changes(Nanos now);
     void look_after_linux(Nanos now);
+    void warn_if_linux_is_silent();
     void follow_macs(Nanos now);
     void once_a_while(Nanos now);
     void rest(unsigned empty_turns);
 
     const Config& config_;
     std::vector<unsigned> lcores_;
+    cpu_set_t side_cpus_;
     uint32_t least_packets_;
     std::vector<std::string> warnings_;
 
@@ -73,7 +78,6 @@ private:
     std::unique_ptr<PuntRings> punts_;
     std::unique_ptr<DevicePacketIo> io_;
     LinuxSide linux_;
-    netlink::Monitor monitor_;
     KernelState host_;
     std::optional<Identity> identity_; ///< present exactly when there are peers with keys
     std::unique_ptr<Gateway> slow_path_;
@@ -86,6 +90,7 @@ private:
     std::unique_ptr<metrics::Exposer> metrics_;
     Nanos next_while_{}, next_poll_{};
     std::vector<std::optional<bool>> carrier_;
+    bool silence_told_{false}; ///< Linux's
 };
 
 } // namespace sacip

@@ -110,8 +110,8 @@ std::optional<sacip::Config> read_config(const std::string& file) {
     return std::move(result.config);
 }
 
-int run_gateway(const sacip::Config& config, std::vector<unsigned> lcores, uint32_t packets) {
-    sacip::Appliance appliance{config, std::move(lcores), packets};
+int run_gateway(const sacip::Config& config, const sacip::Eal& eal, uint32_t packets) {
+    sacip::Appliance appliance{config, eal.worker_lcores(), eal.side_cpus(), packets};
     if (const auto error = appliance.start()) {
         std::fprintf(stderr, "sacip-gw: %s\n", error->c_str());
         return 1;
@@ -161,5 +161,5 @@ int main(int argc, char** argv) {
     if (const auto why = std::get<0>(eal)->enable_capture()) {
         std::fprintf(stderr, "sacip-gw: dpdk-dumpcap can't attach: %s\n", why->c_str());
     }
-    return run_gateway(*config, environment.worker_lcores(), options.total_num_mbufs);
+    return run_gateway(*config, environment, options.total_num_mbufs);
 }

@@ -10,6 +10,9 @@
 namespace sacip {
 
 std::variant<std::unique_ptr<Eal>, std::string> Eal::init(int argc, char** argv) {
+    cpu_set_t given;
+    CPU_ZERO(&given);
+    sched_getaffinity(0, sizeof given, &given);
     const int parsed = rte_eal_init(argc, argv);
     if (parsed < 0) {
         return std::string{"EAL did not start"} +
@@ -20,7 +23,7 @@ std::variant<std::unique_ptr<Eal>, std::string> Eal::init(int argc, char** argv)
     }
     // EAL puts the program's name where "--" (or its own last word) was and counts up to there, so
     // that main() may go on with argv + parsed; what is left begins behind.
-    return std::unique_ptr<Eal>{new Eal{parsed + 1}};
+    return std::unique_ptr<Eal>{new Eal{parsed + 1, given}};
 }
 
 Eal::~Eal() {
@@ -38,6 +41,19 @@ std::vector<unsigned> Eal::worker_lcores() const {
         }
     }
     return out;
+}
+
+cpu_set_t Eal::side_cpus() const {
+    cpu_set_t out = given_;
+    for (unsigned lcore = 0; lcore < RTE_MAX_LCORE; lcore++) {
+        const rte_cpuset_t of_lcore = rte_lcore_cpuset(lcore);
+        for (unsigned cpu = 0; rte_lcore_is_enabled(lcore) != 0 && cpu < CPU_SETSIZE; cpu++) {
+            if (CPU_ISSET(cpu, &of_lcore)) {
+                CPU_CLR(cpu, &out);
+            }
+        }
+    }
+    return CPU_COUNT(&out) > 0 ? out : rte_lcore_cpuset(rte_get_main_lcore());
 }
 
 std::optional<std::string> Eal::enable_capture() {

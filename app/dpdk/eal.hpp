@@ -7,6 +7,8 @@
 // init() inherit the main lcore's CPU set, and EAL keeps signals for the tap driver: see init().
 #pragma once
 
+#include <sched.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +33,9 @@ public:
     int arguments_used() const { return arguments_used_; }
     /// The lcores that may run a Worker, in order; empty if there is only the main lcore.
     std::vector<unsigned> worker_lcores() const;
+    /// For threads that are no lcores: the CPUs that the process was given and no lcore has, or, if
+    /// there are none, the main lcore's. EAL puts its own there, too.
+    cpu_set_t side_cpus() const;
     /// Lets dpdk-dumpcap attach. Returns why it can't (no shared memory, say): a log line, since
     /// the gateway works without.
     std::optional<std::string> enable_capture();
@@ -38,9 +43,11 @@ public:
     static std::string version();
 
 private:
-    explicit Eal(int arguments_used) : arguments_used_{arguments_used} {}
+    Eal(int arguments_used, const cpu_set_t& given)
+        : arguments_used_{arguments_used}, given_{given} {}
 
     int arguments_used_;
+    cpu_set_t given_; ///< to the process
     bool capture_{false};
 };
 

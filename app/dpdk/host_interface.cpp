@@ -47,6 +47,7 @@ struct HostInterface::Impl {
     HostInterfaceParams params;
     std::unique_ptr<Tap> tap; ///< or else:
     std::string device_name{"tap"};
+    IfIndex index;
     bool plugged{false};
     uint16_t device{0};
     rte_spinlock_t tx_lock RTE_SPINLOCK_INITIALIZER; ///< the device's only transmit queue
@@ -60,7 +61,7 @@ struct HostInterface::Impl {
     std::optional<std::string> make_tap(PacketPool& pool);
     std::optional<std::string> plug();
     std::optional<std::string> start_device(PacketPool& pool);
-    std::optional<std::string> set_mtu() const;
+    std::optional<std::string> set_mtu();
 };
 
 std::variant<std::unique_ptr<HostInterface>, std::string>
@@ -103,9 +104,9 @@ std::optional<std::string> HostInterface::Impl::make_tap(PacketPool& pool) {
     return error == 0 ? std::nullopt : std::optional{refusal("start", error)};
 }
 
-/// In Linux, where a device's own end has no say.
-std::optional<std::string> HostInterface::Impl::set_mtu() const {
-    const IfIndex index{static_cast<int>(if_nametoindex(params.name.c_str()))};
+/// In Linux, where a device's own end has no say. From here on it is known by its index.
+std::optional<std::string> HostInterface::Impl::set_mtu() {
+    index = IfIndex{static_cast<int>(if_nametoindex(params.name.c_str()))};
     const int error = kernel_interface::set_mtu(index, params.mtu);
     return error == 0 ? std::nullopt
                       : std::optional{refusal("MTU " + std::to_string(params.mtu), error)};
@@ -165,9 +166,7 @@ std::string_view HostInterface::kind() const {
     return impl_->params.kind == Kind::tap ? "tap" : "virtio_user";
 }
 
-IfIndex HostInterface::index() const {
-    return IfIndex{static_cast<int>(if_nametoindex(impl_->params.name.c_str()))};
-}
+IfIndex HostInterface::index() const { return impl_->index; }
 
 unsigned HostInterface::receive(std::span<rte_mbuf*> out, CoreCounters& counters) {
     const auto room = static_cast<uint16_t>(std::min<size_t>(out.size(), burst));

@@ -51,6 +51,7 @@ public:
     const std::string& name() const;
     /// "virtio_user" or "tap"
     std::string_view kind() const;
+    /// As it was made: others may give it another name, and `name` is no more than ours.
     IfIndex index() const;
 
     /// What Linux sent, at most 32 packets, which belong to the caller. Returns how many. What does

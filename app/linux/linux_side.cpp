@@ -14,13 +14,11 @@
 namespace sacip {
 namespace {
 
-/// Above any metric that people and daemons use.
-constexpr uint32_t fallback_metric = 65'535;
-
 /// Whoever flushes addresses looks again until none is left: we are quick a few times, then slow.
 constexpr unsigned put_back_at_once = 4;
 constexpr Nanos put_back_every = from_s(1);
-constexpr Nanos settings_every = from_s(1);
+/// An end that takes longer has a reason that an operator should know.
+constexpr Nanos prompt_end = from_s(1);
 
 const std::string label_prefix = "lo:sacip";
 
@@ -46,16 +44,6 @@ std::vector<std::string> labels_of_all_interfaces() {
     return out;
 }
 
-bool rp_filter_is_overruled() {
-    return netlink::read_ipv4("all", netlink::Ipv4Setting::rp_filter).value_or(0) != 0;
-}
-
-std::string rp_filter_warning(const std::string& whose) {
-    return "net.ipv4.conf.all.rp_filter is set, which overrules " + whose +
-           " own 0: Linux may drop packets that came by another way; "
-           "run: sysctl -w net.ipv4.conf.all.rp_filter=0";
-}
-
 std::optional<std::string> said(const netlink::Result& result) {
     return result ? std::optional{result->to_text()} : std::nullopt;
 }
@@ -64,7 +52,7 @@ bool failed(const netlink::Result& result) { return result && result->error != E
 
 } // namespace
 
-std::optional<std::string> LinuxSide::open() { return said(requests_.open()); }
+std::optional<std::string> LinuxSide::open() { return said(asker_.open()); }
 
 std::optional<std::string> LinuxSide::set_up(GatewayPort& port, uint8_t number,
                                              const PortConfig& config, bool box,
@@ -74,21 +62,19 @@ std::optional<std::string> LinuxSide::set_up(GatewayPort& port, uint8_t number,
         return said(refusal);
     }
     interfaces_.push_back(name);
-    strict_ = rp_filter_is_overruled();
-    if (strict_) {
-        warnings.push_back(rp_filter_warning(name + "'s"));
-    }
-    if (const auto refusal = requests_.set_link_up(port.host_interface, true)) {
+    std::ranges::move(asker_.settings().add(name), std::back_inserter(warnings));
+    netlink::Requests& requests = asker_.requests();
+    if (const auto refusal = requests.set_link_up(port.host_interface, true)) {
         return said(refusal);
     }
     for (const InterfaceAddress& a : config.host_interface.addresses) {
-        const auto refusal = requests_.add_address({port.host_interface, a.address, a.length});
+        const auto refusal = requests.add_address({port.host_interface, a.address, a.length});
         if (failed(refusal)) {
             return said(refusal);
         }
     }
     for (const RouteConfig& r : config.host_interface.routes) {
-        if (const auto refusal = requests_.replace_route({r.to, r.via, port.host_interface})) {
+        if (const auto refusal = requests.replace_route({r.to, r.via, port.host_interface})) {
             return said(refusal);
         }
     }
@@ -96,37 +82,17 @@ std::optional<std::string> LinuxSide::set_up(GatewayPort& port, uint8_t number,
         return std::nullopt;
     }
     label_ = label_.empty() ? label_of(name) : label_;
-    if (const auto refusal = requests_.set_link_up(loopback_, true)) {
+    if (const auto refusal = requests.set_link_up(loopback_, true)) {
         return said(refusal);
     }
     const Fallback& fallback = fallbacks_.emplace_back(Fallback{port.host_interface, number});
     port.fallback_gateway = fallback.gateway();
-    return add(fallback);
-}
-
-std::optional<std::string> LinuxSide::add(const Fallback& fallback) {
-    // Under a label of its own: DHCP clients flush all addresses that carry the interface's name.
-    netlink::AddressRequest address{fallback.interface, fallback.own(), 32, AddressScope::host};
-    address.label = "sacip" + std::to_string(fallback.number);
-    if (const auto refusal = requests_.add_address(address); failed(refusal)) {
-        return said(refusal);
-    }
-    if (const auto refusal =
-            requests_.set_neighbour(fallback.interface, fallback.gateway(), fallback_mac)) {
-        return said(refusal);
-    }
-    netlink::RouteRequest route;
-    route.destination = {{}, 0};
-    route.via = fallback.gateway();
-    route.interface = fallback.interface;
-    route.metric = fallback_metric + fallback.number;
-    route.onlink = true;
-    return said(requests_.replace_route(route));
+    return said(add(requests, fallback));
 }
 
 std::optional<std::string> LinuxSide::sweep(const Config& config) {
     std::vector<netlink::LabelledAddress> found;
-    if (const auto refusal = requests_.list_addresses(loopback_, found)) {
+    if (const auto refusal = asker_.requests().list_addresses(loopback_, found)) {
         return said(refusal);
     }
     const auto alive = labels_of_all_interfaces();
@@ -136,32 +102,62 @@ std::optional<std::string> LinuxSide::sweep(const Config& config) {
         });
         const bool orphan = std::ranges::find(alive, a.label) == alive.end();
         if (a.label.starts_with(label_prefix) && (ours || orphan)) {
-            requests_.delete_address({loopback_, a.address, a.prefix_length});
+            asker_.requests().delete_address({loopback_, a.address, a.prefix_length});
         }
     }
     return std::nullopt;
 }
 
-void LinuxSide::set_carrier(IfIndex interface, bool carrier) {
-    requests_.set_carrier(interface, carrier); // virtio-user may refuse: then it stays as it is
+std::optional<std::string> LinuxSide::start(KernelState& host,
+                                            const std::optional<cpu_set_t>& cpus) {
+    if (const auto refusal = listener_.start(host, cpus)) {
+        return said(refusal);
+    }
+    asker_.start(cpus, listener_.wake_up());
+    return std::nullopt;
+}
+
+bool LinuxSide::follow(KernelState& host) {
+    const LinuxListener::Taken taken = listener_.take(host);
+    putting_back_ = putting_back_ && !taken.put_back;
+    return taken.changed;
+}
+
+bool LinuxSide::set_carrier(IfIndex interface, bool carrier) {
+    return asker_.ask(SetCarrier{interface, carrier});
 }
 
 void LinuxSide::resolve(NeighbourKey neighbour) {
-    requests_.ask_neighbour(neighbour.interface, neighbour.address);
+    // Whoever needs it asks again.
+    resolves_dropped_ += asker_.ask(ResolveNeighbour{neighbour}) ? 0 : 1;
 }
 
 void LinuxSide::keep_shadow(Ipv4Addr address) {
-    netlink::AddressRequest request{loopback_, address, 32};
-    request.label = label_;
-    requests_.add_address(request);
     shadows_.insert(address);
+    untold_[address] = true;
+    ask_for_shadows();
 }
 
 void LinuxSide::drop_shadow(Ipv4Addr address) {
-    netlink::AddressRequest request{loopback_, address, 32};
-    request.label = label_; // and not one that the operator has put there
-    requests_.delete_address(request);
     shadows_.erase(address);
+    untold_[address] = false;
+    ask_for_shadows();
+}
+
+netlink::AddressRequest LinuxSide::shadow(Ipv4Addr address) const {
+    netlink::AddressRequest out{loopback_, address, 32};
+    out.label = label_; // so that none is taken away that the operator has put there
+    return out;
+}
+
+void LinuxSide::ask_for_shadows() {
+    while (!untold_.empty()) {
+        const auto& [address, wanted] = *untold_.begin();
+        if (!asker_.ask(SetShadow{shadow(address), wanted})) {
+            return; // look_after comes back to it
+        }
+        untold_.erase(untold_.begin());
+    }
 }
 
 std::vector<std::string> LinuxSide::look_after(const KernelState& host, Nanos now) {
@@ -170,27 +166,59 @@ std::vector<std::string> LinuxSide::look_after(const KernelState& host, Nanos no
         refilled_ = now;
         may_put_back_ = put_back_at_once;
     }
-    bool put_back = false;
-    for (const Fallback& fallback : fallbacks_) {
-        if (may_put_back_ > 0 && !is_whole(fallback, host)) {
-            put_back = true;
-            if (const auto refusal = add(fallback)) {
-                out.push_back("the box's last-resort route can't be put back: " + *refusal);
-            }
-        }
+    ask_for_shadows();
+    if (may_put_back_ > 0 && !putting_back_ && untold_.empty()) {
+        put_back(host);
     }
     look_at_masters(host, out);
-    put_back |= may_put_back_ > 0 && put_shadows_back(host);
-    if (put_back) {
-        may_put_back_--;
-        out.push_back("somebody removed addresses or routes that the box's own sockets need "
-                      "(labels sacip*, lo:sacip*); they are put back");
-    }
-    if (now >= next_settings_) {
-        next_settings_ = now + settings_every;
-        look_after_settings(out);
+    for (std::string warning; asker_.take(warning);) {
+        out.push_back(std::move(warning));
     }
     return out;
+}
+
+/// What `host` does not show. A shadow that it does not know of yet is among it, and does no harm.
+void LinuxSide::put_back(const KernelState& host) {
+    PutBack missing;
+    for (const Fallback& fallback : fallbacks_) {
+        if (!is_whole(fallback, host)) {
+            missing.fallbacks.push_back(fallback);
+        }
+    }
+    const auto present = host.addresses(loopback_);
+    for (const Ipv4Addr address : shadows_) {
+        if (std::ranges::find(present, address, &AddressInfo::address) == present.end()) {
+            missing.shadows.push_back(shadow(address));
+        }
+    }
+    if (missing.fallbacks.empty() && missing.shadows.empty()) {
+        return;
+    }
+    putting_back_ = asker_.ask(std::move(missing));
+    may_put_back_ -= putting_back_ ? 1 : 0;
+}
+
+void LinuxSide::stop(const std::function<void()>& say_why) {
+    const auto pause = std::chrono::milliseconds{1};
+    const Nanos begun = monotonic_now();
+    bool said_why = false;
+    const auto wait = [&] {
+        std::this_thread::sleep_for(pause);
+        if (!said_why && monotonic_now() > begun + prompt_end) {
+            said_why = true;
+            say_why();
+        }
+    };
+    while (!asker_.stopped() && !untold_.empty()) {
+        ask_for_shadows();
+        wait();
+    }
+    asker_.begin_stop();
+    while (!asker_.stopped()) {
+        wait();
+    }
+    asker_.stop();
+    listener_.stop();
 }
 
 /// True, too, while the interface is down: nothing can be done then.
@@ -209,20 +237,6 @@ bool LinuxSide::is_whole(const Fallback& fallback, const KernelState& host) {
            neighbour->mac == fallback_mac;
 }
 
-/// One that `host` does not know of yet is there already, and not counted.
-bool LinuxSide::put_shadows_back(const KernelState& host) {
-    bool any = false;
-    const auto present = host.addresses(loopback_);
-    for (const Ipv4Addr shadow : shadows_) {
-        if (std::ranges::find(present, shadow, &AddressInfo::address) == present.end()) {
-            netlink::AddressRequest request{loopback_, shadow, 32};
-            request.label = label_;
-            any |= !requests_.add_address(request);
-        }
-    }
-    return any;
-}
-
 /// Its addresses and routes are the master's then, or in a table of a VRF's own.
 void LinuxSide::look_at_masters(const KernelState& host, std::vector<std::string>& out) {
     for (const std::string& name : interfaces_) {
@@ -235,20 +249,6 @@ void LinuxSide::look_at_masters(const KernelState& host, std::vector<std::string
                           " passes through Linux, and an address there stands for no host; to undo "
                           "it: ip link set " +
                           name + " nomaster");
-        }
-    }
-}
-
-void LinuxSide::look_after_settings(std::vector<std::string>& out) {
-    for (const std::string& interface : interfaces_) {
-        for (const std::string& what : netlink::put_back_ipv4(interface)) {
-            out.push_back("somebody changed a setting that a port needs; it is put back: " + what);
-        }
-    }
-    if (strict_ != rp_filter_is_overruled()) {
-        strict_ = !strict_;
-        if (strict_) {
-            out.push_back(rp_filter_warning("our interfaces'"));
         }
     }
 }

@@ -13,9 +13,13 @@
 // people flush addresses, `sysctl --system` writes all settings. Configured addresses and routes
 // are the operator's to change, and are not. A shadow's label tells which gateway's it is, so that
 // one that was killed leaves nothing behind for good: the next start here takes them away.
+//
+// Once started, nothing here waits for Linux: two threads do (linux_asker.hpp, linux_listener.hpp).
+// What must not be lost when their ring is full is kept as a state: which shadows there should be,
+// and of which of them Linux has not been told.
 #pragma once
 
-#include "app/netlink/request.hpp"
+#include "app/linux/linux_listener.hpp"
 #include "sacip_core/config/config.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
 #include "sacip_core/kernel/kernel_requests.hpp"
@@ -28,9 +32,18 @@
 
 namespace sacip {
 
-/// Slow path only.
+/// Slow path only, but for what it says itself.
 class LinuxSide final : public KernelRequests {
 public:
+    /// Room for requests and news on their way.
+    explicit LinuxSide(size_t requests = 1024, size_t news = 8192)
+        : asker_{requests}, listener_{asker_, news} {}
+    ~LinuxSide() override {
+        stop([] {});
+    }
+
+    // Before start these wait for Linux.
+
     /// Why Linux can't be asked anything, or nothing.
     std::optional<std::string> open();
     /// Sets one port's interface up; fills port.fallback_gateway where `box` uses the port.
@@ -40,39 +53,52 @@ public:
     /// Takes away what a gateway has left on lo that had our interfaces' names, or has no interface
     /// any more. Call before set_up.
     std::optional<std::string> sweep(const Config& config);
-    void set_carrier(IfIndex interface, bool carrier);
-    /// Puts back what others took away. Call when `host` has changed, and now and then. Returns
+    /// Fills `host` and begins to follow Linux, on these CPUs if there are any.
+    std::optional<std::string> start(KernelState& host, const std::optional<cpu_set_t>& cpus);
+
+    /// Applies what is new; whether `host` changed.
+    bool follow(KernelState& host);
+    /// Readable when there is something to follow, until clear_fd().
+    int fd() const { return listener_.fd(); }
+    void clear_fd() const { listener_.clear_fd(); }
+    /// Whether the thread that asks has been told; ask again if not.
+    bool set_carrier(IfIndex interface, bool carrier);
+    /// Has what others took away put back. Call when `host` has changed, and now and then. Returns
     /// what to tell the operator.
     std::vector<std::string> look_after(const KernelState& host, Nanos now);
+    /// Ends the threads when all that was asked is done. That takes as long as Linux makes them
+    /// wait: if it takes long, `say_why` is called once.
+    void stop(const std::function<void()>& say_why);
 
     void resolve(NeighbourKey neighbour) override;
     void keep_shadow(Ipv4Addr address) override;
     void drop_shadow(Ipv4Addr address) override;
 
+    /// How long Linux has not answered what it was asked last; zero: it has.
+    Nanos waiting() const { return std::max(asker_.waiting(), listener_.waiting()); }
+    /// Any thread: what its counters say.
+    const LinuxListener& listener() const { return listener_; }
+    /// Neighbours that Linux was not asked for, for want of room.
+    uint64_t resolves_dropped() const { return resolves_dropped_; }
+
 private:
-    /// The way out that never vanishes, of one port.
-    struct Fallback {
-        IfIndex interface {};
-        uint8_t number{0}; ///< of the port
-        Ipv4Addr own() const { return {169, 254, static_cast<uint8_t>(number + 1), 2}; }
-        Ipv4Addr gateway() const { return {169, 254, static_cast<uint8_t>(number + 1), 1}; }
-    };
-
-    std::optional<std::string> add(const Fallback& fallback);
     static bool is_whole(const Fallback& fallback, const KernelState& host);
-    bool put_shadows_back(const KernelState& host);
+    netlink::AddressRequest shadow(Ipv4Addr address) const;
+    void ask_for_shadows();
+    void put_back(const KernelState& host);
     void look_at_masters(const KernelState& host, std::vector<std::string>& out);
-    void look_after_settings(std::vector<std::string>& out);
 
-    netlink::Requests requests_;
+    LinuxAsker asker_;
+    LinuxListener listener_;
     IfIndex loopback_{1};
     std::vector<std::string> interfaces_;    ///< ours
     std::map<std::string, IfIndex> masters_; ///< of those, as the operator was told
     std::vector<Fallback> fallbacks_;
-    std::set<Ipv4Addr> shadows_;
-    std::string label_;  ///< of shadows
-    bool strict_{false}; ///< net.ipv4.conf.all.rp_filter, when it was looked at last
-    Nanos next_settings_{};
+    std::set<Ipv4Addr> shadows_;      ///< wanted
+    std::map<Ipv4Addr, bool> untold_; ///< of these Linux is still to be told: wanted or not
+    std::string label_;               ///< of shadows
+    bool putting_back_{false};        ///< asked for, and its changes are not in the mirror
+    uint64_t resolves_dropped_{0};
     Nanos refilled_{};
     unsigned may_put_back_{0};
 };

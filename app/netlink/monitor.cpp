@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace sacip::netlink {
 namespace {
@@ -19,7 +20,7 @@ using Table = KernelState::Table;
 constexpr unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
                             RTMGRP_IPV4_RULE | RTMGRP_NEIGH | 1U << (RTNLGRP_NEXTHOP - 1);
 constexpr size_t receive_size = 32768;
-/// Datagrams read in one poll, so that a storm of events can't hold the slow path for ever.
+/// Datagrams read in one poll, so that a storm of events can't keep all else waiting for ever.
 constexpr int reads_per_poll = 4096;
 /// A table that changes during every one of these dumps is also telling its changes by events.
 constexpr int dump_attempts = 8;
@@ -56,7 +57,7 @@ RouteInsert insert_mode(const nlmsghdr* message) {
 
 } // namespace
 
-Result Monitor::start(KernelState& state, int receive_buffer) {
+Result Monitor::start(ChangeSink& sink, int receive_buffer) {
     if (Result refusal = questions_.open(0, false)) {
         return refusal;
     }
@@ -68,156 +69,137 @@ Result Monitor::start(KernelState& state, int receive_buffer) {
         setsockopt(events_.fd(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     }
     // Events are subscribed to by now, so nothing falls between the dump and the first of them.
-    const uint64_t failed = failed_dumps_;
-    dump_all(state);
-    if (failed_dumps_ != failed) {
+    const uint64_t failed = failed_dumps();
+    questions_.wait_for_rtnl();
+    dump_all(sink);
+    if (failed_dumps() != failed) {
         return Refusal{EIO, "dump Linux's links, addresses, rules, routes and neighbours"};
     }
     return std::nullopt;
 }
 
-bool Monitor::poll(KernelState& state) {
-    bool drained = false;
-    bool changed = read_events(state, drained);
-    if (!drained) {
-        return changed; // what is queued is older than a dump, and must not be applied after it
+void Monitor::poll(ChangeSink& sink) {
+    if (read(sink) && is_stale()) {
+        sink.flush();
+        questions_.wait_for_rtnl();
+        dump(sink);
     }
-    if (all_stale_) {
-        changed |= dump_all(state);
-    } else if (routes_stale_) {
-        changed |= dump(state, Table::routes);
-    }
-    return changed;
+    sink.flush();
 }
 
-bool Monitor::read_events(KernelState& state, bool& drained) {
+void Monitor::dump(ChangeSink& sink) {
+    const uint64_t calls = calls_;
+    if (all_stale_) {
+        dump_all(sink);
+    } else {
+        dump(sink, Table::routes);
+    }
+    calls_ = calls; // the lines of a dump call for none
+}
+
+bool Monitor::read(ChangeSink& sink) {
     alignas(nlmsghdr) std::array<char, receive_size> buffer;
-    bool changed = false;
     for (int i = 0; i < reads_per_poll; ++i) {
         const ssize_t got = mnl_socket_recvfrom(events_.handle(), buffer.data(), buffer.size());
         if (got < 0 && errno == EINTR) {
             continue;
         }
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-            drained = true;
-            break;
+            return true;
         }
         if (got < 0) {
             // ENOBUFS: events were lost; what is queued is older, and Linux queues no more until
             // all of it is read. ENOSPC: one event was longer than the buffer. The dump that
             // follows knows better.
-            ++overruns_;
-            all_stale_ = true;
+            overruns_.add();
+            call(all_stale_);
         }
         int left = static_cast<int>(got);
         const auto* m = reinterpret_cast<const nlmsghdr*>(buffer.data());
         for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-            changed |= apply(state, m);
+            tell(sink, m);
         }
     }
-    return changed;
+    return false;
 }
 
-bool Monitor::apply(KernelState& state, const nlmsghdr* message) {
-    switch (message->nlmsg_type) {
+void Monitor::tell(ChangeSink& sink, const nlmsghdr* message) {
+    const auto type = message->nlmsg_type;
+    switch (type) {
     case RTM_NEWLINK:
-    case RTM_DELLINK: {
-        const auto link = read_link(message);
-        if (!link) {
-            return false;
+    case RTM_DELLINK:
+        if (auto link = read_link(message)) {
+            call(routes_stale_);
+            sink.take(type == RTM_NEWLINK ? KernelChange{std::move(*link)} : LinkGone{link->index});
         }
-        routes_stale_ = true;
-        return message->nlmsg_type == RTM_NEWLINK ? state.upsert(*link)
-                                                  : state.remove_link(link->index);
-    }
+        break;
     case RTM_NEWADDR:
-    case RTM_DELADDR: {
-        const auto address = read_address(message);
-        if (!address) {
-            return false;
+    case RTM_DELADDR:
+        if (const auto address = read_address(message)) {
+            if (type == RTM_DELADDR) {
+                call(routes_stale_);
+            }
+            sink.take(type == RTM_NEWADDR ? KernelChange{*address} : AddressGone{*address});
         }
-        if (message->nlmsg_type == RTM_NEWADDR) {
-            return state.upsert(*address);
-        }
-        routes_stale_ = true;
-        return state.remove(*address);
-    }
+        break;
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
-        return apply_route(state, message);
+        if (auto route = read_route(message)) {
+            sink.take(type == RTM_NEWROUTE
+                          ? KernelChange{RouteNews{std::move(*route), insert_mode(message)}}
+                          : RouteGone{std::move(*route)});
+        }
+        break;
     case RTM_NEWRULE:
     case RTM_DELRULE:
-        return apply_rule(state, message);
+        if (auto rule = read_rule(message)) {
+            sink.take(type == RTM_NEWRULE ? KernelChange{std::move(*rule)}
+                                          : RuleGone{std::move(*rule)});
+        }
+        break;
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
-        return apply_neighbour(state, message);
+        if (const auto n = read_neighbour(message)) {
+            sink.take(type == RTM_NEWNEIGH ? KernelChange{*n}
+                                           : NeighbourGone{{n->interface, n->address}});
+        }
+        break;
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP:
-        routes_stale_ = true;
-        return false;
+        call(routes_stale_);
+        break;
     default:
-        return false;
+        break;
     }
-}
-
-bool Monitor::apply_route(KernelState& state, const nlmsghdr* message) {
-    const auto route = read_route(message);
-    if (!route) {
-        return false;
-    }
-    return message->nlmsg_type == RTM_NEWROUTE ? state.add(*route, insert_mode(message))
-                                               : state.remove(*route);
-}
-
-bool Monitor::apply_rule(KernelState& state, const nlmsghdr* message) {
-    const auto rule = read_rule(message);
-    if (!rule) {
-        return false;
-    }
-    return message->nlmsg_type == RTM_NEWRULE ? state.add(*rule) : state.remove(*rule);
-}
-
-bool Monitor::apply_neighbour(KernelState& state, const nlmsghdr* message) {
-    const auto neighbour = read_neighbour(message);
-    if (!neighbour) {
-        return false;
-    }
-    return message->nlmsg_type == RTM_NEWNEIGH
-               ? state.upsert(*neighbour)
-               : state.remove_neighbour({neighbour->interface, neighbour->address});
 }
 
 /// Links first: the other tables name them.
-bool Monitor::dump_all(KernelState& state) {
+void Monitor::dump_all(ChangeSink& sink) {
     all_stale_ = false;
-    bool changed = dump(state, Table::links);
-    changed |= dump(state, Table::addresses);
-    changed |= dump(state, Table::rules);
-    changed |= dump(state, Table::routes);
-    changed |= dump(state, Table::neighbours);
-    return changed;
+    for (const Table table :
+         {Table::links, Table::addresses, Table::rules, Table::routes, Table::neighbours}) {
+        dump(sink, table);
+    }
 }
 
-bool Monitor::dump(KernelState& state, Table table) {
+void Monitor::dump(ChangeSink& sink, Table table) {
     if (table == Table::routes) {
         routes_stale_ = false;
-        wait_for_linux();
     }
-    ++dumps_;
-    const uint64_t before = state.generation(table);
+    dumps_.add();
     int error = 0;
     for (int attempt = 0; attempt < dump_attempts; ++attempt) {
-        state.begin_dump(table);
-        error = dump_once(state, table);
+        sink.take(DumpMark{DumpMark::What::begin, table});
+        error = dump_once(sink, table);
         if (error == 0) {
             break;
         }
         if (error != EINTR) {
             // Try again with the next event; what is known stays.
-            state.abandon_dump(table);
-            ++failed_dumps_;
+            sink.take(DumpMark{DumpMark::What::abandon, table});
+            failed_dumps_.add();
             (table == Table::routes ? routes_stale_ : all_stale_) = true;
-            return state.generation(table) != before;
+            return;
         }
     }
     if (error == EINTR) {
@@ -225,11 +207,10 @@ bool Monitor::dump(KernelState& state, Table table) {
         routes_stale_ |= table == Table::routes;
         all_stale_ |= table != Table::routes;
     }
-    state.end_dump(table);
-    return state.generation(table) != before;
+    sink.take(DumpMark{DumpMark::What::end, table});
 }
 
-int Monitor::dump_once(KernelState& state, Table table) {
+int Monitor::dump_once(ChangeSink& sink, Table table) {
     const DumpRequest request = dump_request(table);
     alignas(nlmsghdr) std::array<char, request_size> buffer{};
     nlmsghdr* m = mnl_nlmsg_put_header(buffer.data());
@@ -255,25 +236,13 @@ int Monitor::dump_once(KernelState& state, Table table) {
     return questions_.transact(m, [&](const nlmsghdr* line) {
         if (line->nlmsg_type == RTM_NEWROUTE) {
             // Flags of a dumped line say nothing about its place: Linux lists them in order.
-            if (const auto route = read_route(line)) {
-                state.add(*route, RouteInsert::append);
+            if (auto route = read_route(line)) {
+                sink.take(RouteNews{std::move(*route), RouteInsert::append});
             }
         } else {
-            apply(state, line);
+            tell(sink, line);
         }
     });
-}
-
-/// Returns when nobody else holds RTNL (see monitor.hpp). The answer itself does not matter.
-void Monitor::wait_for_linux() {
-    alignas(nlmsghdr) std::array<char, request_size> buffer{};
-    nlmsghdr* m = mnl_nlmsg_put_header(buffer.data());
-    m->nlmsg_type = RTM_GETLINK;
-    m->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    auto* header = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(m, sizeof(ifinfomsg)));
-    header->ifi_family = AF_UNSPEC;
-    header->ifi_index = 1; // lo
-    questions_.transact(m);
 }
 
 } // namespace sacip::netlink

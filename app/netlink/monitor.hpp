@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Monitor: keeps a KernelState equal to Linux's own tables, by rtnetlink.
+// Monitor: listens to Linux's tables by rtnetlink, and tells what a KernelState needs to be equal
+// to them.
 //
 // Events are quick but not the whole truth, in three ways, each answered by a dump:
 // - the socket's buffer overran (ENOBUFS): everything is dumped again;
@@ -9,54 +10,85 @@
 //   event;
 // - a table changed while it was dumped (NLM_F_DUMP_INTR): the dump is repeated.
 // Those events are sent *before* the silent removal, under the RTNL lock, and a route dump no
-// longer takes that lock (since 6.9). So before dumping we ask for one link by index, which does:
-// when its answer is here, whatever the event announced has been done.
-// Events queued while a dump runs are applied after it. They repeat what the dump said, in order,
-// so the last word on each entry is the right one.
+// longer takes that lock (since 6.9). So before dumping somebody must have had it
+// (Socket::wait_for_rtnl): then whatever the event announced has been done. That may take as long
+// as others hold the lock, so what the events themselves say is told before. Events queued while a
+// dump runs are told after it. They repeat what the dump said, in order, so the last word on each
+// entry is the right one.
 #pragma once
 
 #include "app/netlink/socket.hpp"
-#include "sacip_core/kernel/kernel_state.hpp"
+#include "sacip_core/base/counters.hpp"
+#include "sacip_core/kernel/kernel_change.hpp"
 
 #include <cstdint>
 
 namespace sacip::netlink {
 
-/// Slow path only.
+/// Who is told.
+class ChangeSink {
+public:
+    virtual ~ChangeSink() = default;
+    virtual void take(KernelChange&& change) = 0;
+    /// What follows may wait for Linux: what was taken should be of use before.
+    virtual void flush() {}
+};
+
+/// Applies what it takes to a mirror of the same thread.
+class DirectSink final : public ChangeSink {
+public:
+    explicit DirectSink(KernelState& host) : host_{host} {}
+    void take(KernelChange&& change) override { apply_to(host_, change); }
+
+private:
+    KernelState& host_;
+};
+
+/// One thread at a time; the counters are anybody's to read.
 class Monitor {
 public:
     /// Subscribes in the network namespace of the calling thread, then dumps everything.
     /// `receive_buffer` is in bytes, for the events (beyond rmem_max where we may).
-    Result start(KernelState& state, int receive_buffer = 8 << 20);
+    Result start(ChangeSink& sink, int receive_buffer = 8 << 20);
     /// Readable when there is something to poll.
     int fd() const { return events_.fd(); }
-    /// Takes in all pending events, and dumps where needed; returns whether the mirror changed.
-    /// Waits for nobody's packet, but a dump waits while Linux is busy with its own tables.
-    bool poll(KernelState& state);
+    /// Takes in all pending events, and dumps where needed. Waits for nobody's packet, but a dump
+    /// waits while Linux is busy with its own tables.
+    void poll(ChangeSink& sink);
 
-    uint64_t overruns() const { return overruns_; }         ///< times events were lost
-    uint64_t dumps() const { return dumps_; }               ///< tables dumped
-    uint64_t failed_dumps() const { return failed_dumps_; } ///< given up; tried again by and by
+    // Or, for who waits elsewhere:
+
+    /// Takes in pending events; never waits. Whether nothing is left to read: what is queued is
+    /// older than a dump, and must not be told after it.
+    bool read(ChangeSink& sink);
+    /// Grows when events call for a dump, for which RTNL must have been free after they were read.
+    uint64_t calls() const { return calls_; }
+    /// Dumps what was called for, the routes if nothing was.
+    void dump(ChangeSink& sink);
+    /// A dump is called for, or has failed.
+    bool is_stale() const { return all_stale_ || routes_stale_; }
+
+    uint64_t overruns() const { return overruns_.get(); } ///< times events were lost
+    uint64_t dumps() const { return dumps_.get(); }       ///< tables dumped
+    /// Given up; tried again by and by.
+    uint64_t failed_dumps() const { return failed_dumps_.get(); }
 
 private:
-    /// `drained`: nothing is left to read.
-    bool read_events(KernelState& state, bool& drained);
-    bool apply(KernelState& state, const nlmsghdr* message);
-    bool apply_route(KernelState& state, const nlmsghdr* message);
-    bool apply_rule(KernelState& state, const nlmsghdr* message);
-    bool apply_neighbour(KernelState& state, const nlmsghdr* message);
-    bool dump_all(KernelState& state);
-    bool dump(KernelState& state, KernelState::Table table);
-    int dump_once(KernelState& state, KernelState::Table table);
-    void wait_for_linux();
+    void tell(ChangeSink& sink, const nlmsghdr* message);
+    void dump_all(ChangeSink& sink);
+    void dump(ChangeSink& sink, KernelState::Table table);
+    int dump_once(ChangeSink& sink, KernelState::Table table);
+    void call(bool& stale) {
+        stale = true;
+        calls_++;
+    }
 
     Socket events_;
     Socket questions_;
     bool all_stale_{false};
     bool routes_stale_{false};
-    uint64_t overruns_{0};
-    uint64_t dumps_{0};
-    uint64_t failed_dumps_{0};
+    uint64_t calls_{0};
+    Counter overruns_, dumps_, failed_dumps_;
 };
 
 } // namespace sacip::netlink

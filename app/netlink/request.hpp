@@ -3,7 +3,8 @@
 // Requests: what the gateway asks of Linux - addresses, routes, neighbours, link state.
 //
 // Each call is one rtnetlink request, named in errors as the ip(8) command that does the same, so
-// that an operator can try it by hand. All but ask_neighbour wait for the acknowledgement.
+// that an operator can try it by hand. All but ask_neighbour wait for the acknowledgement, and all
+// wait for RTNL, Linux's lock on its tables.
 #pragma once
 
 #include "app/netlink/socket.hpp"
@@ -39,7 +40,7 @@ struct RouteRequest {
     Ipv4Addr preferred_source{};
 };
 
-/// Slow path only; works in the network namespace of the thread that called open().
+/// One thread at a time; works in the network namespace of the thread that called open().
 class Requests {
 public:
     Result open();
@@ -59,9 +60,10 @@ public:
     /// What the lower layer says (IFLA_CARRIER); taps and dummies take it, hardware does not.
     Result set_carrier(IfIndex interface, bool carrier);
 
-    /// Makes Linux resolve a neighbour, as if it had a packet for it (NTF_USE). Does not wait: the
-    /// answer is a neighbour event. Linux's refusals are counted, not told.
+    /// Makes Linux resolve a neighbour, as if it had a packet for it (NTF_USE). Does not wait
+    /// for it: the answer is a neighbour event. Linux's refusals are counted, not told.
     void ask_neighbour(IfIndex interface, Ipv4Addr address);
+    void wait_for_rtnl() { socket_.wait_for_rtnl(); }
     uint64_t neighbours_refused() const { return neighbours_refused_; }
 
 private:

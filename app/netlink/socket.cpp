@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/netlink/socket.hpp"
 
+#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -90,6 +91,18 @@ int Socket::transact(nlmsghdr* message, const std::function<void(const nlmsghdr*
             }
         }
     }
+}
+
+void Socket::wait_for_rtnl() {
+    // To look at one link takes the lock, to dump them all need not. The answer does not matter.
+    alignas(nlmsghdr) std::array<char, request_size> buffer{};
+    nlmsghdr* m = mnl_nlmsg_put_header(buffer.data());
+    m->nlmsg_type = RTM_GETLINK;
+    m->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    auto* header = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(m, sizeof(ifinfomsg)));
+    header->ifi_family = AF_UNSPEC;
+    header->ifi_index = 1; // lo
+    transact(m);
 }
 
 } // namespace sacip::netlink

@@ -28,7 +28,7 @@ using Result = std::optional<Refusal>;
 /// Biggest message we send; routes and addresses take a tenth of it.
 inline constexpr size_t request_size = 1024;
 
-/// Slow path only.
+/// One thread at a time.
 class Socket {
 public:
     /// `groups`: RTMGRP_ bits to subscribe to, 0 for questions; `nonblocking` for events.
@@ -41,9 +41,12 @@ public:
     /// Sends `message` (which gets a sequence number) and waits for its acknowledgement or the end
     /// of its dump, giving each other message to `sink`. Returns 0 or an errno; EINTR if a table
     /// changed while it was dumped (NLM_F_DUMP_INTR), so that the dump may have holes.
+    /// What concerns links, addresses and routes waits for RTNL, in the system call that sends.
     int transact(nlmsghdr* message, const std::function<void(const nlmsghdr*)>& sink = {});
     /// Sends and does not wait; returns 0 or an errno.
     int send(nlmsghdr* message);
+    /// Returns when whoever has RTNL, the lock on links, addresses and routes, has let go of it.
+    void wait_for_rtnl();
 
 private:
     struct Close {

@@ -94,6 +94,10 @@ json GatewayView::status(Nanos now) const {
                           {"dropped", c.dropped_total()},
                           {"balanced", c.balanced()}});
     }
+    json warnings = json::array();
+    if (const auto warning = silence_warning(gauges)) {
+        warnings.push_back(*warning);
+    }
     return {{"name", config.gateway.name},
             {"version", SACIP_VERSION},
             {"uptime_s", static_cast<double>(now.value) / 1e9},
@@ -105,7 +109,8 @@ json GatewayView::status(Nanos now) const {
             {"moves_total", slow_path.mover().total()},
             {"moves_in_progress", slow_path.mover().in_progress()},
             {"stages", stages},
-            {"balanced", balanced}};
+            {"balanced", balanced},
+            {"warnings", warnings}};
 }
 
 /// The hosts whose address is the port's, as they stand in the configuration.

@@ -16,21 +16,24 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 class Samples {
 public:
     void counter(const char* name, const char* help, uint64_t value, Labels labels = {}) {
-        add(name, help, Kind::counter, value, std::move(labels));
+        add(name, help, Kind::counter, static_cast<double>(value), std::move(labels));
     }
     void gauge(const char* name, const char* help, uint64_t value, Labels labels = {}) {
-        add(name, help, Kind::gauge, value, std::move(labels));
+        add(name, help, Kind::gauge, static_cast<double>(value), std::move(labels));
+    }
+    void seconds(const char* name, const char* help, const Counter& nanos) {
+        add(name, help, Kind::gauge, static_cast<double>(nanos.get()) / 1e9, {});
     }
     std::vector<Sample> all;
 
 private:
-    void add(const char* name, const char* help, Kind kind, uint64_t value, Labels labels) {
+    void add(const char* name, const char* help, Kind kind, double value, Labels labels) {
         Sample s;
         s.name = std::string{"sacip_"} + name;
         s.help = help;
         s.kind = kind;
         s.labels = std::move(labels);
-        s.value = static_cast<double>(value);
+        s.value = value;
         all.push_back(std::move(s));
     }
 };
@@ -71,6 +74,23 @@ void add_notifications(Samples& s, const Gateway& slow_path) {
                   peer_session == nullptr ? 0 : peer_session->statistics().received[k].get(),
                   label(secure_kinds[k - 1]));
     }
+}
+
+void add_kernel(Samples& s, const Gauges& gauges) {
+    s.counter("kernel_dumps_total", "Tables of Linux that were read as a whole",
+              gauges.kernel_dumps.get());
+    s.counter("kernel_failed_dumps_total", "Of these, given up; tried again a second later",
+              gauges.kernel_failed_dumps.get());
+    s.counter("kernel_overruns_total", "Times that Linux had more to tell than there was room for",
+              gauges.kernel_overruns.get());
+    s.counter("kernel_resolves_dropped_total",
+              "Neighbours that Linux was not asked for, as too much was waiting to be asked",
+              gauges.kernel_resolves_dropped.get());
+    s.seconds("kernel_lag_seconds",
+              "The longest time of late from reading Linux's news to going by it",
+              gauges.kernel_lag_ns);
+    s.seconds("kernel_wait_seconds", "How long Linux has not answered what it was asked last",
+              gauges.kernel_wait_ns);
 }
 
 bool is_notification(DropReason reason) {
@@ -168,6 +188,7 @@ std::vector<Sample> GatewayView::samples() const {
     s.gauge("moves_in_progress", "Moves not settled yet", gauges.moves_in_progress.get());
     s.all.push_back(move_duration(moves));
     add_notifications(s, slow_path);
+    add_kernel(s, gauges);
     for (size_t i = 0; i < peer_state_names.size(); i++) {
         s.gauge("peers", "Peers with keys", gauges.peers[i].get(),
                 {{"state", std::string{peer_state_names[i]}}});

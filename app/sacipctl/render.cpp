@@ -29,6 +29,9 @@ std::string status_text(const json& reply) {
         text += "-";
     }
     text += "\n";
+    for (const json& warning : rows(reply, "warnings")) {
+        text += "warning  " + (warning.is_string() ? warning.get<std::string>() : "-") + "\n";
+    }
     Table table;
     table.column("STAGE");
     for (const char* heading : {"RECEIVED", "FORWARDED", "PUNTED", "HELD", "DROPPED"}) {

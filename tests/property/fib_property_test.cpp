@@ -128,7 +128,8 @@ protected:
                               "for i in lan wan lte vpn; do "
                               "sysctl -qw net.ipv4.conf.$i.rp_filter=0; done"),
                   0);
-        ASSERT_FALSE(monitor_.start(host_));
+        netlink::DirectSink sink{host_};
+        ASSERT_FALSE(monitor_.start(sink));
         ASSERT_FALSE(questions_.open(0, false));
     }
 
@@ -256,7 +257,8 @@ protected:
     void settle(bool carriers) {
         for (int i = 0; i < (carriers ? 60 : 1); i++) {
             usleep(carriers ? 20'000 : 1'000);
-            monitor_.poll(host_);
+            netlink::DirectSink sink{host_};
+            monitor_.poll(sink);
         }
     }
 

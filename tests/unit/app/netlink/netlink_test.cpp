@@ -195,6 +195,14 @@ Lines neighbours_of(const KernelState& host) {
     return out;
 }
 
+/// Whether the mirror changed.
+bool polled(Monitor& monitor, KernelState& host) {
+    const auto before = host.generations();
+    DirectSink sink{host};
+    monitor.poll(sink);
+    return host.generations() != before;
+}
+
 class Netlink : public testing::Test {
 protected:
     void SetUp() override {
@@ -207,7 +215,7 @@ protected:
         }
         ASSERT_TRUE(sh("ip link set lo up && ip link add e0 type veth peer name e1 && "
                        "ip link set e0 up && ip link set e1 up"));
-        const Result refusal = monitor_.start(host_);
+        const Result refusal = monitor_.start(sink_);
         ASSERT_FALSE(refusal) << refusal->to_text();
     }
 
@@ -215,7 +223,7 @@ protected:
     void step(const std::string& arguments) {
         SCOPED_TRACE("ip " + arguments);
         ASSERT_TRUE(sh("ip " + arguments));
-        monitor_.poll(host_);
+        poll();
         compare();
     }
     void compare() {
@@ -230,7 +238,7 @@ protected:
     void poll_all() {
         pollfd ready{monitor_.fd(), POLLIN, 0};
         while (::poll(&ready, 1, 0) > 0) {
-            monitor_.poll(host_);
+            poll();
         }
     }
     /// Polls until `done` or three seconds are over.
@@ -244,13 +252,16 @@ protected:
             if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) {
                 return false;
             }
-            monitor_.poll(host_);
+            poll();
         }
         return true;
     }
     IfIndex index_of(const char* name) const { return host_.link(name)->index; }
 
+    bool poll() { return polled(monitor_, host_); }
+
     KernelState host_;
+    DirectSink sink_{host_};
     Monitor monitor_;
 };
 
@@ -258,15 +269,16 @@ TEST_F(Netlink, DumpAtStart) {
     sh("ip addr add 10.5.0.1/24 dev e0; ip route add default via 10.5.0.254; "
        "ip neigh add 10.5.0.254 lladdr 02:00:00:00:00:fe dev e0");
     KernelState host;
+    DirectSink sink{host};
     Monitor monitor;
-    ASSERT_FALSE(monitor.start(host));
+    ASSERT_FALSE(monitor.start(sink));
     EXPECT_EQ(addresses_of(host), addresses_of_ip());
     EXPECT_EQ(routes_of(host), routes_of_ip());
     EXPECT_EQ(neighbours_of(host), neighbours_of_ip());
     EXPECT_EQ(links_of(host), links_of_ip());
     EXPECT_TRUE(host.is_local(Ipv4Addr(127, 0, 0, 1)));
-    EXPECT_FALSE(monitor.poll(host)) << "nothing new";
-    EXPECT_FALSE(monitor.poll(host)) << "and it does not wait";
+    EXPECT_FALSE(polled(monitor, host)) << "nothing new";
+    EXPECT_FALSE(polled(monitor, host)) << "and it does not wait";
 }
 
 TEST_F(Netlink, PortsOfABridge) {
@@ -456,14 +468,15 @@ TEST_F(Netlink, OneBurst) {
                    "ip addr add 10.5.0.2/24 dev e0; ip addr del 10.5.0.1/24 dev e0; "
                    "ip addr flush dev e0; ip addr add 10.6.0.1/24 dev e0; ip link set e0 down; "
                    "ip link set e0 up; ip route add default via 10.6.0.254"));
-    EXPECT_TRUE(monitor_.poll(host_));
+    EXPECT_TRUE(poll());
     compare();
 }
 
 TEST_F(Netlink, EventsLostToAFullBuffer) {
     KernelState host;
+    DirectSink sink{host};
     Monitor monitor;
-    ASSERT_FALSE(monitor.start(host, 1)); // Linux makes it its smallest
+    ASSERT_FALSE(monitor.start(sink, 1)); // Linux makes it its smallest
     Requests requests;
     ASSERT_FALSE(requests.open());
     for (int i = 0; i < 2000; ++i) {
@@ -476,10 +489,10 @@ TEST_F(Netlink, EventsLostToAFullBuffer) {
             ASSERT_TRUE(sh("ip addr flush dev e0"));
         }
         if (i % 500 == 250) {
-            monitor.poll(host);
+            polled(monitor, host);
         }
     }
-    monitor.poll(host);
+    polled(monitor, host);
     EXPECT_GT(monitor.overruns(), 0U);
     EXPECT_EQ(monitor.failed_dumps(), 0U);
     EXPECT_EQ(addresses_of(host), addresses_of_ip());
@@ -500,7 +513,7 @@ TEST_F(Netlink, ChangesDuringDumps) {
     for (int i = 0; i < 200; ++i) {
         pollfd ready{monitor_.fd(), POLLIN, 0};
         ::poll(&ready, 1, 5);
-        monitor_.poll(host_);
+        poll();
     }
     other.join();
     poll_all();
@@ -531,7 +544,7 @@ TEST_F(Netlink, RequestsDoWhatIpDoes) {
     EXPECT_FALSE(requests.add_route(route));
     route.via = Ipv4Addr(10, 5, 0, 3);
     EXPECT_FALSE(requests.replace_route(route));
-    monitor_.poll(host_);
+    poll();
     compare();
     EXPECT_EQ(addresses_of(host_),
               (Lines{"lo 127.0.0.1/8 host", "lo 10.5.0.9/32 global", "e0 10.5.0.1/24 global",
@@ -546,7 +559,7 @@ TEST_F(Netlink, RequestsDoWhatIpDoes) {
     EXPECT_FALSE(requests.delete_neighbour(e0, Ipv4Addr(169, 254, 1, 1)));
     EXPECT_FALSE(requests.delete_address(a));
     EXPECT_FALSE(requests.set_link_up(e0, false));
-    monitor_.poll(host_);
+    poll();
     compare();
     EXPECT_FALSE(host_.link("e0")->up);
 }
@@ -576,7 +589,7 @@ TEST_F(Netlink, CarrierOfATap) {
     wanted.ifr_flags = IFF_TAP | IFF_NO_PI;
     std::strcpy(wanted.ifr_name, "t0");
     ASSERT_EQ(ioctl(tap, TUNSETIFF, &wanted), 0);
-    monitor_.poll(host_);
+    poll();
     EXPECT_FALSE(requests.set_link_up(index_of("t0"), true));
     EXPECT_TRUE(poll_until([&] { return host_.link("t0")->carrier; }));
     EXPECT_FALSE(requests.set_carrier(index_of("t0"), false));

@@ -165,7 +165,8 @@ Appliance::Error Appliance::set_up_linux() {
             }
         }
     }
-    if (auto e = linux_.start(host_, side_cpus_)) {
+    port_watch_ = std::make_unique<PortWatch>(ports_);
+    if (auto e = linux_.start(host_, side_cpus_, [watch = port_watch_.get()] { watch->look(); })) {
         return e;
     }
     uint64_t secret = 0;
@@ -178,7 +179,7 @@ Appliance::Error Appliance::set_up_linux() {
     Clock::correct();
     slow_path_->set_wall_at_zero(Clock::wall_at_zero());
     const Nanos now = Clock::now();
-    macs_ = std::make_unique<MacFollower>(gateway_ports_, ports_, stations_);
+    macs_ = std::make_unique<MacFollower>(gateway_ports_, *port_watch_, stations_);
     follow_macs(now);
     slow_path_->on_host_changed(now);
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
@@ -192,6 +193,7 @@ Appliance::Error Appliance::open_operator_sockets() {
                                                       *paths_,
                                                       *slow_path_,
                                                       ports_,
+                                                      *port_watch_,
                                                       host_interfaces_,
                                                       counters_,
                                                       gauges_,
@@ -351,10 +353,14 @@ void Appliance::look_after_linux(Nanos now) {
     for (const std::string& line : linux_.look_after(host_, now)) {
         std::fprintf(stderr, "sacip-gw: warning: %s\n", line.c_str());
     }
+    for (std::string complaint; port_watch_->take(complaint);) {
+        std::fprintf(stderr, "sacip-gw: warning: %s\n", complaint.c_str());
+    }
 }
 
 void Appliance::follow_macs(Nanos now) {
     for (const MacFollower::Change& change : macs_->follow(host_, now)) {
+        linux_.do_chores(); // the devices are to take it at once
         slow_path_->on_mac_changed(change.port, change.text, now);
     }
 }
@@ -390,10 +396,10 @@ void Appliance::once_a_while(Nanos now) {
         count_peers(peer_session->peers(), now, gauges_);
     }
     for (size_t i = 0; i < ports_.size(); i++) {
-        const Port::Losses losses = ports_[i]->losses();
+        const Port::Losses losses = port_watch_->losses(ports_[i]->id());
         gauges_.port_missed[i].set(losses.missed);
         gauges_.port_errors[i].set(losses.errors);
-        const bool up = is_link_up(*ports_[i], host_);
+        const bool up = is_link_up(*ports_[i], *port_watch_, host_);
         if (host_interfaces_[i] && carrier_[i] != up &&
             linux_.set_carrier(host_interfaces_[i]->index(), up)) {
             carrier_[i] = up;

@@ -5,8 +5,8 @@
 //
 // The slow path's loop runs here, on the main lcore: notifications and punted packets, what workers
 // took from Linux, changes of Linux's state, sacipctl, timers, in that order, then again. With
-// nothing to do it waits for a file descriptor, never longer than a millisecond. It asks Linux
-// nothing that Linux may be long about: app/linux has threads for that.
+// nothing to do it waits for a file descriptor, never longer than a millisecond. It asks neither
+// Linux nor a device's driver what they may be long about: app/linux has threads for that.
 #pragma once
 
 #include "app/control/server.hpp"
@@ -73,6 +73,7 @@ private:
     std::vector<std::unique_ptr<HostInterface>> host_interfaces_; ///< by PortId, may be nullptr
     std::vector<GatewayPort> gateway_ports_;
     std::vector<std::unique_ptr<CoreCounters>> counters_; ///< workers, then the slow path
+    std::unique_ptr<PortWatch> port_watch_;
     StationTable stations_;
     std::unique_ptr<MacFollower> macs_;
     std::unique_ptr<PuntRings> punts_;

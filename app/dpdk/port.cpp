@@ -299,8 +299,7 @@ const VlanPorts* Port::vlans() const { return impl_->params.trunk ? &impl_->vlan
 
 std::string Port::driver() const { return impl_->info.driver_name; }
 
-std::optional<std::string> Port::set_mac(const MacAddr& mac) {
-    mac_ = mac;
+std::optional<std::string> Port::program_mac(const MacAddr& mac) {
     rte_ether_addr address{};
     std::copy(mac.bytes.begin(), mac.bytes.end(), address.addr_bytes);
     const bool alone = impl_.use_count() == 1;

@@ -90,13 +90,15 @@ public:
     /// The ports of a trunk; nullptr where all frames are this port's, tagged or not.
     const VlanPorts* vlans() const;
     bool shares_device(const Port& other) const { return impl_ == other.impl_; }
-    /// The device's own at first; then what set_mac() was given.
+    /// The device's own at first; then what take_mac() was given. Slow path.
     MacAddr mac() const { return mac_; }
-    /// Frames for this address are the port's from now on. The device takes it as its own; one that
-    /// other ports share takes it in addition; one that can't is made to let all frames in. Else
-    /// what an operator should know. Slow path, while packets flow; stop() gives the device back
-    /// the address that it was found with.
-    std::optional<std::string> set_mac(const MacAddr& mac);
+    /// Frames for this address are the port's from now on, if program_mac() has its way.
+    void take_mac(const MacAddr& mac) { mac_ = mac; }
+    /// The device takes the address as its own; one that other ports share takes it in addition;
+    /// one that can't is made to let all frames in. Else what an operator should know. While
+    /// packets flow PortWatch asks for it; stop() gives the device back the address that it was
+    /// found with.
+    std::optional<std::string> program_mac(const MacAddr& mac);
     uint16_t mtu() const;
     unsigned rx_queues() const;
     unsigned tx_queues() const;
@@ -105,7 +107,8 @@ public:
     const PortOffloads& offloads() const;
     /// The checksums that the device fills in when asked to, per packet.
     TxChecksums fills() const;
-    /// As the device has it. Those that stand on an interface of Linux say up whatever that one is.
+    /// As the device has it (while packets flow: PortWatch). Those that stand on an interface of
+    /// Linux say up whatever that one is.
     bool link_up() const;
     /// That interface; 0: the device stands on none, or does not say.
     IfIndex kernel_interface() const;
@@ -113,7 +116,7 @@ public:
         uint64_t missed; ///< packets that the device dropped for want of room in its receive queues
         uint64_t errors; ///< packets that the device could not receive
     };
-    /// Since the start. Slow path only.
+    /// Since the start (while packets flow: PortWatch).
     Losses losses() const;
 
     /// Of the device, so of all its ports. One thread at a time per queue. Packets belong to the

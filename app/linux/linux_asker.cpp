@@ -11,6 +11,7 @@ namespace sacip {
 namespace {
 
 constexpr Nanos settings_every = from_s(1);
+constexpr Nanos chores_every = from_ms(100);
 
 } // namespace
 
@@ -34,8 +35,10 @@ netlink::Result add(netlink::Requests& requests, const Fallback& fallback) {
     return requests.replace_route(route);
 }
 
-void LinuxAsker::start(const std::optional<cpu_set_t>& cpus, const WakeUp& listener) {
+void LinuxAsker::start(const std::optional<cpu_set_t>& cpus, const WakeUp& listener,
+                       std::function<void()> chores) {
     listener_ = &listener;
+    chores_ = std::move(chores);
     ended_.store(false, std::memory_order_relaxed);
     thread_ = start_side_thread("sacip-rtnl", cpus, [this] { run(); });
 }
@@ -81,6 +84,7 @@ void LinuxAsker::run() {
             look_for_rtnl();
         }
         look_after_settings();
+        do_chores();
         waiting_.end();
         if (!last) {
             rest();
@@ -110,6 +114,8 @@ void LinuxAsker::carry_out(const LinuxRequest& request) {
         requests_.set_carrier(carrier->interface, carrier->on);
     } else if (const auto* what = std::get_if<PutBack>(&request)) {
         put_back(*what);
+    } else {
+        next_chores_ = {}; // DoChores
     }
 }
 
@@ -144,12 +150,22 @@ void LinuxAsker::look_after_settings() {
     }
 }
 
+void LinuxAsker::do_chores() {
+    const Nanos now = monotonic_now();
+    if (now >= next_chores_) {
+        next_chores_ = now + chores_every;
+        waiting_.begin();
+        chores_();
+    }
+}
+
 /// Nobody reads for long: then the operator has been told enough of it.
 void LinuxAsker::warn(std::string&& text) { warnings_.push(std::move(text)); }
 
 void LinuxAsker::rest() {
     pollfd watched{wake_.fd(), POLLIN, 0};
-    const int64_t left = (next_settings_ - monotonic_now()).value / 1'000'000 + 1;
+    const int64_t left =
+        (std::min(next_settings_, next_chores_) - monotonic_now()).value / 1'000'000 + 1;
     poll(&watched, 1, static_cast<int>(std::max<int64_t>(left, 0)));
     wake_.clear();
 }

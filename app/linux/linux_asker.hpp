@@ -45,8 +45,10 @@ public:
     netlink::Result open() { return requests_.open(); }
     netlink::Requests& requests() { return requests_; }
     SettingsKeeper& settings() { return settings_; }
-    /// `listener` is woken when an answer is there for it; it outlives the thread.
-    void start(const std::optional<cpu_set_t>& cpus, const WakeUp& listener);
+    /// `listener` is woken when an answer is there for it; it outlives the thread. `chores`: what
+    /// else may wait for Linux, done ten times a second.
+    void start(const std::optional<cpu_set_t>& cpus, const WakeUp& listener,
+               std::function<void()> chores);
 
     // The slow path.
 
@@ -80,12 +82,14 @@ private:
     void carry_out(const LinuxRequest& request);
     void put_back(const PutBack& what);
     void look_after_settings();
+    void do_chores();
     void rest();
     void warn(std::string&& text);
 
     netlink::Requests requests_;
     SettingsKeeper settings_;
-    Nanos next_settings_{};
+    Nanos next_settings_{}, next_chores_{};
+    std::function<void()> chores_;
     SpscRing<LinuxRequest> asked_;
     SpscRing<std::string> warnings_;
     WakeUp wake_;

@@ -36,7 +36,10 @@ struct PutBack {
     std::vector<netlink::AddressRequest> shadows;
 };
 
-using LinuxRequest = std::variant<ResolveNeighbour, SetShadow, SetCarrier, PutBack>;
+/// What is done now and then, at once.
+struct DoChores {};
+
+using LinuxRequest = std::variant<ResolveNeighbour, SetShadow, SetCarrier, PutBack, DoChores>;
 
 /// Above any metric that people and daemons use.
 inline constexpr uint32_t fallback_metric = 65'535;

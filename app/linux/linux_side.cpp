@@ -108,12 +108,12 @@ std::optional<std::string> LinuxSide::sweep(const Config& config) {
     return std::nullopt;
 }
 
-std::optional<std::string> LinuxSide::start(KernelState& host,
-                                            const std::optional<cpu_set_t>& cpus) {
+std::optional<std::string> LinuxSide::start(KernelState& host, const std::optional<cpu_set_t>& cpus,
+                                            std::function<void()> chores) {
     if (const auto refusal = listener_.start(host, cpus)) {
         return said(refusal);
     }
-    asker_.start(cpus, listener_.wake_up());
+    asker_.start(cpus, listener_.wake_up(), std::move(chores));
     return std::nullopt;
 }
 

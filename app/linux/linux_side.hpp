@@ -53,8 +53,10 @@ public:
     /// Takes away what a gateway has left on lo that had our interfaces' names, or has no interface
     /// any more. Call before set_up.
     std::optional<std::string> sweep(const Config& config);
-    /// Fills `host` and begins to follow Linux, on these CPUs if there are any.
-    std::optional<std::string> start(KernelState& host, const std::optional<cpu_set_t>& cpus);
+    /// Fills `host` and begins to follow Linux, on these CPUs if there are any. `chores`: what else
+    /// may wait for Linux, done ten times a second by a thread that does, until stop().
+    std::optional<std::string> start(KernelState& host, const std::optional<cpu_set_t>& cpus,
+                                     std::function<void()> chores);
 
     /// Applies what is new; whether `host` changed.
     bool follow(KernelState& host);
@@ -63,6 +65,8 @@ public:
     void clear_fd() const { listener_.clear_fd(); }
     /// Whether the thread that asks has been told; ask again if not.
     bool set_carrier(IfIndex interface, bool carrier);
+    /// At once, and not only by and by.
+    void do_chores() { asker_.ask(DoChores{}); }
     /// Has what others took away put back. Call when `host` has changed, and now and then. Returns
     /// what to tell the operator.
     std::vector<std::string> look_after(const KernelState& host, Nanos now);

@@ -9,8 +9,8 @@ constexpr Nanos accept_former = from_s(60);
 
 } // namespace
 
-MacFollower::MacFollower(std::vector<GatewayPort>& ports,
-                         const std::vector<std::unique_ptr<Port>>& devices, StationTable& stations)
+MacFollower::MacFollower(std::vector<GatewayPort>& ports, PortWatch& devices,
+                         StationTable& stations)
     : ports_{ports}, devices_{devices}, stations_{stations}, former_until_(ports.size()) {
     for (uint8_t i = 0; i < ports_.size(); i++) {
         stations_.set({i}, ports_[i].mac, ports_[i].former_mac);
@@ -28,9 +28,7 @@ std::vector<MacFollower::Change> MacFollower::follow(const KernelState& host, Na
         }
         std::string text = "port " + port.name + ": " + port.mac.to_text() + " > " +
                            link->mac.to_text() + ", as " + link->name + " has it";
-        if (const auto why = devices_[i]->set_mac(link->mac)) {
-            text += "; " + *why;
-        }
+        devices_.set_mac({i}, link->mac);
         port.former_mac = port.mac;
         port.mac = link->mac;
         former_until_[i] = now + accept_former;

@@ -8,7 +8,7 @@
 // announcements; what they sent to the old address before is taken for a minute more.
 #pragma once
 
-#include "app/dpdk/port.hpp"
+#include "app/dpdk/port_watch.hpp"
 #include "app/dpdk/station_table.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
 
@@ -21,21 +21,21 @@ namespace sacip {
 /// Slow path only. References outlive it.
 class MacFollower {
 public:
-    MacFollower(std::vector<GatewayPort>& ports, const std::vector<std::unique_ptr<Port>>& devices,
-                StationTable& stations);
+    MacFollower(std::vector<GatewayPort>& ports, PortWatch& devices, StationTable& stations);
 
     struct Change {
         PortId port;
         std::string text; ///< for operators
     };
-    /// Carries out what is different in Linux; the slow path is to be told of each.
+    /// Carries out what is different in Linux, but for the devices, which have it by PortWatch's
+    /// next look; the slow path is to be told of each.
     std::vector<Change> follow(const KernelState& host, Nanos now);
     /// Ends the time of former addresses.
     void tick(Nanos now);
 
 private:
     std::vector<GatewayPort>& ports_;
-    const std::vector<std::unique_ptr<Port>>& devices_;
+    PortWatch& devices_;
     StationTable& stations_;
     std::vector<Nanos> former_until_; ///< by PortId
 };

@@ -147,14 +147,14 @@ json GatewayView::port_list() const {
         const Uplink* uplink = slow_path.uplink({static_cast<uint8_t>(i)});
         const auto primary = uplink != nullptr ? uplink->primary() : std::nullopt;
         const auto by = [](bool hardware) { return hardware ? "hardware" : "software"; };
-        const Port::Losses losses = p.losses();
+        const Port::Losses losses = port_watch.losses(p.id());
         out.push_back(
             {{"name", c.name},
              {"device", c.device},
              {"vlan", c.vlan == 0 ? json(nullptr) : json(c.vlan)},
              {"role", c.role == PortRole::inside ? "inside" : "outside"},
              {"mac", p.mac().to_text()},
-             {"link", is_link_up(p, host)},
+             {"link", is_link_up(p, port_watch, host)},
              {"mtu", p.mtu()},
              {"rx_packets", rx},
              {"rx_bytes", rx_bytes},

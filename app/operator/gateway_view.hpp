@@ -7,7 +7,7 @@
 #pragma once
 
 #include "app/dpdk/host_interface.hpp"
-#include "app/dpdk/port.hpp"
+#include "app/dpdk/port_watch.hpp"
 #include "app/metrics/sample.hpp"
 #include "app/operator/gauges.hpp"
 #include "sacip_core/gateway.hpp"
@@ -18,10 +18,10 @@ namespace sacip {
 
 /// Whether frames can come and go: what the device says, and the interface of Linux that it stands
 /// on, if any.
-inline bool is_link_up(const Port& port, const KernelState& host) {
+inline bool is_link_up(const Port& port, const PortWatch& watch, const KernelState& host) {
     const LinkInfo* const under =
         port.kernel_interface().value == 0 ? nullptr : host.link(port.kernel_interface());
-    return port.link_up() && (under == nullptr || (under->up && under->carrier));
+    return watch.link_up(port.id()) && (under == nullptr || (under->up && under->carrier));
 }
 
 /// Everything a view looks at. References outlive it.
@@ -32,6 +32,7 @@ struct GatewayView {
     const PathTable& paths;
     Gateway& slow_path;
     const std::vector<std::unique_ptr<Port>>& ports;
+    const PortWatch& port_watch;
     const std::vector<std::unique_ptr<HostInterface>>& host_interfaces; ///< by PortId
     const std::vector<std::unique_ptr<CoreCounters>>& cores; ///< workers, then the slow path
     const Gauges& gauges;

@@ -57,7 +57,7 @@ protected:
         wan_ = port.host_interface;
     }
     void start() {
-        const auto refusal = side_->start(host_, std::nullopt);
+        const auto refusal = side_->start(host_, std::nullopt, [this] { chores_.add(); });
         ASSERT_FALSE(refusal) << *refusal;
         turn();
     }
@@ -96,6 +96,7 @@ protected:
     IfIndex wan_{}, loopback_{1};
     bool changed_{false};
     std::string said_;
+    Counter chores_; ///< times they were done
 };
 
 TEST_F(LinuxSideTest, FollowsLinux) {
@@ -204,6 +205,17 @@ TEST_F(LinuxSideTest, SettingsArePutBack) {
     EXPECT_EQ(said_, "somebody changed a setting that a port needs; it is put back: "
                      "net.ipv4.conf.wan0.rp_filter from 1 to 0\n");
     EXPECT_EQ(netlink::read_ipv4("wan0", netlink::Ipv4Setting::rp_filter), 0);
+}
+
+TEST_F(LinuxSideTest, ChoresAreDoneByAndByAndWhenAsked) {
+    set_up();
+    start();
+    EXPECT_TRUE(until([&] { return chores_.get() >= 3; }));
+    const uint64_t before = chores_.get();
+    const Nanos asked = monotonic_now();
+    side_->do_chores();
+    EXPECT_TRUE(until([&] { return chores_.get() > before; }));
+    EXPECT_LT(monotonic_now(), asked + from_ms(90));
 }
 
 TEST_F(LinuxSideTest, ResolvesAreDroppedWhenTheRingIsFull) {

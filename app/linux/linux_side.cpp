@@ -17,6 +17,9 @@ namespace {
 /// Whoever flushes addresses looks again until none is left: we are quick a few times, then slow.
 constexpr unsigned put_back_at_once = 4;
 constexpr Nanos put_back_every = from_s(1);
+/// Linux, when nobody has RTNL, answers in a hundredth of it.
+constexpr Nanos patience = from_ms(10);
+constexpr size_t most_resolving = 64;
 /// An end that takes longer has a reason that an operator should know.
 constexpr Nanos prompt_end = from_s(1);
 
@@ -52,7 +55,10 @@ bool failed(const netlink::Result& result) { return result && result->error != E
 
 } // namespace
 
-std::optional<std::string> LinuxSide::open() { return said(asker_.open()); }
+std::optional<std::string> LinuxSide::open() {
+    probe_.open();
+    return said(asker_.open());
+}
 
 std::optional<std::string> LinuxSide::set_up(GatewayPort& port, uint8_t number,
                                              const PortConfig& config, bool box,
@@ -120,6 +126,9 @@ std::optional<std::string> LinuxSide::start(KernelState& host, const std::option
 bool LinuxSide::follow(KernelState& host) {
     const LinuxListener::Taken taken = listener_.take(host);
     putting_back_ = putting_back_ && !taken.put_back;
+    if (!resolving_.empty()) {
+        probe_neighbours();
+    }
     return taken.changed;
 }
 
@@ -128,8 +137,23 @@ bool LinuxSide::set_carrier(IfIndex interface, bool carrier) {
 }
 
 void LinuxSide::resolve(NeighbourKey neighbour) {
+    if (resolving_.size() < most_resolving) {
+        resolving_.push_back(neighbour);
+    }
     // Whoever needs it asks again.
     resolves_dropped_ += asker_.ask(ResolveNeighbour{neighbour}) ? 0 : 1;
+}
+
+void LinuxSide::probe_neighbours() {
+    const Nanos waiting = asker_.waiting();
+    if (waiting > patience) {
+        for (const NeighbourKey& neighbour : resolving_) {
+            probe_.send(neighbour, monotonic_now());
+        }
+    }
+    if (waiting == Nanos{} || waiting > patience) {
+        resolving_.clear();
+    }
 }
 
 void LinuxSide::keep_shadow(Ipv4Addr address) {

@@ -20,6 +20,7 @@
 #pragma once
 
 #include "app/linux/linux_listener.hpp"
+#include "app/linux/neighbour_probe.hpp"
 #include "sacip_core/config/config.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
 #include "sacip_core/kernel/kernel_requests.hpp"
@@ -89,19 +90,22 @@ private:
     static bool is_whole(const Fallback& fallback, const KernelState& host);
     netlink::AddressRequest shadow(Ipv4Addr address) const;
     void ask_for_shadows();
+    void probe_neighbours();
     void put_back(const KernelState& host);
     void look_at_masters(const KernelState& host, std::vector<std::string>& out);
 
     LinuxAsker asker_;
     LinuxListener listener_;
+    NeighbourProbe probe_;
     IfIndex loopback_{1};
     std::vector<std::string> interfaces_;    ///< ours
     std::map<std::string, IfIndex> masters_; ///< of those, as the operator was told
     std::vector<Fallback> fallbacks_;
-    std::set<Ipv4Addr> shadows_;      ///< wanted
-    std::map<Ipv4Addr, bool> untold_; ///< of these Linux is still to be told: wanted or not
-    std::string label_;               ///< of shadows
-    bool putting_back_{false};        ///< asked for, and its changes are not in the mirror
+    std::set<Ipv4Addr> shadows_;          ///< wanted
+    std::map<Ipv4Addr, bool> untold_;     ///< of these Linux is still to be told: wanted or not
+    std::string label_;                   ///< of shadows
+    bool putting_back_{false};            ///< asked for, and its changes are not in the mirror
+    std::vector<NeighbourKey> resolving_; ///< asked for, and maybe stuck; a few
     uint64_t resolves_dropped_{0};
     Nanos refilled_{};
     unsigned may_put_back_{0};

@@ -207,6 +207,18 @@ TEST_F(LinuxSideTest, SettingsArePutBack) {
     EXPECT_EQ(netlink::read_ipv4("wan0", netlink::Ipv4Setting::rp_filter), 0);
 }
 
+/// The way that needs no lock of Linux's.
+TEST_F(LinuxSideTest, ProbeHasLinuxResolve) {
+    set_up();
+    NeighbourProbe probe;
+    probe.open();
+    const char* const asks = "ip neigh show 10.0.1.9 dev wan0 | grep .";
+    EXPECT_FALSE(sh(asks));
+    probe.send({wan_, Ipv4Addr(10, 0, 1, 9)}, from_s(1));
+    EXPECT_TRUE(sh(asks));
+    probe.send({IfIndex{999}, Ipv4Addr(10, 0, 1, 9)}, from_s(1)); // is nobody's error
+}
+
 TEST_F(LinuxSideTest, ChoresAreDoneByAndByAndWhenAsked) {
     set_up();
     start();

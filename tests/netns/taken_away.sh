@@ -37,7 +37,7 @@ eventually 5 has lo 10.0.1.2/32 || fail "shadows stay away: $(addresses_of lo)"
 has lo 10.0.2.2/32 || fail "the new address has no shadow: $(addresses_of lo)"
 assert_flows_run 2 2
 good "shadows on lo flushed, after the move"
-log_says "are put back" || fail "no word of it in the log"
+eventually 5 log_says "are put back" || fail "no word of it in the log"
 
 stop_traffic
 on_wan link set wan0 down
@@ -49,7 +49,7 @@ forwarding() { [ "$(in_ns ga sysctl -n net.ipv4.conf.lan0.forwarding)" = 1 ] && 
 in_ns ga sysctl -qw net.ipv4.ip_forward=1
 in_ns ga sysctl -qw net.ipv4.ip_forward=0
 eventually 5 forwarding || fail "forwarding stays off"
-log_says "net.ipv4.conf.wan0.forwarding from 0 to 1" || fail "no word of forwarding in the log"
+eventually 5 log_says "net.ipv4.conf.wan0.forwarding from 0 to 1" || fail "no word of forwarding in the log"
 in_ns ga sysctl -qw net.ipv4.conf.all.rp_filter=1
 eventually 5 log_says "net.ipv4.conf.all.rp_filter is set" || fail "no word of all.rp_filter in the log"
 good "forwarding switched off, all.rp_filter on"

@@ -87,11 +87,15 @@ PuntRings::~PuntRings() {
     }
 }
 
-bool PuntRings::punt(rte_mbuf* packet, PortId port, Verdict verdict) {
+bool PuntRings::punt(rte_mbuf* packet, WayIn from, Verdict verdict) {
     const PuntReason reason = verdict.punt_reason();
-    impl_->label(packet) = {port, verdict.port, reason};
+    impl_->label(packet) = {from.port, verdict.port, reason};
     rte_ring* const ring =
         reason == PuntReason::notification ? impl_->control.get() : impl_->data.get();
+    if (reason == PuntReason::first_packet &&
+        rte_ring_free_count(ring) <= (from.outside ? left_by_outside : left_by_inside)) {
+        return false;
+    }
     return rte_ring_enqueue(ring, packet) == 0;
 }
 

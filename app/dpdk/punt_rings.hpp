@@ -3,10 +3,11 @@
 // PuntRings: how workers hand packets to the slow path.
 //
 // Two bounded rings, many workers in, the slow path out. Notifications have one for themselves and
-// are served first: a flood of new flows fills the other ring, and can't keep the message away that
-// says where these flows went. A third one has what Linux sends and is ours to judge: neither kind
-// of flood takes its place, and it takes nobody's. Ports and reason travel inside the packet's
-// mbuf.
+// are served first: a flood of new flows can't keep the message away that says where these flows
+// went. First packets of flows, which anybody can send, have half of the other ring from outside
+// and three quarters from inside: the rest is for flows that we know. A third one has what Linux
+// sends and is ours to judge: neither kind of flood takes its place, and it takes nobody's. Ports
+// and reason travel inside the packet's mbuf.
 #pragma once
 
 #include "sacip_core/base/verdict.hpp"
@@ -21,6 +22,12 @@
 struct rte_mbuf;
 
 namespace sacip {
+
+/// Where a packet came in.
+struct WayIn {
+    PortId port;
+    bool outside; ///< the port's role
+};
 
 /// A packet a worker could not decide. The receiver owns it.
 struct Punted {
@@ -45,9 +52,11 @@ public:
     PuntRings(const PuntRings&) = delete;
     PuntRings& operator=(const PuntRings&) = delete;
 
-    /// Any worker. `port` is where the packet came in, the verdict a punt. False if the ring is
-    /// full; the packet stays the caller's.
-    bool punt(rte_mbuf* packet, PortId port, Verdict verdict);
+    /// What first packets leave free.
+    static constexpr uint32_t left_by_outside = 1024, left_by_inside = 512;
+    /// Any worker. The verdict is a punt. False if there is no room for it; the packet stays the
+    /// caller's.
+    bool punt(rte_mbuf* packet, WayIn from, Verdict verdict);
     /// Slow path. Fills `out` from the front, notifications first, but no more than half of it with
     /// them as long as others wait; returns how many. Call when all of the last call are dealt
     /// with: any() goes by that.

@@ -85,9 +85,9 @@ struct Worker::Impl {
     void sort(std::span<rte_mbuf* const> packets, const ServedQueue& queue, Tick now);
     void judge(std::span<rte_mbuf*> packets, PortId from, const ParseContext& context, Tick now);
     unsigned look_at(std::span<rte_mbuf*> packets, uint64_t& bytes);
-    unsigned carry_out(std::span<rte_mbuf*> packets, PortId from, bool tags_off);
+    unsigned carry_out(std::span<rte_mbuf*> packets, WayIn from, bool tags_off);
     void send(rte_mbuf* packet, PortId to);
-    void do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from);
+    void do_otherwise(Verdict verdict, rte_mbuf* packet, WayIn from);
     void flush(size_t port);
     void hand_over(size_t port, std::span<rte_mbuf*> packets, uint64_t bytes);
     void sleep(unsigned empty_turns);
@@ -126,22 +126,23 @@ inline void Worker::Impl::send(rte_mbuf* packet, PortId to) {
 }
 
 /// The way out for everything else.
-void Worker::Impl::do_otherwise(Verdict verdict, rte_mbuf* packet, PortId from) {
+void Worker::Impl::do_otherwise(Verdict verdict, rte_mbuf* packet, WayIn from) {
     CoreCounters& counters = *params.counters;
     DropReason dropped = verdict.drop_reason();
     if (verdict.action == Action::punt) {
         // If it was not filled in, the pipeline has done so.
         const PuntReason why = verdict.punt_reason();
         if (params.cross != nullptr && CrossConnect::concerns(*packet, why)) {
-            params.cross->to_linux(packet, from, why);
+            params.cross->to_linux(packet, from.port, why);
             return;
         }
         packet->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
         if (params.punts->punt(packet, from, verdict)) {
-            counters.punt(verdict.punt_reason());
+            counters.punt(why);
             return;
         }
-        dropped = DropReason::punt_ring_full;
+        dropped = why == PuntReason::first_packet ? DropReason::first_packet_full
+                                                  : DropReason::punt_ring_full;
     } else if (verdict.action != Action::drop) {
         dropped = DropReason::no_route; // forward to a port that is not there
     }
@@ -232,17 +233,18 @@ void Worker::Impl::judge(std::span<rte_mbuf*> packets, PortId from, const ParseC
         hand_over(port, judged, bytes); // nearly every burst
         return;
     }
-    if (const unsigned untagged = carry_out(judged, from, true); untagged > 0) [[unlikely]] {
+    if (const unsigned untagged = carry_out(judged, {from, context.outside}, true); untagged > 0)
+        [[unlikely]] {
         const unsigned again = look_at(judged.first(untagged), bytes);
         process(again);
-        carry_out(judged.first(again), from, false);
+        carry_out(judged.first(again), {from, context.outside}, false);
     }
 }
 
 /// Each packet's own verdict. Those that would be Linux's business and have a tag of priority
 /// (`tags_off`) are to be judged again without it: they are the first ones then, and their number
 /// is returned.
-unsigned Worker::Impl::carry_out(std::span<rte_mbuf*> packets, PortId from, bool tags_off) {
+unsigned Worker::Impl::carry_out(std::span<rte_mbuf*> packets, WayIn from, bool tags_off) {
     const size_t ports = tx.size();
     unsigned untagged = 0;
     for (size_t i = 0; i < packets.size(); i++) {

@@ -112,6 +112,7 @@ std::vector<Sample> GatewayView::samples() const {
     const CoreCounters& slow = *cores.back();
     const ExceptionStatistics& exception_path = slow_path.exception_path().statistics();
     const FlowSetupStatistics& flow_setup = slow_path.exception_path().flow_setup().statistics();
+    const EarlyDrop& early_drop = slow_path.exception_path().flow_setup().early_drop();
     const MoveStatistics& moves = slow_path.mover().statistics();
 
     s.gauge("build_info", "Constant 1, labelled with the version", 1, {{"version", SACIP_VERSION}});
@@ -167,7 +168,9 @@ std::vector<Sample> GatewayView::samples() const {
     s.counter("flows_ended_total", "Flows whose address went, and whose far end has no peer",
               slow_path.exception_path().flows_ended());
     s.counter("flows_expired_total", "Flows forgotten after silence",
-              exception_path.flows_expired.get());
+              exception_path.flows_expired.get() + early_drop.expired().get());
+    s.counter("flows_early_dropped_total", "Flows seen one way that made room for another",
+              early_drop.dropped().get());
     const char* untracked = "Packets of flows that could not be recorded";
     s.counter("flows_untracked_total", untracked, flow_setup.untracked_flow_table_full.get(),
               {{"reason", "flow_table_full"}});

@@ -39,7 +39,7 @@ while True:
     time.sleep(0.001)' "$rate" </dev/null >"$T/scan.out" 2>"$T/scan.err"
 scan_pid=$!
 eventually 5 grep -q scanning "$T/scan.out" || fail "no scan"
-many_wait() { [ "$(query a drops '[.drops[] | select(.reason == "hold_overflow") | .packets] | add // 0')" -gt 1000 ]; }
+many_wait() { [ "$(query a drops '[.drops[] | select(.reason == "hold_crowded") | .packets] | add // 0')" -gt 1000 ]; }
 eventually 15 many_wait || fail "the scan fills no place: $(ctl a drops)"
 traffic mark >/dev/null
 next_a

@@ -286,7 +286,7 @@ configure_way() { # WAY [plain|dhcp]
     ip -n "$P-ha" route add default via ${lan%/*}
     cat >"$T/a.yaml" <<YAML
 gateway: {name: a, control_socket: $T/a.sock, metrics: "127.0.0.1:9812"}
-limits: {flows: ${flow_limit:-4096}}
+limits: {flows: ${flow_limit:-4096}, paths: ${path_limit:-65536}}
 ports:
   - name: lan
     device: ${port_driver}0
@@ -303,7 +303,7 @@ basic_peers:
 YAML
     cat >"$T/b.yaml" <<YAML
 gateway: {name: b, control_socket: $T/b.sock, metrics: "127.0.0.1:9812"}
-limits: {flows: ${flow_limit:-4096}}
+limits: {flows: ${flow_limit:-4096}, paths: ${path_limit:-65536}}
 ports:
   - name: lan
     device: ${port_driver}0

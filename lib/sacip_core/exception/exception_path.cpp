@@ -74,6 +74,7 @@ void ExceptionPath::tick(Nanos now) {
         r_.manager.flow_removed(flow.path, now);
         statistics_.flows_expired.add();
     }
+    flow_setup_.tick(now);
     forwarder_.tick();
     fragments_.tick(now);
     arp_.tick(now);

@@ -39,7 +39,7 @@ bool FlowEnder::is_doubtful(const PathEntry& path) const {
     const LocalBinding& local = cache_.at(path.local);
     const Speaker& speaker = cache_.at(path.remote).speaker;
     return local.follows && local.usable && local.original != local.active && !path.speaks_as &&
-           speaker.kind != Speaker::Kind::none && !cache_.is_heard(speaker);
+           speaker.is_known() && !cache_.is_heard(speaker);
 }
 
 void FlowEnder::tick(Nanos now) {

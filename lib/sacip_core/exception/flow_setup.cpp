@@ -6,9 +6,9 @@
 namespace sacip {
 namespace {
 
-/// Without one nobody can be told of a move: such flows stay with their address.
+/// Others' flows stay with their address.
 bool has_speaker(const BindingCache& cache, RemoteId remote) {
-    return cache.at(remote).speaker.kind != Speaker::Kind::none;
+    return cache.at(remote).speaker.is_known();
 }
 
 } // namespace
@@ -58,7 +58,7 @@ void FlowSetup::outbound(PuntedPacket& punted) {
     } else if (!wire) {
         // No address to go out with, yet.
         punted.last_try ? r_.output.drop(punted, DropReason::hold_expired)
-                        : r_.output.hold(punted, hold_key_no_path, hold_for_path);
+                        : hold_for_address(punted);
     } else if (const Admission admission = r_.guard.outbound(punted, *wire);
                admission.what == Admission::What::known &&
                admission.remote_original == v.destination) {
@@ -96,12 +96,20 @@ void FlowSetup::outbound_of_box(PuntedPacket& punted) {
     }
     if (!of_port && !shared && !moved && !routed && !wire) {
         punted.last_try ? r_.output.drop(punted, DropReason::hold_expired)
-                        : r_.output.hold(punted, hold_key_no_path, hold_for_path);
+                        : hold_for_address(punted);
         return;
     }
     const RemoteId far = remote_of(v.source, v.destination);
     make(punted, Direction::outbound, key_from_host(v),
          r_.cache.local(v.source, original, active, *box, has_speaker(r_.cache, far)), far);
+}
+
+/// There is none to go out with, yet.
+void FlowSetup::hold_for_address(PuntedPacket& punted) {
+    const Ipv4Addr to = punted.view.destination;
+    r_.cache.speaker_of(to, to).is_known()
+        ? r_.output.hold(punted, hold_key_no_path, hold_for_path)
+        : r_.output.hold(punted, hold_key_of_strangers, hold_for_path, HoldShare::strangers);
 }
 
 bool FlowSetup::is_of_port(Ipv4Addr address, PortId port) const {
@@ -150,7 +158,7 @@ bool FlowSetup::is_for_linux(const PacketView& v, std::optional<Ipv4Addr> wire,
 /// False if the guard keeps or drops the packet.
 bool FlowSetup::admit(PuntedPacket& punted, const Admission& admission) {
     if (admission.what == Admission::What::wait) {
-        r_.output.hold(punted, key_of_guard, r_.guard.time());
+        r_.output.hold(punted, key_of_guard, r_.guard.time(), HoldShare::questions);
     } else if (admission.what == Admission::What::refuse) {
         r_.output.drop(punted, DropReason::shield_expired);
     }
@@ -158,7 +166,7 @@ bool FlowSetup::admit(PuntedPacket& punted, const Admission& admission) {
 }
 
 std::optional<RemoteId> FlowSetup::session_that_left(Ipv4Addr host, Ipv4Addr destination) const {
-    if (r_.cache.speaker_of(destination, destination).kind != Speaker::Kind::none) {
+    if (r_.cache.speaker_of(destination, destination).is_known()) {
         return std::nullopt; // a peer is there
     }
     for (uint32_t peer = 0; peer < r_.config.peers.size(); peer++) {
@@ -252,7 +260,7 @@ void FlowSetup::inbound(PuntedPacket& punted) {
             left ? r_.guard.inbound(punted, r_.cache.host_behind(*left, v.destination))
                  : Admission{};
         if (waits.what == Admission::What::wait) {
-            r_.output.hold(punted, key_of_guard, r_.guard.time());
+            r_.output.hold(punted, key_of_guard, r_.guard.time(), HoldShare::questions);
         } else {
             r_.output.to_linux(punted);
         }
@@ -354,9 +362,16 @@ void FlowSetup::make(PuntedPacket& punted, Direction direction, const FlowKey& k
             return;
         }
     }
-    const auto path = r_.manager.obtain(local, remote, punted.now);
+    const bool stranger = !has_speaker(r_.cache, remote);
+    auto path = r_.cache.find_path(local, remote);
+    const auto lack = early_drop_.make_room(stranger, !path, punted.now);
+    if (!path && lack == EarlyDrop::Lack::nothing) {
+        path = r_.manager.obtain(local, remote, punted.now);
+    }
     if (!path) { // fail open: translated from the bindings alone, without mobility
-        statistics_.untracked_path_table_full.add();
+        (lack == EarlyDrop::Lack::flows ? statistics_.untracked_flow_table_full
+                                        : statistics_.untracked_path_table_full)
+            .add();
         const LocalBinding& l = r_.cache.at(local);
         const RemoteBinding& r = r_.cache.at(remote);
         const PathAddresses addresses{l.host, l.original, l.active, r.original, r.active};
@@ -370,8 +385,12 @@ void FlowSetup::make(PuntedPacket& punted, Direction direction, const FlowKey& k
         r_.peer_session->flow_begins(far.speaker.index, {r_.cache.at(local).active, far.active},
                                      punted.now);
     }
-    if (const auto flow = r_.flows.insert(key, *path, to_tick(punted.now))) {
+    const auto flow = lack == EarlyDrop::Lack::nothing
+                          ? r_.flows.insert(key, *path, to_tick(punted.now))
+                          : std::nullopt;
+    if (flow) {
         r_.manager.flow_added(*path);
+        early_drop_.began(*flow, direction, stranger, punted.now);
         statistics_.created.add();
         FlowRecord& record = r_.flows.record(static_cast<int32_t>(flow->value));
         const bool tcp = punted.view.is(IpProto::tcp);

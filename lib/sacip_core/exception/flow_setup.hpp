@@ -14,6 +14,7 @@
 // newcomer's answers, the newcomer is refused and told so.
 #pragma once
 
+#include "sacip_core/exception/early_drop.hpp"
 #include "sacip_core/exception/mid_flow_guard.hpp"
 #include "sacip_core/exception/slow_forwarder.hpp"
 #include "sacip_core/forward/flow_table.hpp"
@@ -43,7 +44,8 @@ public:
         MidFlowGuard& guard;
         PeerSession* peer_session; ///< nullptr without peers that have keys
     };
-    explicit FlowSetup(const Deps& deps) : r_{deps} {}
+    explicit FlowSetup(const Deps& deps)
+        : r_{deps}, early_drop_{deps.flows, deps.paths, deps.manager} {}
 
     // Each takes the packet.
 
@@ -87,10 +89,14 @@ public:
     /// was refused.
     bool give_way(PuntedPacket& punted, int32_t position);
     const MidFlowGuard& guard() const { return r_.guard; }
+    const EarlyDrop& early_drop() const { return early_drop_; }
     const FlowSetupStatistics& statistics() const { return statistics_; }
+    /// Forgets what strangers began and nobody answered.
+    void tick(Nanos now) { early_drop_.tick(now); }
 
 private:
     void outbound_of_box(PuntedPacket& punted);
+    void hold_for_address(PuntedPacket& punted);
     bool is_of_port(Ipv4Addr address, PortId port) const;
     bool is_of_inside_port(Ipv4Addr address) const;
     bool has_left(Ipv4Addr address, uint32_t box, Nanos now) const;
@@ -105,6 +111,7 @@ private:
               RemoteId remote);
 
     Deps r_;
+    EarlyDrop early_drop_;
     FlowSetupStatistics statistics_;
 };
 

@@ -1,21 +1,35 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/exception/hold_queue.hpp"
 
+#include <algorithm>
+
 namespace sacip {
 
 /// Which one makes room; `none`: the new one itself.
 std::optional<HoldQueue::Index> HoldQueue::to_leave(const HeldPacket& packet) const {
     const auto sisters = by_key_.find(packet.key);
-    const size_t bound = packet.for_neighbour ? max_per_neighbour : max_per_key;
+    const size_t bound =
+        packet.share == HoldShare::neighbours ? max_per_neighbour : size_t{max_per_key};
     if (sisters != by_key_.end() && sisters->second.count >= bound) {
         return sisters->second.first;
     }
-    const bool full = size_ >= max_packets;
-    const bool share_full = packet.for_neighbour && for_neighbours_.count >= max_for_neighbours;
-    if (!full && !share_full) {
+    if (packet.share == HoldShare::neighbours && share_of(packet).count >= max_for_neighbours) {
+        return share_of(packet).first;
+    }
+    if (size_ < max_packets) {
         return std::nullopt;
     }
-    return for_neighbours_.count > 0 || packet.for_neighbour ? for_neighbours_.first : all_.first;
+    const Index other = first_of_others();
+    return other == none && packet.share == HoldShare::moves ? all_.first : other;
+}
+
+/// The oldest of the greatest share that is not the moves'.
+HoldQueue::Index HoldQueue::first_of_others() const {
+    const auto greatest =
+        std::max_element(shares_.begin() + 1, shares_.end(),
+                         [](const List& a, const List& b) { return a.count < b.count; });
+    static_assert(static_cast<size_t>(HoldShare::moves) == 0);
+    return greatest->first;
 }
 
 std::optional<HeldPacket> HoldQueue::push(HeldPacket packet) {
@@ -30,9 +44,7 @@ std::optional<HeldPacket> HoldQueue::push(HeldPacket packet) {
     places_[at] = {packet, {}, {}, {}, next_order_++, none};
     append(all_, &Place::all, at);
     append(by_key_[packet.key], &Place::sister, at);
-    if (packet.for_neighbour) {
-        append(for_neighbours_, &Place::share, at);
-    }
+    append(share_of(packet), &Place::share, at);
     heap_.push_back(at);
     rise(heap_.size() - 1);
     size_++;
@@ -49,7 +61,8 @@ std::vector<HeldPacket> HoldQueue::take_all() {
     by_key_.clear();
     heap_.clear();
     free_ = none;
-    all_ = for_neighbours_ = {};
+    all_ = {};
+    shares_ = {};
     size_ = 0;
     return out;
 }
@@ -126,9 +139,7 @@ HeldPacket HoldQueue::remove(Index at) {
     if (sisters->second.count == 0) {
         by_key_.erase(sisters);
     }
-    if (out.for_neighbour) {
-        unlink(for_neighbours_, &Place::share, at);
-    }
+    unlink(share_of(out), &Place::share, at);
     const size_t slot = places_[at].in_heap;
     const Index last = heap_.back();
     heap_.pop_back();

@@ -5,8 +5,9 @@
 // First in, first out, bounded in number (in all and per key, oldest out first) and in time.
 // Whoever holds a packet again after a try keeps its place in time: the deadline travels with it.
 //
-// What waits for a host to answer ARP has a share of its own, and few places per host (RFC 1122
-// §2.3.2.2 asks for one): a scan of addresses that nobody has never pushes out what a move holds.
+// What anybody can have held has a share of its own for each way to do so. Where all places are
+// taken, the greatest of these gives way: never what a move holds for those we know. Few wait for
+// hosts to answer ARP, in all and for each (RFC 1122 §2.3.2.2 asks for one).
 //
 // Places are in lists, of all packets of a share and of the packets of one key, and in a heap by
 // deadline, so that neither coming nor going nor expiring looks at the others: what waits may be a
@@ -15,6 +16,7 @@
 
 #include "sacip_core/packet/packet_io.hpp"
 
+#include <array>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -27,12 +29,21 @@ struct Origin {
     bool from_linux{false}; ///< on the port's host interface
 };
 
+/// Whose place in the queue a packet takes.
+enum class HoldShare : uint8_t {
+    moves,     ///< of flows with those we know, for a path; and pieces, which are few (FragmentMap)
+    questions, ///< for a peer's word on a flow that may be its own
+    strangers, ///< of flows that no move concerns, for a path
+    neighbours, ///< for a host to answer ARP
+};
+inline constexpr size_t hold_share_count = 4;
+
 struct HeldPacket {
     OwnedPacket packet;
     Origin origin;
     uint64_t key{0}; ///< what it waits for; packets of one key share a bound
     Nanos deadline{};
-    bool for_neighbour{false}; ///< in the share of those
+    HoldShare share{HoldShare::moves};
 };
 
 /// Slow path only. Packets given out belong to the caller.
@@ -70,7 +81,7 @@ private:
         HeldPacket held;
         Links all;    ///< or, of a free place, `after` is the next free one
         Links sister; ///< among those of its key
-        Links share;  ///< among those that wait for neighbours, if it is one
+        Links share;  ///< among those of its share
         uint64_t order{0};
         Index in_heap{none};
     };
@@ -80,6 +91,11 @@ private:
     void append(List& list, Links Place::*links, Index at);
     void unlink(List& list, Links Place::*links, Index at);
     std::optional<Index> to_leave(const HeldPacket& packet) const;
+    Index first_of_others() const;
+    List& share_of(const HeldPacket& packet) { return shares_[static_cast<size_t>(packet.share)]; }
+    const List& share_of(const HeldPacket& packet) const {
+        return shares_[static_cast<size_t>(packet.share)];
+    }
     bool is_due_before(Index a, Index b) const;
     void put(size_t slot, Index at);
     void rise(size_t slot);
@@ -89,7 +105,7 @@ private:
     std::vector<Index> heap_;   ///< binary, by deadline; equal ones in the order they came
     Index free_{none};
     List all_;
-    List for_neighbours_;
+    std::array<List, hold_share_count> shares_;
     std::unordered_map<uint64_t, List> by_key_;
     size_t size_{0};
     uint64_t next_order_{0};

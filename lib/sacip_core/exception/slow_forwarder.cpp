@@ -10,7 +10,7 @@ constexpr Nanos hold_for_neighbour = from_s(3); ///< Linux gives up on a neighbo
 constexpr Nanos ask_again = from_ms(200);
 constexpr size_t max_asked = 10'000;
 
-/// Neither a path's nor a fragment's, nor one of the last two numbers.
+/// Neither a path's nor a fragment's, nor one of the last three numbers.
 uint64_t hold_key_of(NeighbourKey neighbour) {
     return uint64_t{1} << 62 |
            uint64_t{static_cast<uint32_t>(neighbour.interface.value) & 0x3FFFFFFF} << 32 |
@@ -23,8 +23,11 @@ void SlowForwarder::by_path(PuntedPacket& punted, Direction direction, PathId pa
                             WirePair left_with) {
     const PathEntry& entry = cache_.at(path);
     punted.decided = {FragmentRoute::Way::path, path, {}};
+    const Waits waits{path.value,
+                      manager_.is_of_stranger(entry) ? HoldShare::strangers : HoldShare::moves,
+                      !entry.draining.empty()};
     if (direction == Direction::inbound) {
-        send(punted, entry.slot.inbound, entry.in, path.value, !entry.draining.empty());
+        send(punted, entry.slot.inbound, entry.in, waits);
         return;
     }
     DirectionRewrite out = entry.slot.outbound;
@@ -38,7 +41,7 @@ void SlowForwarder::by_path(PuntedPacket& punted, Direction direction, PathId pa
     if (out.action == PathAction::forward) {
         punted.decided->left_with = {out.destination, out.source};
     }
-    send(punted, out, entry.out, path.value, !entry.draining.empty());
+    send(punted, out, entry.out, waits);
 }
 
 /// To an address that the peer has not proved yet, within what came from there.
@@ -54,14 +57,14 @@ void SlowForwarder::by_addresses(PuntedPacket& punted, Direction direction, uint
     const PathManager::Composed composed = manager_.compose(site, addresses, mode);
     punted.decided = {FragmentRoute::Way::addresses};
     if (direction == Direction::outbound) {
-        send(punted, composed.slot.outbound, composed.out, hold_key_no_path, false);
+        send(punted, composed.slot.outbound, composed.out, {});
     } else {
-        send(punted, composed.slot.inbound, composed.in, hold_key_no_path, false);
+        send(punted, composed.slot.inbound, composed.in, {});
     }
 }
 
 void SlowForwarder::send(PuntedPacket& punted, const DirectionRewrite& to, const Adjacency& hop,
-                         uint64_t hold_key, bool moving) {
+                         const Waits& waits) {
     switch (to.action) {
     case PathAction::hold:
         if ((punted.view.tcp_flags & tcp_rst) != 0) {
@@ -69,18 +72,21 @@ void SlowForwarder::send(PuntedPacket& punted, const DirectionRewrite& to, const
             break;
         }
         punted.last_try ? output_.drop(punted, DropReason::hold_expired)
-                        : output_.hold(punted, hold_key, hold_for_path);
+                        : output_.hold(punted, waits.key, hold_for_path, waits.share);
         break;
     case PathAction::unresolved:
-        resolve(hop.neighbour, punted.now, !moving && hop.neighbour.address == to.destination);
-        if (punted.last_try && moving) { // nobody is told of what a move may mend
+        resolve(hop.neighbour, punted.now,
+                !waits.moving && hop.neighbour.address == to.destination);
+        if (punted.last_try && waits.moving) { // nobody is told of what a move may mend
             output_.drop(punted, DropReason::neighbour_failed);
         } else if (punted.last_try) {
             output_.unreachable(punted, DropReason::neighbour_failed, host_unreachable);
-        } else if (!moving && hop.neighbour.address == to.destination) { // it may not be there
-            output_.hold(punted, hold_key_of(hop.neighbour), hold_for_neighbour, true);
+        } else if (!waits.moving &&
+                   hop.neighbour.address == to.destination) { // it may not be there
+            output_.hold(punted, hold_key_of(hop.neighbour), hold_for_neighbour,
+                         HoldShare::neighbours);
         } else {
-            output_.hold(punted, hold_key, hold_for_neighbour);
+            output_.hold(punted, waits.key, hold_for_neighbour, waits.share);
         }
         break;
     case PathAction::to_box:

@@ -14,8 +14,9 @@
 
 namespace sacip {
 
-/// Packets that wait for no path in particular share this key in the hold queue.
+/// Packets that wait for no path in particular share a key in the hold queue; strangers' another.
 inline constexpr uint64_t hold_key_no_path = ~uint64_t{1};
+inline constexpr uint64_t hold_key_of_strangers = ~uint64_t{2};
 /// How long a packet waits for a usable path.
 inline constexpr Nanos hold_for_path = from_s(10);
 
@@ -40,8 +41,14 @@ public:
     void answered(NeighbourKey neighbour);
 
 private:
+    /// How a packet waits, if it has to.
+    struct Waits {
+        uint64_t key{hold_key_of_strangers};
+        HoldShare share{HoldShare::strangers};
+        bool moving{false}; ///< its path has been moved a moment ago
+    };
     void send(PuntedPacket& punted, const DirectionRewrite& to, const Adjacency& hop,
-              uint64_t hold_key, bool moving);
+              const Waits& waits);
     bool goes_unproven(const PuntedPacket& punted, const PathEntry& entry);
     void forward(PuntedPacket& punted, const DirectionRewrite& to);
     void end_here(PuntedPacket& punted, const DirectionRewrite& to);

@@ -115,13 +115,13 @@ void SlowOutput::consume(PuntedPacket& punted) {
     counters_.consumed.add();
 }
 
-void SlowOutput::hold(PuntedPacket& punted, uint64_t key, Nanos at_most, bool for_neighbour) {
+void SlowOutput::hold(PuntedPacket& punted, uint64_t key, Nanos at_most, HoldShare share) {
     const bool first_time = punted.deadline.value == 0;
     const Nanos deadline = first_time ? punted.now + at_most : punted.deadline;
-    if (const auto leaving =
-            queue_.push({punted.packet, punted.origin, key, deadline, for_neighbour})) {
+    if (const auto leaving = queue_.push({punted.packet, punted.origin, key, deadline, share})) {
         io_.release(leaving->packet);
-        counters_.drop(DropReason::hold_overflow);
+        counters_.drop(leaving->share == HoldShare::moves ? DropReason::hold_overflow
+                                                          : DropReason::hold_crowded);
     }
     held_total_.add(first_time ? 1 : 0);
     count_held();

@@ -56,7 +56,8 @@ public:
     void transmit_in_pieces(PuntedPacket& punted, PortId port, uint16_t mtu);
     void consume(PuntedPacket& punted);
     /// Until something changes, at most this long from its first time on.
-    void hold(PuntedPacket& punted, uint64_t key, Nanos at_most, bool for_neighbour = false);
+    void hold(PuntedPacket& punted, uint64_t key, Nanos at_most,
+              HoldShare share = HoldShare::moves);
 
     /// Those that wait, oldest first; they are the caller's again.
     std::vector<HeldPacket> take_held();

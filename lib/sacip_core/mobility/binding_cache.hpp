@@ -71,6 +71,8 @@ struct Speaker {
     enum class Kind : uint8_t { none, basic, secure };
     Kind kind{Kind::none};
     uint32_t index{0}; ///< in Config::basic_peers or Config::peers
+    /// Else the far end is a stranger: nobody can be told of a move.
+    bool is_known() const { return kind != Kind::none; }
     bool is_basic() const { return kind == Kind::basic; }
     bool is_secure() const { return kind == Kind::secure; }
     bool operator==(const Speaker&) const = default;

@@ -289,14 +289,73 @@ std::vector<NeighbourKey> PathManager::neighbours_in_use() const {
     return out;
 }
 
+void PathManager::flow_added(PathId id) {
+    PathEntry& entry = cache_.at(id);
+    const uint32_t first = entry.flows++ == 0 ? 1 : 0;
+    paths_with_flows_ += first;
+    if (is_of_stranger(entry)) {
+        flows_of_strangers_++;
+        paths_of_strangers_ += first;
+    }
+}
+
 void PathManager::flow_removed(PathId id, Nanos now) {
     PathEntry& entry = cache_.at(id);
-    if (entry.flows > 0 && --entry.flows == 0) {
+    if (entry.flows == 0) {
+        return;
+    }
+    const uint32_t last = --entry.flows == 0 ? 1 : 0;
+    const bool of_stranger = is_of_stranger(entry);
+    paths_with_flows_ -= last;
+    if (of_stranger) {
+        flows_of_strangers_--;
+        paths_of_strangers_ -= last;
+    }
+    if (last != 0) {
         entry.unused_since = now;
+        of_stranger ? unused_of_strangers_.push_back(id) : unused_.push_back({id, now});
+    }
+}
+
+bool PathManager::is_unused(PathId id) const {
+    return cache_.at(id).in_use && cache_.at(id).flows == 0;
+}
+
+void PathManager::forget(PathId id) {
+    PathEntry& entry = cache_.at(id);
+    for (const DrainingPair& d : entry.draining) {
+        table_.retire(id, d.pair, view_of(entry));
+    }
+    table_.retire(id, entry.pair, view_of(entry));
+    watch(id, entry.out, {});
+    watch(id, entry.in, {});
+    cache_.remove_path(id);
+    table_.remove(id);
+}
+
+void PathManager::forget_unused() {
+    for (const PathId id : std::exchange(unused_of_strangers_, {})) {
+        if (is_unused(id) && is_of_stranger(cache_.at(id))) { // the id may be another path's
+            forget(id);
+        }
+    }
+    const uint32_t enough = table_.capacity() - std::max(1U, table_.capacity() / 16);
+    for (uint32_t i = 0; i < paths_per_tick && !unused_.empty(); i++) {
+        const Unused oldest = unused_.front();
+        const bool is_so =
+            is_unused(oldest.id) && cache_.at(oldest.id).unused_since == oldest.since;
+        if (is_so && table_.size() <= enough) {
+            break;
+        }
+        unused_.pop_front();
+        if (is_so) {
+            forget(oldest.id);
+        }
     }
 }
 
 void PathManager::tick(Nanos now) {
+    forget_unused();
     for (uint32_t i = 0; i < paths_per_tick && i < cache_.path_positions(); i++) {
         const PathId id{cursor_};
         cursor_ = cursor_ + 1 == cache_.path_positions() ? 0 : cursor_ + 1;
@@ -312,14 +371,7 @@ void PathManager::tick(Nanos now) {
             return true;
         });
         if (entry.flows == 0 && now - entry.unused_since > keep_unused) {
-            for (const DrainingPair& d : entry.draining) {
-                table_.retire(id, d.pair, view_of(entry));
-            }
-            table_.retire(id, entry.pair, view_of(entry));
-            watch(id, entry.out, {});
-            watch(id, entry.in, {});
-            cache_.remove_path(id);
-            table_.remove(id);
+            forget(id);
         }
     }
     table_.reclaim();

@@ -11,6 +11,7 @@
 #include "sacip_core/kernel/adjacency.hpp"
 #include "sacip_core/mobility/binding_cache.hpp"
 
+#include <deque>
 #include <functional>
 #include <unordered_map>
 #include <unordered_set>
@@ -66,8 +67,17 @@ public:
     /// True if a path became usable since the last call; what was held can be tried again.
     bool take_usable() { return std::exchange(became_usable_, false); }
 
-    void flow_added(PathId id) { cache_.at(id).flows++; }
+    void flow_added(PathId id);
+    /// A path without flows goes at a tick: a stranger's at the next one, others' after a minute or
+    /// where the table is nearly full.
     void flow_removed(PathId id, Nanos now);
+    /// Of far ends for whom nobody speaks; paths that have flows.
+    uint32_t flows_of_strangers() const { return flows_of_strangers_; }
+    uint32_t paths_of_strangers() const { return paths_of_strangers_; }
+    uint32_t paths_with_flows() const { return paths_with_flows_; }
+    bool is_of_stranger(const PathEntry& path) const {
+        return !cache_.at(path.local).inside && !cache_.at(path.remote).speaker.is_known();
+    }
     /// Ends drainings whose time is up and removes paths that nobody needs. Looks at a few paths
     /// per call.
     void tick(Nanos now);
@@ -81,6 +91,9 @@ private:
     WirePair pair_of(const PathEntry& entry) const;
     void take_turns(PathId id);
     void give_to_workers(PathId id);
+    bool is_unused(PathId id) const;
+    void forget(PathId id);
+    void forget_unused();
     void watch(PathId id, const Adjacency& before, const Adjacency& after);
 
     BindingCache& cache_;
@@ -90,6 +103,13 @@ private:
     std::unordered_map<NeighbourKey, std::unordered_set<uint32_t>> users_;
     std::vector<PathId> waiting_;
     std::vector<PathId> in_turn_;
+    std::vector<PathId> unused_of_strangers_;
+    struct Unused {
+        PathId id;
+        Nanos since;
+    };
+    std::deque<Unused> unused_; ///< the longest unused first; or used again
+    uint32_t paths_with_flows_{0}, flows_of_strangers_{0}, paths_of_strangers_{0};
     bool became_usable_{false};
     uint32_t cursor_{0};
 };

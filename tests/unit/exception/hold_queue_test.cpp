@@ -77,7 +77,7 @@ TEST(HoldQueue, TakesOneKeyAndLeavesTheOthersInOrder) {
 
 HeldPacket for_neighbour(uintptr_t number, uint64_t key) {
     HeldPacket out = held(number, key);
-    out.for_neighbour = true;
+    out.share = HoldShare::neighbours;
     return out;
 }
 
@@ -105,6 +105,51 @@ TEST(HoldQueue, NeighboursHaveTheirShareAndNoMore) {
     }
     EXPECT_EQ(number_of(queue.push(for_neighbour(77, 77)).value()), 77U) << "nothing else goes";
     EXPECT_EQ(number_of(queue.push(held(88, 88)).value()), 10000 + HoldQueue::max_for_neighbours);
+}
+
+TEST(HoldQueue, WhatAMoveHoldsIsPushedOutByNobody) {
+    HoldQueue queue;
+    const auto of = [](HoldShare share, uintptr_t number) {
+        HeldPacket out = held(number, number);
+        out.share = share;
+        return out;
+    };
+    for (uintptr_t i = 1; i <= 100; i++) {
+        EXPECT_FALSE(queue.push(of(HoldShare::moves, i)));
+    }
+    for (uintptr_t i = 1000; i < 3 * HoldQueue::max_packets; i++) {
+        const auto share = i % 3 == 0   ? HoldShare::strangers
+                           : i % 3 == 1 ? HoldShare::questions
+                                        : HoldShare::neighbours;
+        const auto leaving = queue.push(of(share, i));
+        EXPECT_TRUE(!leaving || number_of(*leaving) >= 1000);
+    }
+    EXPECT_EQ(queue.size(), HoldQueue::max_packets);
+    for (uintptr_t i = 101; i < 1000; i++) { // and they find a place
+        EXPECT_GE(number_of(queue.push(of(HoldShare::moves, i)).value()), 1000U);
+    }
+    uintptr_t next = 1;
+    for (const HeldPacket& packet : queue.take_all()) {
+        if (packet.share == HoldShare::moves) {
+            EXPECT_EQ(number_of(packet), next++);
+        }
+    }
+    EXPECT_EQ(next, 1000U);
+}
+
+TEST(HoldQueue, TheGreatestOfTheOthersSharesGivesWay) {
+    HoldQueue queue;
+    for (uintptr_t i = 1; i <= HoldQueue::max_packets; i++) {
+        HeldPacket packet = held(i, i);
+        packet.share = i <= 10 ? HoldShare::questions : HoldShare::strangers;
+        EXPECT_FALSE(queue.push(packet));
+    }
+    HeldPacket question = held(9999, 9999);
+    question.share = HoldShare::questions;
+    EXPECT_EQ(number_of(queue.push(question).value()), 11U);
+    HeldPacket stranger = held(10000, 10000);
+    stranger.share = HoldShare::strangers;
+    EXPECT_EQ(number_of(queue.push(stranger).value()), 12U);
 }
 
 TEST(HoldQueue, EqualDeadlinesKeepTheirOrder) {

@@ -254,15 +254,17 @@ TEST(SlowPathFlow, FullFlowTableForgetsOnlyTheMobility) {
     SiteA a{c};
     for (uint16_t port = 1; port <= 4; port++) {
         a.receive(lan, a.frame(lan).udp(port, 80));
+        a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").udp(80, port));
     }
     EXPECT_EQ(a.lines(wan),
               (Lines{"udp 10.0.1.2:1 > 10.9.0.10:80", "udp 10.0.1.2:2 > 10.9.0.10:80",
                      "udp 10.0.1.2:3 > 10.9.0.10:80", "udp 10.0.1.2:4 > 10.9.0.10:80"}));
-    a.receive(wan, a.frame(wan).from("10.9.0.10").to("10.0.1.2").udp(80, 3));
-    EXPECT_EQ(a.lines(lan), Lines{"udp 10.9.0.10:80 > 10.1.0.10:3"});
+    EXPECT_EQ(a.lines(lan),
+              (Lines{"udp 10.9.0.10:80 > 10.1.0.10:1", "udp 10.9.0.10:80 > 10.1.0.10:2",
+                     "udp 10.9.0.10:80 > 10.1.0.10:3", "udp 10.9.0.10:80 > 10.1.0.10:4"}));
     EXPECT_EQ(a.flows->size(), 2U);
     EXPECT_EQ(a.slow->exception_path().flow_setup().statistics().untracked_flow_table_full.get(),
-              3U);
+              4U);
     a.receive(lan, a.frame(lan).udp(1, 80)); // the tracked ones don't suffer
     EXPECT_EQ(a.lines(wan), Lines{"udp 10.0.1.2:1 > 10.9.0.10:80"});
     a.check();
@@ -302,9 +304,9 @@ TEST(SlowPathFlow, WhatIsNotTrackedLeavesNothingBehind) {
 
 TEST(SlowPathFlow, SilentFlowsAndUnusedPathsGo) {
     SiteA a;
-    a.receive(lan, a.frame(lan).udp(1, 80));                         // 300 s
-    a.receive(lan, a.frame(lan).echo_request(1, 1));                 // 120 s
-    a.receive(lan, a.frame(lan).to("10.8.0.1").tcp(1, 80, tcp_syn)); // 240 s: no answer
+    a.receive(lan, a.frame(lan).udp(1, 80));                          // 300 s
+    a.receive(lan, a.frame(lan).echo_request(1, 1));                  // 120 s
+    a.receive(lan, a.frame(lan).to("10.9.0.11").tcp(1, 80, tcp_syn)); // 240 s: no answer
     EXPECT_EQ(a.flows->size(), 3U);
     EXPECT_EQ(a.paths->size(), 2U);
     a.advance(from_s(119));

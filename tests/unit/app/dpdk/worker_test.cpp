@@ -287,8 +287,15 @@ TEST_F(WorkerTest, FloodOfPuntsIsDroppedByNameAndSparesNotifications) {
     }
     send(punt_frame, static_cast<uint8_t>(PuntReason::notification));
     wait_for(count + 1);
+    constexpr unsigned taken = 2048 - PuntRings::left_by_inside;
+    EXPECT_EQ(dropped(DropReason::first_packet_full), count - taken);
+    EXPECT_EQ(counters_.punted_total(), taken + 1);
+    for (unsigned i = 0; i < 700; i++) { // of flows that we know
+        send(punt_frame, static_cast<uint8_t>(PuntReason::hold));
+    }
+    wait_for(count + 1 + 700);
     worker_->stop();
-    EXPECT_EQ(dropped(DropReason::punt_ring_full), count - 2048);
+    EXPECT_EQ(dropped(DropReason::punt_ring_full), 700 - PuntRings::left_by_inside);
     EXPECT_EQ(counters_.punted_total(), 2048U + 1);
     std::array<Punted, 1> got;
     ASSERT_EQ(punts_->receive(got), 1U);

@@ -9,6 +9,14 @@ namespace {
 constexpr size_t records_kept = 1000;
 constexpr size_t trace_points_kept = 64;
 constexpr size_t paths_sampled = 16;
+
+/// Records lie in the order of their ids.
+template <typename Records>
+auto find_in(Records& records, MoveId id) -> decltype(&records.front()) {
+    const auto found = std::ranges::lower_bound(records, id, {}, &MoveRecord::id);
+    return found == records.end() || found->id != id ? nullptr : &*found;
+}
+
 } // namespace
 
 std::string_view to_text(Side side) { return side == Side::local ? "local" : "remote"; }
@@ -31,7 +39,11 @@ MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optio
     move.side = side;
     move.trigger = trigger;
     move.from = from;
-    move.to = to;
+    if (to) {
+        set_to(move, *to);
+    } else {
+        holding_.push_back(&move);
+    }
     move.event = now;
     move.date = events_.date_of(now);
     move.hold_before = hold_counts ? hold_counts() : HoldCounts{};
@@ -69,16 +81,45 @@ void Mover::forget(std::deque<MoveRecord>::iterator move) {
         forget_left(*move);
     }
     if (move == records_.begin()) { // as a rule; references to the others stay
-        std::erase(live_, &*move);
+        forget_end(*move);
+        if (!live_.empty() && live_.front() == &*move) {
+            live_.pop_front();
+        }
         records_.pop_front();
         return;
     }
     records_.erase(move);
     live_.clear();
+    by_end_.clear();
+    holding_.clear();
     for (MoveRecord& each : records_) {
         if (is_live(each)) {
             live_.push_back(&each);
         }
+        if (each.to && !is_over(each)) {
+            by_end_.emplace(std::pair{each.side, *each.to}, &each);
+        } else if (!each.to) {
+            holding_.push_back(&each);
+        }
+    }
+}
+
+/// It is known by where it ends until it is over.
+void Mover::set_to(MoveRecord& move, const Ipv4Prefix& to) {
+    forget_end(move);
+    move.to = to;
+    by_end_.emplace(std::pair{move.side, to}, &move);
+}
+
+void Mover::forget_end(const MoveRecord& move) {
+    if (!move.to) {
+        std::erase(holding_, &move);
+        return;
+    }
+    const auto [first, last] = by_end_.equal_range({move.side, *move.to});
+    const auto found = std::find_if(first, last, [&](const auto& e) { return e.second == &move; });
+    if (found != last) {
+        by_end_.erase(found);
     }
 }
 
@@ -96,11 +137,13 @@ void Mover::forget_left(const MoveRecord& move) {
 }
 
 void Mover::advance(MoveRecord& move, MoveEvent event) {
-    const MoveState next = next_state(move.state, event);
-    if (next == MoveState::settled && move.state != MoveState::settled) {
+    const MoveState before = std::exchange(move.state, next_state(move.state, event));
+    if (move.state == MoveState::settled && before != MoveState::settled) {
         forget_left(move);
     }
-    move.state = next;
+    if (is_over(move)) {
+        forget_end(move);
+    }
 }
 
 /// The trace is the move's own; the event log has all of them, with names.
@@ -114,20 +157,20 @@ void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint
 }
 
 void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
-    for (MoveRecord* move : live_) {
-        if (move->side == side && move->to == left && !is_over(*move)) {
-            advance(*move, MoveEvent::superseded);
-            note(*move, EventKind::superseded, now);
-            move->legs.clear();
-        }
+    const std::pair end{side, left};
+    for (auto found = by_end_.find(end); found != by_end_.end(); found = by_end_.find(end)) {
+        MoveRecord& move = *found->second;
+        advance(move, MoveEvent::superseded); // and so it is no longer found
+        note(move, EventKind::superseded, now);
+        move.legs.clear();
     }
 }
 
 MoveRecord* Mover::holding(const Ipv4Prefix& from) {
-    const auto found = std::ranges::find_if(live_, [&](const MoveRecord* m) {
+    const auto found = std::ranges::find_if(holding_, [&](const MoveRecord* m) {
         return m->side == Side::local && m->state == MoveState::holding && m->from == from;
     });
-    return found == live_.end() ? nullptr : *found;
+    return found == holding_.end() ? nullptr : *found;
 }
 
 MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
@@ -142,7 +185,7 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool o
     }
     MoveRecord* waiting = holding(from);
     MoveRecord& move = waiting != nullptr ? *waiting : begin(Side::local, trigger, from, to, now);
-    move.to = to;
+    set_to(move, to);
     move.event = now;
     move.date = events_.date_of(now);
     move.old_gone = old_gone || waiting != nullptr;
@@ -286,7 +329,9 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
     move.paths += static_cast<uint32_t>(paths.size());
     move.drain_until = drain_until;
     move.flipped.reset();
-    switched_ = true;
+    if (switched_.empty() || switched_.back() != move.id) {
+        switched_.push_back(move.id);
+    }
 }
 
 void Mover::told(uint32_t peer, Nanos now) {
@@ -356,7 +401,7 @@ void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
 void Mover::return_local(Ipv4Addr address, Nanos now) {
     const Ipv4Prefix same = Ipv4Prefix::host(address);
     if (MoveRecord* move = holding(same)) {
-        move->to = same;
+        set_to(*move, same);
         advance(*move, MoveEvent::new_address);
         move->drain_until = now;
     }
@@ -412,14 +457,12 @@ void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix
 bool Mover::has_just_left(Ipv4Addr from) const { return left_.contains(from); }
 
 void Mover::finish_turn(Nanos now) {
-    if (!std::exchange(switched_, false)) {
-        return;
-    }
-    for (auto each = live_.rbegin(); each != live_.rend(); ++each) {
-        MoveRecord& move = **each;
-        if (move.state != MoveState::draining || move.flipped) {
-            continue;
+    for (const MoveId id : std::exchange(switched_, {})) {
+        MoveRecord* const its = find_in(records_, id);
+        if (its == nullptr || its->state != MoveState::draining || its->flipped) {
+            continue; // a leg of it waits, or it is over, or done with
         }
+        MoveRecord& move = *its;
         move.flipped = now;
         note(move, EventKind::switched, now);
         const HoldCounts counts = hold_counts ? hold_counts() : HoldCounts{};
@@ -462,9 +505,6 @@ uint64_t Mover::in_progress() const {
         std::ranges::count_if(live_, [](const MoveRecord* m) { return !is_over(*m); }));
 }
 
-const MoveRecord* Mover::find(MoveId id) const {
-    const auto found = std::ranges::find(records_, id, &MoveRecord::id);
-    return found == records_.end() ? nullptr : &*found;
-}
+const MoveRecord* Mover::find(MoveId id) const { return find_in(records_, id); }
 
 } // namespace sacip

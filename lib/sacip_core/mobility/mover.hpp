@@ -21,7 +21,9 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace sacip {
@@ -148,6 +150,8 @@ public:
     const MoveStatistics& statistics() const { return statistics_; }
 
 private:
+    void set_to(MoveRecord& move, const Ipv4Prefix& to);
+    void forget_end(const MoveRecord& move);
     MoveRecord& begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
                       Nanos now);
     void advance(MoveRecord& move, MoveEvent event);
@@ -184,11 +188,14 @@ private:
     BasicSender& basic_sender_;
     EventLog& events_;
     std::deque<MoveRecord> records_;
-    /// Those that may still change, oldest first: what a turn or a message looks at.
-    std::vector<MoveRecord*> live_;
+    /// Those that may still change, oldest first: what a tick or a message looks at.
+    std::deque<MoveRecord*> live_;
+    /// Those that ended at this place: whoever leaves it supersedes them.
+    std::multimap<std::pair<Side, Ipv4Prefix>, MoveRecord*> by_end_;
+    std::vector<MoveRecord*> holding_; ///< local ones without an address; as a rule none
+    std::vector<MoveId> switched_; ///< some of their paths have been, since the last finish_turn()
     /// Addresses that a far end has left, and by how many moves that are not settled.
     std::unordered_map<Ipv4Addr, uint32_t, KeyedHash> left_;
-    bool switched_{false}; ///< paths, since the last finish_turn()
     uint32_t next_id_{1};
     MoveStatistics statistics_;
 };

@@ -116,9 +116,9 @@ json GatewayView::status(Nanos now) const {
 /// The hosts whose address is the port's, as they stand in the configuration.
 json GatewayView::hosts_behind(PortId port) const {
     json out = json::array();
-    for (const Site& site : slow_path.cache().sites()) {
-        if (site.port == port) {
-            out.push_back(site.way == Way::box ? "box" : site.inside.to_text());
+    for (const HostMapping& mapping : slow_path.cache().mappings().all()) {
+        if (mapping.port == port) {
+            out.push_back(mapping.way == Way::box ? "box" : mapping.inside.to_text());
         }
     }
     return out;
@@ -236,14 +236,14 @@ json GatewayView::path_list(const json& args) const {
 }
 
 json GatewayView::local_binding_json(const LocalBinding& b) const {
-    const Site& site = slow_path.cache().sites()[b.site];
-    return {
-        {"host", b.host.to_text()},
-        {"original", b.original.to_text()},
-        {"active", b.usable ? json(b.active.to_text()) : json(nullptr)},
-        {"paths", b.paths.size()},
-        {"way", to_text(site.way)},
-        {"port", site.port == no_port ? json(nullptr) : json(config.ports[site.port.value].name)}};
+    const HostMapping& mapping = slow_path.cache().mappings()[b.mapping];
+    return {{"host", b.host.to_text()},
+            {"original", b.original.to_text()},
+            {"active", b.usable ? json(b.active.to_text()) : json(nullptr)},
+            {"paths", b.paths.size()},
+            {"way", to_text(mapping.way)},
+            {"port", mapping.port == no_port ? json(nullptr)
+                                             : json(config.ports[mapping.port.value].name)}};
 }
 
 json GatewayView::remote_binding_json(const RemoteBinding& b) const {

@@ -5,6 +5,7 @@
 // A peer's prefix may be wide and so have ours inside it (the rest of a company's 10.0.0.0/8); what
 // lies wholly in ours is a slip.
 #include "app/yaml/rules.hpp"
+#include "sacip_core/base/prefix_map.hpp"
 
 #include <array>
 #include <map>
@@ -46,22 +47,23 @@ public:
 
     /// What of ours holds all of `prefix`.
     std::optional<std::pair<Ipv4Prefix, Own>> holding(const Ipv4Prefix& prefix) const {
-        for (int length = prefix.length(); length >= 0; --length) {
-            const auto short_length = static_cast<uint8_t>(length);
-            const auto found =
-                by_length_[short_length].find(Ipv4Prefix{prefix.address(), short_length}.address());
-            if (found != by_length_[short_length].end()) {
-                return std::pair{Ipv4Prefix{found->first, short_length}, found->second};
+        std::optional<std::pair<Ipv4Prefix, Own>> out;
+        by_prefix_.visit_around(prefix.address(), [&](const Ipv4Prefix& own, const Own& whose) {
+            if (own.contains(prefix)) {
+                out = {own, whose};
             }
-        }
-        return std::nullopt;
+            return out.has_value();
+        });
+        return out;
     }
 
 private:
     void add(const Ipv4Prefix& prefix, std::string_view whose, Mark at) {
-        by_length_[prefix.length()].emplace(prefix.address(), Own{std::string{whose}, at});
+        if (by_prefix_.find(prefix) == nullptr) {
+            by_prefix_[prefix] = {std::string{whose}, at};
+        }
     }
-    std::array<std::map<Ipv4Addr, Own>, 33> by_length_; ///< by length, then by address
+    PrefixMap<Own> by_prefix_;
 };
 
 /// Reports a prefix that can not be that of another site's hosts; true if it can.

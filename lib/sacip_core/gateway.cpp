@@ -46,14 +46,14 @@ Gateway::Gateway(const World& world)
                           dropped(DropReason::hold_overflow) + dropped(DropReason::hold_expired)};
     };
     const auto is_marker = [this](Ipv4Addr address) {
-        return std::ranges::any_of(cache_.sites(), [&](const Site& s) {
-            return s.way == Way::routed && s.wire && s.wire->contains(address);
-        });
+        const HostMappings& mappings = cache_.mappings();
+        return std::ranges::any_of(mappings.around_wire(address),
+                                   [&](MappingId id) { return mappings[id].way == Way::routed; });
     };
     for (uint8_t i = 0; i < w_.ports.size(); i++) {
         if (w_.ports[i].outside && w_.ports[i].host_interface.value != 0) {
             const bool primary_in_use = std::ranges::any_of(
-                cache_.sites(), [&](const Site& s) { return s.port == PortId{i}; });
+                cache_.mappings().all(), [&](const HostMapping& m) { return m.port == PortId{i}; });
             uplinks_.push_back(
                 {{i}, Uplink{{from_ms(w_.config.move.settle.count()), primary_in_use, is_marker}}});
         }
@@ -149,7 +149,7 @@ void Gateway::apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos
 
 /// In advance, while all is well: when the address goes, its sockets must not notice.
 void Gateway::address_gained(PortId port, Ipv4Addr address) {
-    if (cache_.box_site(port) && shadows_.insert(address).second) {
+    if (cache_.mappings().of_box(port) && shadows_.insert(address).second) {
         w_.actions.keep_shadow(address);
     }
 }
@@ -161,21 +161,17 @@ void Gateway::address_moved(PortId, Ipv4Addr from, Ipv4Addr to, Nanos now) {
                           !is_present(from), now);
     }
     exception_path_.ender().begin();
-    for (const Site& site : cache_.sites()) {
-        if (site.way == Way::routed && site.wire && site.wire->contains(from) &&
-            !site.wire->contains(to)) {
-            const Ipv4Prefix next{to, site.wire->length()};
-            mover_.move_local(*site.wire, next, Trigger::netlink, !is_present(from), now);
+    for (const MappingId id : cache_.mappings().around_wire(from)) {
+        const Ipv4Prefix wire = *cache_.mappings()[id].wire;
+        if (cache_.mappings()[id].way == Way::routed && !wire.contains(to)) {
+            mover_.move_local(wire, {to, wire.length()}, Trigger::netlink, !is_present(from), now);
         }
     }
 }
 
 void Gateway::primary_changed(PortId port, Ipv4Addr address) {
-    for (Site& site : cache_.sites()) {
-        if (site.port == port && !site.wire) {
-            site.wire = Ipv4Prefix::host(address);
-            exception_path_.ender().begin();
-        }
+    if (cache_.mappings().give(port, address)) {
+        exception_path_.ender().begin();
     }
 }
 
@@ -189,10 +185,8 @@ std::variant<MoveId, Refusal> Gateway::request_move(const MoveRequest& request, 
         return *refusal;
     }
     time_ = now;
-    for (Site& site : cache_.sites()) {
-        if (site.last_wire() == request.from) {
-            site.left_port.reset();
-        }
+    for (const MappingId id : cache_.mappings().at_wire(request.from)) {
+        cache_.mappings().set_home(id, std::nullopt);
     }
     return move_between_ports(request.from, request.to, Trigger::control, now);
 }
@@ -206,11 +200,8 @@ MoveId Gateway::move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigg
     const bool old_gone = from.is_host() && !uplinks_.empty() && !is_present(from.address());
     const MoveId move = mover_.move_local(from, to, trigger, old_gone, now);
     exception_path_.ender().begin();
-    const auto port = resolver_.port_of_source(to.address());
-    for (Site& site : cache_.sites()) {
-        if (port && site.wire == to && site.way == Way::uplink) {
-            site.port = *port;
-        }
+    if (const auto port = resolver_.port_of_source(to.address())) {
+        cache_.mappings().follow(to, *port);
     }
     return move;
 }
@@ -219,6 +210,7 @@ MoveId Gateway::move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigg
 /// of least metric. As soon as the one that was left has an address that leads out again, its hosts
 /// are back there. Each move is refused as an operator's would be.
 void Gateway::follow_default_route(Nanos now) {
+    HostMappings& mappings = cache_.mappings();
     const auto move = [&](Ipv4Addr from, Ipv4Addr to) {
         const MoveRequest request{Ipv4Prefix::host(from), Ipv4Prefix::host(to)};
         const bool may = !refuse(request, cache_, w_.host, w_.ports);
@@ -233,18 +225,19 @@ void Gateway::follow_default_route(Nanos now) {
             if (!to || !move(lost, *to)) {
                 continue;
             }
-            for (Site& site : cache_.sites()) {
-                if (site.wire == Ipv4Prefix::host(*to)) {
-                    site.left_port = site.left_port.value_or(u.port);
+            for (const MappingId id : mappings.at_wire(Ipv4Prefix::host(*to))) {
+                if (mappings[id].wire && !mappings[id].left_port) {
+                    mappings.set_home(id, u.port);
                 }
             }
         }
     }
-    for (Site& site : cache_.sites()) {
-        const Uplink* const home = site.left_port ? uplink(*site.left_port) : nullptr;
+    for (uint32_t i = 0; i < mappings.all().size(); i++) {
+        const HostMapping& mapping = mappings[{i}];
+        const Uplink* const home = mapping.left_port ? uplink(*mapping.left_port) : nullptr;
         const auto to = home == nullptr ? std::nullopt : home->way_out();
-        if (to && site.last_wire() && move(site.last_wire()->address(), *to)) {
-            site.left_port.reset();
+        if (to && mapping.last_wire() && move(mapping.last_wire()->address(), *to)) {
+            mappings.set_home({i}, std::nullopt);
         }
     }
 }

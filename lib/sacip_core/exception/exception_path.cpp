@@ -172,7 +172,7 @@ bool ExceptionPath::is_left_unfinished(const PuntedPacket& punted) {
 
 void ExceptionPath::begin_outbound(PuntedPacket& punted) {
     const auto neighbour =
-        punted.origin.from_linux ? std::nullopt : hairpin_.site_behind(punted.view);
+        punted.origin.from_linux ? std::nullopt : hairpin_.mapping_behind(punted.view);
     if (is_left_unfinished(punted)) {
         output_.drop(punted, DropReason::l4_unfinished);
     } else if (neighbour) {
@@ -251,7 +251,7 @@ void ExceptionPath::on_dhcp(PuntedPacket& punted) {
         int32_t flow = HashIndex::not_found;
         const bool of_box =
             v.destination_port == udp::dhcp_client ||
-            (r_.host.is_local(v.destination) && !r_.cache.site_of_wire(v.destination));
+            (r_.host.is_local(v.destination) && !r_.cache.mappings().of_wire(v.destination));
         !of_box || flow_setup_.path_of_wire(v, flow) ? inbound(punted)
                                                      : addresses_.as_it_is(punted);
         return;

@@ -53,7 +53,7 @@ Explanation Explainer::explain(const PacketView& v, Nanos now) const {
 // ---- who is who
 
 bool Explainer::is_inside(Ipv4Addr address) const {
-    if (r_.cache.site_of_host(address) || r_.host.is_local(address)) {
+    if (r_.cache.mappings().of_host(address) || r_.host.is_local(address)) {
         return true;
     }
     const auto hop = r_.host.route(address);
@@ -259,19 +259,19 @@ Explanation Explainer::begin(const PacketView& v, Direction direction,
 Explanation Explainer::from_box(const PacketView& v) const {
     const auto hop = r_.host.route(v.destination);
     const PortId port = hop ? port_of_interface(hop->interface) : no_port;
-    const auto box = port == no_port ? std::nullopt : r_.cache.box_site(port);
-    const bool shared = r_.cache.site_of_wire(v.source).has_value();
+    const auto box = port == no_port ? std::nullopt : r_.cache.mappings().of_box(port);
+    const bool shared = r_.cache.mappings().of_wire(v.source).has_value();
     if (!box || (!shared && !v.source.is_host_unicast())) {
         return linux_decides(Direction::outbound, v.source.to_text() +
                                                       " is the gateway's own and follows no port "
                                                       "(no `inside: box`): leaves as it is.");
     }
-    const Site& site = r_.cache.sites()[*box];
+    const HostMapping& mapping = r_.cache.mappings()[*box];
     const auto has = r_.host.addresses(r_.ports[port.value].host_interface);
     const bool present = std::ranges::any_of(
         has, [&](const AddressInfo& a) { return a.address == v.source && !a.deprecated; });
     return begin(v, Direction::outbound,
-                 {present || !site.wire ? v.source : site.wire->address(), v.destination});
+                 {present || !mapping.wire ? v.source : mapping.wire->address(), v.destination});
 }
 
 Explanation Explainer::outbound(const PacketView& v) const {
@@ -279,31 +279,31 @@ Explanation Explainer::outbound(const PacketView& v) const {
     if (const int32_t flow = r_.flows.find(key_from_host(v)); flow >= 0) {
         return of_known(v, way, flow, r_.flows.at({static_cast<uint32_t>(flow)})->path);
     }
-    const auto site = r_.cache.site_of_host(v.source);
-    const auto wire = site ? r_.cache.wire_of(*site, v.source) : std::nullopt;
-    if (!site && r_.host.is_local(v.source)) {
+    const auto mapping = r_.cache.mappings().of_host(v.source);
+    const auto wire = mapping ? r_.cache.mappings().wire_of(*mapping, v.source) : std::nullopt;
+    if (!mapping && r_.host.is_local(v.source)) {
         return from_box(v);
     }
-    if (const auto there = r_.hairpin.site_behind(v)) {
-        const Ipv4Addr neighbour = r_.cache.host_of(*there, v.destination);
+    if (const auto there = r_.hairpin.mapping_behind(v)) {
+        const Ipv4Addr neighbour = r_.cache.mappings().host_of(*there, v.destination);
         Explanation out = answer(Fate::new_flow, {}, way,
                                  "Begins a flow with " + neighbour.to_text() + ", for which " +
                                      v.destination.to_text() + " stands outside: a hairpin.");
         out.becomes = {wire.value_or(v.destination), neighbour};
         return out;
     }
-    if (!site) {
+    if (!mapping) {
         return linux_decides(way, v.source.to_text() +
                                       " is in none of `hosts`: routed by Linux, not followed.");
     }
-    const Adjacency leaves = r_.flow_setup.egress(v, *site, wire, arrival_of(v.source));
+    const Adjacency leaves = r_.flow_setup.egress(v, *mapping, wire, arrival_of(v.source));
     if (r_.flow_setup.is_for_linux(v, wire, leaves)) {
         return linux_decides(way, why_of_linux(v.destination, leaves));
     }
     if (wire && leaves.state == Adjacency::State::no_route) {
         return answer(Fate::drop, name_of(DropReason::no_route), way,
                       "No route to " + v.destination.to_text() + " by port " +
-                          r_.ports[r_.cache.sites()[*site].port.value].name + ", to which " +
+                          r_.ports[r_.cache.mappings()[*mapping].port.value].name + ", to which " +
                           wire->to_text() + " belongs; other ports have one.");
     }
     if (!wire) {
@@ -335,9 +335,9 @@ Explanation Explainer::inbound(const PacketView& v, Nanos now) const {
         return r_.cache.at(*path).pair == pair ? known : of_draining(std::move(known), pair, now);
     }
     const PortId port = arrival_port(v);
-    const auto site = port == no_port ? std::nullopt : r_.flow_setup.inbound_site(v, port);
-    if (!site) {
-        const bool left = r_.cache.site_of_left_wire(v.destination, now).has_value();
+    const auto mapping = port == no_port ? std::nullopt : r_.flow_setup.inbound_mapping(v, port);
+    if (!mapping) {
+        const bool left = r_.cache.mappings().of_left_wire(v.destination, now).has_value();
         return linux_decides(way, v.destination.to_text() +
                                       (left ? " is an address that we have left" +
                                                   move_of(Side::local, v.destination) +
@@ -345,7 +345,7 @@ Explanation Explainer::inbound(const PacketView& v, Nanos now) const {
                                             : " stands for none of our hosts on the wire: Linux's "
                                               "business."));
     }
-    const Ipv4Addr host = r_.cache.host_behind(*site, v.destination);
+    const Ipv4Addr host = r_.cache.mappings().host_behind(*mapping, v.destination);
     if (const auto holder = live(r_.flows.find(key_from_wire(v, host, v.source)))) {
         return conflict(v, way, *holder);
     }

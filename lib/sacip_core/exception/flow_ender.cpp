@@ -23,14 +23,14 @@ constexpr uint32_t question_bytes =
 
 bool FlowEnder::is_over(PathId path) const {
     const LocalBinding& local = cache_.at(cache_.at(path).local);
-    const auto wire = cache_.wire_of(local.site, local.host);
+    const auto wire = cache_.mappings().wire_of(local.mapping, local.host);
     return !local.follows && !local.usable && wire && *wire != local.active;
 }
 
 /// Packets to this address still come to us; to one of a prefix, as long as a marker of it is
 /// there.
-bool FlowEnder::is_served(const Site& site, Ipv4Addr address) const {
-    const uint8_t length = site.way == Way::routed ? site.inside.length() : 32;
+bool FlowEnder::is_served(const HostMapping& mapping, Ipv4Addr address) const {
+    const uint8_t length = mapping.way == Way::routed ? mapping.inside.length() : 32;
     return resolver_.port_within({address, length}).has_value();
 }
 
@@ -109,13 +109,13 @@ void FlowEnder::nobody_there(const FlowInfo& flow, Nanos now) {
     const PathEntry& path = cache_.at(flow.path);
     const LocalBinding& local = cache_.at(path.local);
     const Ipv4Addr original = local.original;
-    if (!is_served(cache_.sites()[local.site], original)) {
+    if (!is_served(cache_.mappings()[local.mapping], original)) {
         ask_host(flow);
         end(flow, now);
         return;
     }
     const RemoteId remote = path.remote;
-    const LocalId stays = cache_.local(local.host, original, original, local.site, false);
+    const LocalId stays = cache_.local(local.host, original, original, local.mapping, false);
     const auto home = manager_.obtain(stays, remote, now);
     if (!home) { // no room: it goes on where it is
         cache_.forget_unused(stays, remote);

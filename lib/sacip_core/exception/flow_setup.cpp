@@ -48,10 +48,10 @@ void FlowSetup::outbound(PuntedPacket& punted) {
         outbound_of_box(punted);
         return;
     }
-    const auto site = r_.cache.site_of_host(v.source);
-    const auto wire = site ? r_.cache.wire_of(*site, v.source) : std::nullopt;
-    const Adjacency way = site ? egress(v, *site, wire, punted.origin) : Adjacency{};
-    if (!site || is_for_linux(v, wire, way)) {
+    const auto mapping = r_.cache.mappings().of_host(v.source);
+    const auto wire = mapping ? r_.cache.mappings().wire_of(*mapping, v.source) : std::nullopt;
+    const Adjacency way = mapping ? egress(v, *mapping, wire, punted.origin) : Adjacency{};
+    if (!mapping || is_for_linux(v, wire, way)) {
         punted.origin.from_linux ? r_.output.transmit(punted, port) : r_.output.to_linux(punted);
     } else if (wire && way.state == Adjacency::State::no_route) {
         r_.output.unreachable(punted, DropReason::no_route, net_unreachable);
@@ -62,11 +62,11 @@ void FlowSetup::outbound(PuntedPacket& punted) {
     } else if (const Admission admission = r_.guard.outbound(punted, *wire);
                admission.what == Admission::What::known &&
                admission.remote_original == v.destination) {
-        explained(punted, Direction::outbound, key_from_host(v), *site, *wire, admission);
+        explained(punted, Direction::outbound, key_from_host(v), *mapping, *wire, admission);
     } else if (admit(punted, admission)) {
         const RemoteId far = remote_of(v.source, v.destination);
         make(punted, Direction::outbound, key_from_host(v),
-             r_.cache.local(v.source, *wire, *wire, *site, has_speaker(r_.cache, far)), far);
+             r_.cache.local(v.source, *wire, *wire, *mapping, has_speaker(r_.cache, far)), far);
     }
 }
 
@@ -75,18 +75,18 @@ void FlowSetup::outbound(PuntedPacket& punted) {
 void FlowSetup::outbound_of_box(PuntedPacket& punted) {
     const PacketView& v = punted.view;
     const PortId port = punted.origin.port;
-    const auto box = r_.cache.box_site(port);
+    const auto box = r_.cache.mappings().of_box(port);
     const bool of_port = is_of_port(v.source, port);
     const bool moved = box && !of_port && has_left(v.source, *box, punted.now);
-    const auto listed = r_.cache.site_of_host(v.source);
-    const auto routed = listed ? r_.cache.wire_of(*listed, v.source) : std::nullopt;
-    const bool shared = r_.cache.site_of_wire(v.source).has_value();
+    const auto listed = r_.cache.mappings().of_host(v.source);
+    const auto routed = listed ? r_.cache.mappings().wire_of(*listed, v.source) : std::nullopt;
+    const bool shared = r_.cache.mappings().of_wire(v.source).has_value();
     if (!box || (!shared && !v.source.is_host_unicast()) ||
         !(shared || of_port || moved || routed || is_of_inside_port(v.source))) {
         r_.output.transmit(punted, port);
         return;
     }
-    const auto& wire = r_.cache.sites()[*box].wire;
+    const auto& wire = r_.cache.mappings()[*box].wire;
     const Ipv4Addr stands = wire ? wire->address() : v.source;
     Ipv4Addr original = v.source, active = v.source;
     if (moved) { // a shadow's packets go on under the address that stands for it now
@@ -126,9 +126,9 @@ bool FlowSetup::is_of_inside_port(Ipv4Addr address) const {
 }
 
 /// True if this address of the box was on its port, and sockets are left that have it.
-bool FlowSetup::has_left(Ipv4Addr address, uint32_t box, Nanos now) const {
-    const Site& site = r_.cache.sites()[box];
-    const auto has = r_.host.addresses(r_.ports[site.port.value].host_interface);
+bool FlowSetup::has_left(Ipv4Addr address, MappingId box, Nanos now) const {
+    const HostMapping& mapping = r_.cache.mappings()[box];
+    const auto has = r_.host.addresses(r_.ports[mapping.port.value].host_interface);
     const auto locals = r_.cache.locals_of_host(address);
     return std::ranges::find(has, address, &AddressInfo::address) != has.end() || // deprecated
            std::ranges::any_of(locals,
@@ -136,15 +136,13 @@ bool FlowSetup::has_left(Ipv4Addr address, uint32_t box, Nanos now) const {
                                    return r_.cache.at(id).original == address &&
                                           r_.cache.at(id).follows;
                                }) ||
-           std::ranges::any_of(site.left, [&](const Site::Left& left) {
-               return left.until > now && left.wire.contains(address);
-           });
+           r_.cache.mappings().has_left(box, address, now);
 }
 
-Adjacency FlowSetup::egress(const PacketView& v, uint32_t site, std::optional<Ipv4Addr> wire,
+Adjacency FlowSetup::egress(const PacketView& v, MappingId mapping, std::optional<Ipv4Addr> wire,
                             const Origin& origin) const {
     return r_.resolver.outward({v.destination, v.source, wire.value_or(Ipv4Addr{}),
-                                r_.cache.sites()[site].port,
+                                r_.cache.mappings()[mapping].port,
                                 r_.ports[origin.port.value].host_interface, origin.from_linux});
 }
 
@@ -152,7 +150,7 @@ bool FlowSetup::is_for_linux(const PacketView& v, std::optional<Ipv4Addr> wire,
                              const Adjacency& way) const {
     return way.state == Adjacency::State::linux_only ||
            (wire && way.state == Adjacency::State::refused) || r_.host.is_local(v.destination) ||
-           r_.cache.site_of_host(v.destination);
+           r_.cache.mappings().of_host(v.destination);
 }
 
 /// False if the guard keeps or drops the packet.
@@ -209,10 +207,10 @@ RemoteId FlowSetup::remote_at(Ipv4Addr original, Ipv4Addr active) {
 
 /// A flow that a peer knows: with what it was set up with, at what stands for it now.
 void FlowSetup::explained(PuntedPacket& punted, Direction direction, const FlowKey& key,
-                          uint32_t site, Ipv4Addr wire, const Admission& admission) {
-    const auto owner = r_.cache.site_of_wire(admission.local_original);
-    const bool of_box = r_.cache.sites()[site].way == Way::box;
-    if (owner.value_or(site) != site ||
+                          MappingId mapping, Ipv4Addr wire, const Admission& admission) {
+    const auto owner = r_.cache.mappings().of_wire(admission.local_original);
+    const bool of_box = r_.cache.mappings()[mapping].way == Way::box;
+    if (owner.value_or(mapping) != mapping ||
         (of_box && !r_.host.is_local(admission.local_original))) { // it is not ours to answer for
         r_.output.drop(punted, DropReason::flow_conflict);
         return;
@@ -226,7 +224,7 @@ void FlowSetup::explained(PuntedPacket& punted, Direction direction, const FlowK
         direction == Direction::inbound ? punted.view.source : admission.remote_original;
     const Ipv4Addr remote_active =
         claim != nullptr ? claim->active_for(admission.remote_original) : seen;
-    const LocalId local = r_.cache.local(key.host, admission.local_original, wire, site);
+    const LocalId local = r_.cache.local(key.host, admission.local_original, wire, mapping);
     const RemoteId remote = remote_at(admission.remote_original, remote_active);
     if (admission.local_original != wire) {
         r_.peer_session->bind_soon(admission.peer, punted.now); // an original that we had not named
@@ -234,15 +232,15 @@ void FlowSetup::explained(PuntedPacket& punted, Direction direction, const FlowK
     make(punted, direction, key, local, remote);
 }
 
-/// The site a new inbound flow is for: the mapped host, or the box for its own ports or where no
+/// The mapping a new inbound flow is for: the mapped host, or the box for its own ports or where no
 /// host shares the address.
-std::optional<uint32_t> FlowSetup::inbound_site(const PacketView& view, PortId port) const {
-    const auto host = r_.cache.site_of_wire(view.destination);
-    const auto box = r_.cache.box_site(port);
+std::optional<MappingId> FlowSetup::inbound_mapping(const PacketView& view, PortId port) const {
+    const auto host = r_.cache.mappings().of_wire(view.destination);
+    const auto box = r_.cache.mappings().of_box(port);
     if (!box || !r_.host.is_local(view.destination)) {
         return host;
     }
-    const auto& ports = r_.cache.sites()[*box].box_ports;
+    const auto& ports = r_.cache.mappings()[*box].box_ports;
     const bool for_box = std::ranges::any_of(ports, [&](const BoxPort& p) {
         return view.is(p.protocol) && view.destination_port == Be16{p.port};
     });
@@ -251,13 +249,13 @@ std::optional<uint32_t> FlowSetup::inbound_site(const PacketView& view, PortId p
 
 void FlowSetup::inbound(PuntedPacket& punted) {
     const PacketView& v = punted.view;
-    const auto site = inbound_site(v, punted.origin.port);
-    if (!site) {
+    const auto mapping = inbound_mapping(v, punted.origin.port);
+    if (!mapping) {
         // An address that we have just left: a peer that moved, too, may not have heard of it, nor
         // we of its own move.
-        const auto left = r_.cache.site_of_left_wire(v.destination, punted.now);
+        const auto left = r_.cache.mappings().of_left_wire(v.destination, punted.now);
         const Admission waits =
-            left ? r_.guard.inbound(punted, r_.cache.host_behind(*left, v.destination))
+            left ? r_.guard.inbound(punted, r_.cache.mappings().host_behind(*left, v.destination))
                  : Admission{};
         if (waits.what == Admission::What::wait) {
             r_.output.hold(punted, key_of_guard, r_.guard.time(), HoldShare::questions);
@@ -266,13 +264,13 @@ void FlowSetup::inbound(PuntedPacket& punted) {
         }
         return;
     }
-    const Ipv4Addr host = r_.cache.host_behind(*site, v.destination);
+    const Ipv4Addr host = r_.cache.mappings().host_behind(*mapping, v.destination);
     const Admission admission = r_.guard.inbound(punted, host);
     if (admission.what == Admission::What::known) {
-        const bool of_box = r_.cache.sites()[*site].way == Way::box;
+        const bool of_box = r_.cache.mappings()[*mapping].way == Way::box;
         const Ipv4Addr socket = of_box ? admission.local_original : host;
         explained(punted, Direction::inbound, key_from_wire(v, socket, admission.remote_original),
-                  *site, v.destination, admission);
+                  *mapping, v.destination, admission);
         return;
     }
     if (!admit(punted, admission)) {
@@ -283,16 +281,16 @@ void FlowSetup::inbound(PuntedPacket& punted) {
         return;
     }
     // To another address of the box than its port's, which no move concerns.
-    const bool moves = r_.cache.sites()[*site].way != Way::box ||
+    const bool moves = r_.cache.mappings()[*mapping].way != Way::box ||
                        is_of_port(v.destination, punted.origin.port) ||
-                       r_.cache.is_own_wire(v.destination);
+                       r_.cache.mappings().is_own_wire(v.destination);
     const Departure* left = r_.cache.departed_from(v.source, punted.now);
     // Begun just before its peer left from there, and overtaken by the word of that: it is the
     // peer's and follows it; what was sent with its first packet comes on the same pair.
     const RemoteId remote = left != nullptr
                                 ? remote_at(v.source, left->to.with_host_part_of(v.source))
                                 : r_.cache.remote(v.source, v.source);
-    const LocalId local = r_.cache.local(host, v.destination, v.destination, *site,
+    const LocalId local = r_.cache.local(host, v.destination, v.destination, *mapping,
                                          moves && has_speaker(r_.cache, remote));
     const WirePair pair{v.source, v.destination};
     const std::optional<Nanos> also_until =
@@ -375,10 +373,10 @@ void FlowSetup::make(PuntedPacket& punted, Direction direction, const FlowKey& k
         const LocalBinding& l = r_.cache.at(local);
         const RemoteBinding& r = r_.cache.at(remote);
         const PathAddresses addresses{l.host, l.original, l.active, r.original, r.active};
-        const uint32_t site = l.site;
+        const MappingId mapping = l.mapping;
         const L4ChecksumMode mode = r_.cache.checksum_mode(remote);
         r_.cache.forget_unused(local, remote);
-        r_.forwarder.by_addresses(punted, direction, site, addresses, mode);
+        r_.forwarder.by_addresses(punted, direction, mapping, addresses, mode);
         return;
     }
     if (const RemoteBinding& far = r_.cache.at(remote); far.speaker.is_secure()) {

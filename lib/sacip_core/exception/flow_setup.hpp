@@ -2,10 +2,10 @@
 //
 // FlowSetup: makes a flow of a packet that belongs to none, or finds out why it must not.
 //
-// From inside: the host's site says what stands for it on the wire; a host of no site is Linux's
-// business, routed but not tracked. From the wire: the site that has the destination on the wire
-// now. The box's own sockets are a site, too. Where a table is full the packet goes on, translated
-// from the bindings alone (fail open).
+// From inside: the host's mapping says what stands for it on the wire; a host of no mapping is
+// Linux's business, routed but not tracked. From the wire: the mapping that has the destination on
+// the wire now. The box's own sockets are a mapping, too. Where a table is full the packet goes on,
+// translated from the bindings alone (fail open).
 //
 // The middle of a flow that we do not know is the guard's to judge (mid_flow_guard.hpp): it may
 // wait, and it may turn out to be a flow that a peer knows, with originals of its own.
@@ -72,10 +72,10 @@ public:
 
     /// The path, and the position of the flow, that take a packet from the wire, if any do.
     std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const;
-    /// The site that a new flow from the wire, come in on this port, is for.
-    std::optional<uint32_t> inbound_site(const PacketView& view, PortId port) const;
-    /// How a packet of a host of this site leaves, whose address on the wire is `wire`.
-    Adjacency egress(const PacketView& view, uint32_t site, std::optional<Ipv4Addr> wire,
+    /// The mapping that a new flow from the wire, come in on this port, is for.
+    std::optional<MappingId> inbound_mapping(const PacketView& view, PortId port) const;
+    /// How a packet of a host of this mapping leaves, whose address on the wire is `wire`.
+    Adjacency egress(const PacketView& view, MappingId mapping, std::optional<Ipv4Addr> wire,
                      const Origin& origin) const;
     /// True if a packet of a listed host is none of ours: to the box, to a listed host, or by a way
     /// that Linux has to go. Where the host has no address out, no way may be one in the making.
@@ -99,13 +99,13 @@ private:
     void hold_for_address(PuntedPacket& punted);
     bool is_of_port(Ipv4Addr address, PortId port) const;
     bool is_of_inside_port(Ipv4Addr address) const;
-    bool has_left(Ipv4Addr address, uint32_t box, Nanos now) const;
+    bool has_left(Ipv4Addr address, MappingId box, Nanos now) const;
     void forget(const FlowInfo& flow, Nanos now);
     bool takes(PathId path, WirePair pair) const;
     RemoteId remote_of(Ipv4Addr host, Ipv4Addr destination);
     RemoteId remote_at(Ipv4Addr original, Ipv4Addr active);
     bool admit(PuntedPacket& punted, const Admission& admission);
-    void explained(PuntedPacket& punted, Direction direction, const FlowKey& key, uint32_t site,
+    void explained(PuntedPacket& punted, Direction direction, const FlowKey& key, MappingId mapping,
                    Ipv4Addr wire, const Admission& admission);
     void make(PuntedPacket& punted, Direction direction, const FlowKey& key, LocalId local,
               RemoteId remote);

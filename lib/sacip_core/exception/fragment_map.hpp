@@ -57,7 +57,7 @@ bool read_first_fragment(const Frame& frame, PacketView& view);
 struct FragmentRoute {
     enum class Way : uint8_t {
         path,      ///< by `path`; it is looked up by its id, so a move in between is heeded
-        addresses, ///< translated by the sites' addresses alone (fail open)
+        addresses, ///< translated by the mappings' addresses alone (fail open)
         as_it_is,  ///< Linux's business, or on the wire unchanged
         refused,   ///< dropped, and so is the rest
     };

@@ -3,28 +3,29 @@
 
 namespace sacip {
 
-std::optional<uint32_t> Hairpin::site_behind(const PacketView& view) const {
-    const auto site = r_.cache.site_of_wire(view.destination);
-    if (!site || r_.cache.host_of(*site, view.destination) == view.destination) {
+std::optional<MappingId> Hairpin::mapping_behind(const PacketView& view) const {
+    const auto mapping = r_.cache.mappings().of_wire(view.destination);
+    if (!mapping || r_.cache.mappings().host_of(*mapping, view.destination) == view.destination) {
         return std::nullopt;
     }
     const auto port = r_.resolver.port_of_source(view.destination);
-    return !port || r_.flow_setup.inbound_site(view, *port) == site ? site : std::nullopt;
+    return !port || r_.flow_setup.inbound_mapping(view, *port) == mapping ? mapping : std::nullopt;
 }
 
-void Hairpin::begin(PuntedPacket& punted, uint32_t site) {
+void Hairpin::begin(PuntedPacket& punted, MappingId mapping) {
     const PacketView& v = punted.view;
-    const Ipv4Addr neighbour = r_.cache.host_of(site, v.destination);
-    const auto own_site = r_.cache.site_of_host(v.source);
-    const auto wire = own_site ? r_.cache.wire_of(*own_site, v.source) : std::nullopt;
+    const Ipv4Addr neighbour = r_.cache.mappings().host_of(mapping, v.destination);
+    const auto own_mapping = r_.cache.mappings().of_host(v.source);
+    const auto wire =
+        own_mapping ? r_.cache.mappings().wire_of(*own_mapping, v.source) : std::nullopt;
     const Ipv4Addr seen_as = wire.value_or(v.destination);
     const FlowKey there = key_from_host(v);
     const FlowKey back{neighbour, seen_as, there.remote_port, there.host_port, there.proto, {}};
 
-    const LocalId here = r_.cache.inside_local(v.source, seen_as, own_site.value_or(site));
+    const LocalId here = r_.cache.inside_local(v.source, seen_as, own_mapping.value_or(mapping));
     const RemoteId far = r_.cache.remote(v.destination, neighbour, Speaker{});
     const auto way_there = path(here, far, punted.now);
-    const LocalId its = r_.cache.inside_local(neighbour, v.destination, site);
+    const LocalId its = r_.cache.inside_local(neighbour, v.destination, mapping);
     const RemoteId its_far = r_.cache.remote(seen_as, v.source, Speaker{});
     const auto way_back = path(its, its_far, punted.now);
     if (!way_there || !way_back) {

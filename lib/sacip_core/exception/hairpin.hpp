@@ -32,11 +32,11 @@ public:
     };
     explicit Hairpin(const Deps& deps) : r_{deps} {}
 
-    /// The site of the host that a packet from an inside port is for, if it is for one by its
+    /// The mapping of the host that a packet from an inside port is for, if it is for one by its
     /// outside address.
-    std::optional<uint32_t> site_behind(const PacketView& view) const;
-    /// A new flow to a host of this site. Takes the packet.
-    void begin(PuntedPacket& punted, uint32_t site);
+    std::optional<MappingId> mapping_behind(const PacketView& view) const;
+    /// A new flow to a host of this mapping. Takes the packet.
+    void begin(PuntedPacket& punted, MappingId mapping);
     /// True if a flow that has been silent for longer than others is one between hosts, and both
     /// have spoken: each sees but one half of it.
     bool lives_on(const FlowInfo& flow, Tick now, Tick established) const;

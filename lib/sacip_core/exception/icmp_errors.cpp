@@ -34,11 +34,11 @@ void IcmpErrors::from_wire(PuntedPacket& punted) {
                                   : r_.forwarder.by_path(punted, Direction::inbound, *path);
         return;
     }
-    const auto site = r_.cache.site_of_wire(quoted.source);
-    if (site && tables_are_full()) { // fail open, as the flow itself was
-        const Ipv4Addr host = r_.cache.host_of(*site, quoted.source);
+    const auto mapping = r_.cache.mappings().of_wire(quoted.source);
+    if (mapping && tables_are_full()) { // fail open, as the flow itself was
+        const Ipv4Addr host = r_.cache.mappings().host_of(*mapping, quoted.source);
         r_.forwarder.by_addresses(
-            punted, Direction::inbound, *site,
+            punted, Direction::inbound, *mapping,
             {host, quoted.source, quoted.source, quoted.destination, quoted.destination},
             L4ChecksumMode::wire);
     } else {
@@ -58,15 +58,17 @@ void IcmpErrors::from_inside(PuntedPacket& punted) {
     }
     if (path) {
         const PathEntry& entry = r_.cache.at(*path);
-        punted.speaker = speaker(punted, r_.cache.at(entry.local).site, entry.slot.outbound.source);
+        punted.speaker =
+            speaker(punted, r_.cache.at(entry.local).mapping, entry.slot.outbound.source);
         r_.forwarder.by_path(punted, Direction::outbound, *path);
         return;
     }
-    const auto site = r_.cache.site_of_host(quoted.destination);
-    const auto wire = site ? r_.cache.wire_of(*site, quoted.destination) : std::nullopt;
+    const auto mapping = r_.cache.mappings().of_host(quoted.destination);
+    const auto wire =
+        mapping ? r_.cache.mappings().wire_of(*mapping, quoted.destination) : std::nullopt;
     if (wire && tables_are_full() && !is_linuxs(punted)) {
-        punted.speaker = speaker(punted, *site, *wire);
-        r_.forwarder.by_addresses(punted, Direction::outbound, *site,
+        punted.speaker = speaker(punted, *mapping, *wire);
+        r_.forwarder.by_addresses(punted, Direction::outbound, *mapping,
                                   {quoted.destination, *wire, *wire, quoted.source, quoted.source},
                                   L4ChecksumMode::wire);
     } else {
@@ -75,17 +77,17 @@ void IcmpErrors::from_inside(PuntedPacket& punted) {
 }
 
 /// The source of a router's error on its way out: translated_source() has the receiver's. A router
-/// inside has an address of its site outside, or borrows that of the host behind an uplink.
-std::optional<Ipv4Addr> IcmpErrors::speaker(const PuntedPacket& punted, uint32_t site,
+/// inside has an address of its mapping outside, or borrows that of the host behind an uplink.
+std::optional<Ipv4Addr> IcmpErrors::speaker(const PuntedPacket& punted, MappingId mapping,
                                             Ipv4Addr active) const {
     const Ipv4Addr router = punted.view.source;
     if (router == punted.quote->packet.destination || r_.host.is_local(router)) {
         return std::nullopt;
     }
-    if (const auto own = r_.cache.site_of_host(router)) {
-        return r_.cache.wire_of(*own, router);
+    if (const auto own = r_.cache.mappings().of_host(router)) {
+        return r_.cache.mappings().wire_of(*own, router);
     }
-    return r_.cache.sites()[site].way == Way::uplink ? std::optional{active} : std::nullopt;
+    return r_.cache.mappings()[mapping].way == Way::uplink ? std::optional{active} : std::nullopt;
 }
 
 void IcmpErrors::of_no_flow(PuntedPacket& punted, DropReason why) {
@@ -97,12 +99,12 @@ bool IcmpErrors::is_linuxs(const PuntedPacket& punted) const {
     const PacketView& v = punted.view;
     if (r_.addresses.is_inbound(punted)) {
         return r_.host.is_local(v.destination) ||
-               (!r_.cache.site_of_wire(v.destination) &&
-                !r_.cache.site_of_left_wire(v.destination, punted.now));
+               (!r_.cache.mappings().of_wire(v.destination) &&
+                !r_.cache.mappings().of_left_wire(v.destination, punted.now));
     }
     const Ipv4Addr ours = punted.quote ? punted.quote->packet.destination : v.source;
-    return r_.host.is_local(ours) || !r_.cache.site_of_host(ours) ||
-           r_.host.is_local(v.destination) || r_.cache.site_of_host(v.destination);
+    return r_.host.is_local(ours) || !r_.cache.mappings().of_host(ours) ||
+           r_.host.is_local(v.destination) || r_.cache.mappings().of_host(v.destination);
 }
 
 bool IcmpErrors::is_notification(const PacketView& quoted) const {

@@ -50,7 +50,7 @@ private:
     bool is_notification(const PacketView& quoted) const;
     bool is_of_move(const PuntedPacket& punted, PathId path) const;
     bool tables_are_full() const;
-    std::optional<Ipv4Addr> speaker(const PuntedPacket& punted, uint32_t site,
+    std::optional<Ipv4Addr> speaker(const PuntedPacket& punted, MappingId mapping,
                                     Ipv4Addr active) const;
 
     Deps r_;

@@ -25,7 +25,7 @@ bool ProxyArp::is_on_link(Ipv4Addr address, const GatewayPort& port) const {
 
 bool ProxyArp::answers_for(const Claim& claim) const {
     const GatewayPort& port = r_.ports[claim.port.value];
-    return port.outside && r_.cache.site_of_wire(claim.address) &&
+    return port.outside && r_.cache.mappings().of_wire(claim.address) &&
            !r_.host.is_local(claim.address) && is_on_link(claim.address, port);
 }
 
@@ -56,25 +56,20 @@ bool ProxyArp::is_linuxs(const Claim& claim) const {
 /// Whether claims() may say something else than last time.
 bool ProxyArp::have_changed() {
     const uint64_t addresses = r_.host.generation(KernelState::Table::addresses);
-    const auto& sites = r_.cache.sites();
-    const bool same =
-        addresses == seen_addresses_ && std::ranges::equal(sites, seen_wires_, {}, &Site::wire);
-    if (!same) {
-        seen_addresses_ = addresses;
-        seen_wires_.clear();
-        std::ranges::transform(sites, std::back_inserter(seen_wires_), &Site::wire);
-    }
-    return !same;
+    const uint64_t wires = r_.cache.mappings().generation();
+    const bool other_addresses = std::exchange(seen_addresses_, addresses) != addresses;
+    return std::exchange(seen_wires_, wires) != wires || other_addresses;
 }
 
 std::set<ProxyArp::Claim> ProxyArp::claims() const {
     std::set<Claim> out;
-    for (const Site& site : r_.cache.sites()) {
-        if (site.way == Way::box || !site.wire || site.wire->length() < largest_announced) {
+    for (const HostMapping& mapping : r_.cache.mappings().all()) {
+        if (mapping.way == Way::box || !mapping.wire ||
+            mapping.wire->length() < largest_announced) {
             continue;
         }
-        const uint32_t first = site.wire->address().value();
-        const uint32_t last = first | ~Ipv4Prefix::mask(site.wire->length());
+        const uint32_t first = mapping.wire->address().value();
+        const uint32_t last = first | ~Ipv4Prefix::mask(mapping.wire->length());
         for (uint32_t address = first; address <= last; address++) {
             for (uint8_t port = 0; port < r_.ports.size(); port++) {
                 const Claim claim{{port}, Ipv4Addr{Be32{address}}};

@@ -60,8 +60,7 @@ private:
     std::set<Claim> claimed_;
     std::multimap<Nanos, Due> due_;
     TokenBucket rate_{100, 20};
-    std::vector<std::optional<Ipv4Prefix>> seen_wires_; ///< by site
-    uint64_t seen_addresses_{UINT64_MAX};
+    uint64_t seen_wires_{UINT64_MAX}, seen_addresses_{UINT64_MAX}; ///< generations
 };
 
 } // namespace sacip

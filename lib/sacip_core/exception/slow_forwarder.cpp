@@ -52,9 +52,9 @@ bool SlowForwarder::goes_unproven(const PuntedPacket& punted, const PathEntry& e
            cache_.spend(remote.active, punted.view.l4 - punted.view.l3 + punted.view.l4_length);
 }
 
-void SlowForwarder::by_addresses(PuntedPacket& punted, Direction direction, uint32_t site,
+void SlowForwarder::by_addresses(PuntedPacket& punted, Direction direction, MappingId mapping,
                                  const PathAddresses& addresses, L4ChecksumMode mode) {
-    const PathManager::Composed composed = manager_.compose(site, addresses, mode);
+    const PathManager::Composed composed = manager_.compose(mapping, addresses, mode);
     punted.decided = {FragmentRoute::Way::addresses};
     if (direction == Direction::outbound) {
         send(punted, composed.slot.outbound, composed.out, {});
@@ -96,8 +96,8 @@ void SlowForwarder::send(PuntedPacket& punted, const DirectionRewrite& to, const
         break;
     case PathAction::to_linux:
         if (punted.origin.from_linux) { // it has chosen this port, for a reason that we do not see
-            const auto site = cache_.site_of_host(punted.view.source);
-            site&& cache_.sites()[*site].way == Way::uplink
+            const auto mapping = cache_.mappings().of_host(punted.view.source);
+            mapping&& cache_.mappings()[*mapping].way == Way::uplink
                 ? output_.drop(punted, DropReason::no_route) // never with an inside source
                 : output_.transmit(punted, punted.origin.port);
         } else {

@@ -33,7 +33,7 @@ public:
 
     /// `left_with`: addresses that an outbound fragment has to have; zeros: those in force.
     void by_path(PuntedPacket& punted, Direction direction, PathId path, WirePair left_with = {});
-    void by_addresses(PuntedPacket& punted, Direction direction, uint32_t site,
+    void by_addresses(PuntedPacket& punted, Direction direction, MappingId mapping,
                       const PathAddresses& addresses, L4ChecksumMode mode);
     /// Forgets whom it asked for long ago. Now and then.
     void tick();

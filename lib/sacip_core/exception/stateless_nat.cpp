@@ -33,10 +33,10 @@ void StatelessNat::inbound(PuntedPacket& punted) {
         r_.forwarder.by_path(punted, Direction::inbound, *path);
         return;
     }
-    const auto site = r_.cache.site_of_wire(v.destination);
-    if (site && !r_.host.is_local(v.destination)) {
-        const Ipv4Addr host = r_.cache.host_of(*site, v.destination);
-        r_.forwarder.by_addresses(punted, Direction::inbound, *site,
+    const auto mapping = r_.cache.mappings().of_wire(v.destination);
+    if (mapping && !r_.host.is_local(v.destination)) {
+        const Ipv4Addr host = r_.cache.mappings().host_of(*mapping, v.destination);
+        r_.forwarder.by_addresses(punted, Direction::inbound, *mapping,
                                   {host, v.destination, v.destination, v.source, v.source},
                                   L4ChecksumMode::wire);
     } else {
@@ -51,14 +51,14 @@ void StatelessNat::outbound(PuntedPacket& punted) {
         return;
     }
     const bool of_linux = punted.origin.from_linux && r_.host.is_local(v.source);
-    const auto site = of_linux ? std::nullopt : r_.cache.site_of_host(v.source);
-    const auto wire = site ? r_.cache.wire_of(*site, v.source) : std::nullopt;
+    const auto mapping = of_linux ? std::nullopt : r_.cache.mappings().of_host(v.source);
+    const auto wire = mapping ? r_.cache.mappings().wire_of(*mapping, v.source) : std::nullopt;
     const auto is_for_linux = [&] {
         return r_.flow_setup.is_for_linux(v, wire,
-                                          r_.flow_setup.egress(v, *site, wire, punted.origin));
+                                          r_.flow_setup.egress(v, *mapping, wire, punted.origin));
     };
-    if (site && wire && !is_for_linux()) {
-        r_.forwarder.by_addresses(punted, Direction::outbound, *site,
+    if (mapping && wire && !is_for_linux()) {
+        r_.forwarder.by_addresses(punted, Direction::outbound, *mapping,
                                   {v.source, *wire, *wire, v.destination, v.destination},
                                   L4ChecksumMode::wire);
     } else {

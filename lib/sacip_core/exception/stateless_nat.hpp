@@ -3,8 +3,8 @@
 // StatelessNat: what is translated by its addresses alone, having no ports or no flow.
 //
 // ICMP that is neither echo nor error, and fragments whose first one went this way: some path
-// between the two ends knows the addresses, or else the site of our end does. What belongs to no
-// site is Linux's business, and Linux's own leaves as it is.
+// between the two ends knows the addresses, or else the mapping of our end does. What belongs to no
+// mapping is Linux's business, and Linux's own leaves as it is.
 #pragma once
 
 #include "sacip_core/exception/flow_setup.hpp"

@@ -13,11 +13,12 @@ bool VirtualReassembly::concerns(const PuntedPacket& punted) const {
     const PortId port = punted.origin.port;
     if (r_.addresses.is_inbound(punted)) {
         return r_.paths.find(WirePair{v.source, v.destination}) >= 0 ||
-               r_.cache.site_of_wire(v.destination) ||
-               r_.cache.site_of_left_wire(v.destination, punted.now) ||
-               (r_.cache.box_site(port) && r_.host.is_local(v.destination));
+               r_.cache.mappings().of_wire(v.destination) ||
+               r_.cache.mappings().of_left_wire(v.destination, punted.now) ||
+               (r_.cache.mappings().of_box(port) && r_.host.is_local(v.destination));
     }
-    return r_.cache.site_of_host(v.source) || (punted.origin.from_linux && r_.cache.box_site(port));
+    return r_.cache.mappings().of_host(v.source) ||
+           (punted.origin.from_linux && r_.cache.mappings().of_box(port));
 }
 
 FragmentKey VirtualReassembly::key_of(const PuntedPacket& punted) const {

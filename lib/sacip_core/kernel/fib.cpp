@@ -61,30 +61,25 @@ bool matches(const RuleInfo& rule, const RouteQuery& query, std::string_view in,
 } // namespace
 
 bool RouteTables::add(const RouteInfo& route, RouteInsert where) {
-    Networks& networks = tables_[route.table][route.destination.length()];
-    return insert_route(networks[route.destination.address()], route, where);
+    return insert_route(tables_[route.table][route.destination], route, where);
 }
 
 bool RouteTables::remove(const RouteInfo& route) {
     const auto table = tables_.find(route.table);
-    if (table == tables_.end()) {
+    auto* const list = table == tables_.end() ? nullptr : table->second.find(route.destination);
+    if (list == nullptr) {
         return false;
     }
-    Networks& networks = table->second[route.destination.length()];
-    const auto found = networks.find(route.destination.address());
-    if (found == networks.end()) {
+    const auto it =
+        std::ranges::find_if(*list, [&](const RouteInfo& r) { return same_hops(r, route); });
+    if (it == list->end()) {
         return false;
     }
-    const auto it = std::ranges::find_if(found->second,
-                                         [&](const RouteInfo& r) { return same_hops(r, route); });
-    if (it == found->second.end()) {
-        return false;
+    list->erase(it);
+    if (list->empty()) {
+        table->second.erase(route.destination);
     }
-    found->second.erase(it);
-    if (found->second.empty()) {
-        networks.erase(found);
-    }
-    if (std::ranges::all_of(table->second, &Networks::empty)) {
+    if (table->second.empty()) {
         tables_.erase(table);
     }
     return true;
@@ -93,32 +88,26 @@ bool RouteTables::remove(const RouteInfo& route) {
 bool RouteTables::remove_interface(IfIndex index) {
     bool changed = false;
     for (auto& [number, table] : tables_) {
-        for (Networks& networks : table) {
-            for (auto it = networks.begin(); it != networks.end();) {
-                std::erase_if(it->second, [&](RouteInfo& route) {
-                    const size_t hops = route.more.size();
-                    const bool gone = !take_hops_away(route, index);
-                    changed = changed || gone || route.more.size() != hops;
-                    return gone;
-                });
-                it = it->second.empty() ? networks.erase(it) : std::next(it);
-            }
-        }
+        table.erase_if([&](const Ipv4Prefix&, std::vector<RouteInfo>& list) {
+            std::erase_if(list, [&](RouteInfo& route) {
+                const size_t hops = route.more.size();
+                const bool gone = !take_hops_away(route, index);
+                changed = changed || gone || route.more.size() != hops;
+                return gone;
+            });
+            return list.empty();
+        });
     }
-    std::erase_if(tables_, [](const auto& entry) {
-        return std::ranges::all_of(entry.second, &Networks::empty);
-    });
+    std::erase_if(tables_, [](const auto& entry) { return entry.second.empty(); });
     return changed;
 }
 
 std::vector<RouteInfo> RouteTables::all() const {
     std::vector<RouteInfo> out;
     for (const auto& [number, table] : tables_) {
-        for (const Networks& networks : table) {
-            for (const auto& [network, list] : networks) {
-                out.insert(out.end(), list.begin(), list.end());
-            }
-        }
+        table.visit_all([&](const Ipv4Prefix&, const std::vector<RouteInfo>& list) {
+            out.insert(out.end(), list.begin(), list.end());
+        });
     }
     return out;
 }
@@ -126,12 +115,8 @@ std::vector<RouteInfo> RouteTables::all() const {
 std::vector<RouteInfo> RouteTables::to(Ipv4Prefix prefix) const {
     std::vector<RouteInfo> out;
     for (const auto& [number, table] : tables_) {
-        const Networks& networks = table[prefix.length()];
-        const auto found = networks.find(prefix.address());
-        if (found == networks.end()) {
-            continue;
-        }
-        for (const RouteInfo& route : found->second) {
+        const auto* const list = table.find(prefix);
+        for (const RouteInfo& route : list == nullptr ? std::vector<RouteInfo>{} : *list) {
             RouteInfo one = route;
             one.more.clear();
             out.push_back(one);
@@ -148,38 +133,36 @@ std::vector<RouteInfo> RouteTables::to(Ipv4Prefix prefix) const {
 std::optional<RouteAnswer> RouteTables::look_up(uint32_t number, Ipv4Addr destination, IfIndex out,
                                                 const std::function<bool(IfIndex)>& is_up) const {
     const auto table = tables_.find(number);
-    for (int length = 32; table != tables_.end() && length >= 0; --length) {
-        const Networks& networks = table->second[static_cast<size_t>(length)];
-        if (networks.empty()) {
-            continue;
-        }
-        const auto bits = static_cast<uint8_t>(length);
-        const auto found = networks.find(Ipv4Prefix{destination, bits}.address());
-        if (found == networks.end()) {
-            continue;
-        }
-        for (const RouteInfo& r : found->second) {
-            if (r.type != RouteType::unicast) {
-                return RouteAnswer{r.type, {}, bits};
-            }
-            const auto fits = [&](IfIndex interface) {
-                return (out == IfIndex{} || out == interface) && is_up(interface);
-            };
-            const auto answer = [&](NextHop hop) {
-                hop.address = hop.address.is_unspecified() ? destination : hop.address;
-                return RouteAnswer{RouteType::unicast, hop, bits};
-            };
-            if (fits(r.interface)) {
-                return answer({r.interface, r.via});
-            }
-            const auto other =
-                std::ranges::find_if(r.more, fits, [](const NextHop& h) { return h.interface; });
-            if (other != r.more.end()) {
-                return answer(*other);
-            }
-        }
+    if (table == tables_.end()) {
+        return std::nullopt;
     }
-    return std::nullopt;
+    const auto fits = [&](IfIndex interface) {
+        return (out == IfIndex{} || out == interface) && is_up(interface);
+    };
+    std::optional<RouteAnswer> answer;
+    const auto take = [&](NextHop hop, uint8_t length) {
+        hop.address = hop.address.is_unspecified() ? destination : hop.address;
+        answer = {RouteType::unicast, hop, length};
+        return true;
+    };
+    table->second.visit_around(
+        destination, [&](const Ipv4Prefix& prefix, const std::vector<RouteInfo>& list) {
+            for (const RouteInfo& r : list) {
+                if (r.type != RouteType::unicast) {
+                    answer = {r.type, {}, prefix.length()};
+                    return true;
+                }
+                if (fits(r.interface)) {
+                    return take({r.interface, r.via}, prefix.length());
+                }
+                const auto other = std::ranges::find_if(r.more, fits, &NextHop::interface);
+                if (other != r.more.end()) {
+                    return take(*other, prefix.length());
+                }
+            }
+            return false;
+        });
+    return answer;
 }
 
 bool Fib::add(const RuleInfo& rule) {

@@ -14,14 +14,12 @@
 // Owned and called by the slow path only; no I/O.
 #pragma once
 
-#include "sacip_core/base/units.hpp"
+#include "sacip_core/base/prefix_map.hpp"
 
-#include <array>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace sacip {
@@ -87,7 +85,7 @@ struct RouteAnswer {
     bool operator==(const RouteAnswer&) const = default;
 };
 
-/// Table -> prefix length -> network -> its routes, in the order in which Linux tries them.
+/// Table -> prefix -> its routes, in the order in which Linux tries them.
 class RouteTables {
 public:
     /// Whether anything changed.
@@ -103,8 +101,7 @@ public:
     bool operator==(const RouteTables&) const = default;
 
 private:
-    using Networks = std::unordered_map<Ipv4Addr, std::vector<RouteInfo>>;
-    std::map<uint32_t, std::array<Networks, 33>> tables_;
+    std::map<uint32_t, PrefixMap<std::vector<RouteInfo>>> tables_;
 };
 
 struct Fib {

@@ -17,8 +17,8 @@ DropReason BasicReceiver::judge(const BasicNotification& message) const {
     if (!message.new_address.is_host_unicast()) {
         return DropReason::notification_address;
     }
-    if (host_.is_local(message.new_address) || cache_.is_own_wire(message.new_address) ||
-        cache_.site_of_host(message.new_address)) {
+    if (host_.is_local(message.new_address) || cache_.mappings().is_own_wire(message.new_address) ||
+        cache_.mappings().of_host(message.new_address)) {
         return DropReason::notification_own;
     }
     return DropReason::none;

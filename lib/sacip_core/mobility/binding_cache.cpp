@@ -13,101 +13,30 @@ uint64_t path_key(LocalId local, RemoteId remote) {
 
 } // namespace
 
-std::string_view to_text(Way way) {
-    switch (way) {
-    case Way::routed:
-        return "routed";
-    case Way::uplink:
-        return "uplink";
-    case Way::box:
-        break;
-    }
-    return "box";
-}
-
 BindingCache::BindingCache(const Config& config, uint64_t secret)
-    : config_{config}, locals_by_host_{0, KeyedHash{secret}}, locals_by_active_{0,
-                                                                                KeyedHash{secret}},
-      remotes_by_original_{0, KeyedHash{secret}}, remotes_by_active_{0, KeyedHash{secret}},
-      paths_(config.limits.paths), of_peer_(config.peers.size()), claims_(config.peers.size()),
+    : config_{config}, mappings_{config, secret}, locals_by_host_{0, KeyedHash{secret}},
+      locals_by_active_{0, KeyedHash{secret}}, remotes_by_original_{0, KeyedHash{secret}},
+      remotes_by_active_{0, KeyedHash{secret}}, paths_(config.limits.paths),
+      of_peer_(config.peers.size()), claims_(config.peers.size()),
       peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
       heard_(config.peers.size() + config.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
-    for (const HostConfig& host : config.hosts) {
-        Site site;
-        if (const auto* port = host.outside_port()) {
-            site.port = config.port_named(*port).value_or(no_port);
-            site.way = host.is_box() ? Way::box : Way::uplink;
-        } else {
-            site.wire = *host.outside_prefix();
+    for (uint32_t i = 0; i < config.peers.size(); i++) {
+        for (const Ipv4Prefix& own : config.peers[i].addresses) {
+            peer_of_[own] = i;
         }
-        if (const auto* inside = host.inside_prefix()) {
-            site.inside = *inside;
-        }
-        site.box_ports = host.box_ports;
-        sites_.push_back(std::move(site));
+    }
+    for (uint32_t i = 0; i < config.basic_peers.size(); i++) {
+        basic_peer_of_[config.basic_peers[i].prefix] = i;
     }
 }
 
-std::optional<uint32_t> BindingCache::site_of_host(Ipv4Addr host) const {
-    for (uint32_t i = 0; i < sites_.size(); i++) {
-        if (sites_[i].way != Way::box && sites_[i].inside.contains(host)) {
-            return i;
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<uint32_t> BindingCache::box_site(PortId port) const {
-    for (uint32_t i = 0; i < sites_.size(); i++) {
-        if (sites_[i].way == Way::box && sites_[i].port == port) {
-            return i;
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<uint32_t> BindingCache::site_of_wire(Ipv4Addr wire) const {
-    for (uint32_t i = 0; i < sites_.size(); i++) {
-        if (sites_[i].way != Way::box && sites_[i].wire && sites_[i].wire->contains(wire)) {
-            return i;
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<uint32_t> BindingCache::site_of_left_wire(Ipv4Addr wire, Nanos now) const {
-    for (uint32_t i = 0; i < sites_.size(); i++) {
-        for (const Site::Left& left : sites_[i].left) {
-            if (left.until > now && left.wire.contains(wire)) {
-                return i;
-            }
-        }
-    }
-    return std::nullopt;
-}
-
-bool BindingCache::is_own_wire(Ipv4Addr address) const {
-    return site_of_wire(address).has_value() || std::ranges::any_of(sites_, [&](const Site& s) {
-               return s.way == Way::box && s.wire && s.wire->contains(address);
-           });
-}
-
-std::optional<Ipv4Addr> BindingCache::wire_of(uint32_t site, Ipv4Addr host) const {
-    const Site& s = sites_[site];
-    return s.wire ? std::optional{s.wire->with_host_part_of(host)} : std::nullopt;
-}
-
-Ipv4Addr BindingCache::host_of(uint32_t site, Ipv4Addr wire) const {
-    return sites_[site].inside.with_host_part_of(wire);
-}
-
-LocalId BindingCache::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
+LocalId BindingCache::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, MappingId mapping,
                             bool follows) {
-    return find_or_add({host, original, active, site, true, follows, false, {}});
+    return find_or_add({host, original, active, mapping, true, follows, false, {}});
 }
 
-LocalId BindingCache::inside_local(Ipv4Addr host, Ipv4Addr seen_as, uint32_t site) {
-    return find_or_add({host, seen_as, seen_as, site, true, false, true, {}});
+LocalId BindingCache::inside_local(Ipv4Addr host, Ipv4Addr seen_as, MappingId mapping) {
+    return find_or_add({host, seen_as, seen_as, mapping, true, false, true, {}});
 }
 
 LocalId BindingCache::find_or_add(const LocalBinding& binding) {
@@ -115,7 +44,8 @@ LocalId BindingCache::find_or_add(const LocalBinding& binding) {
     for (auto it = first; it != last; ++it) {
         const LocalBinding& b = at(it->second);
         if (b.original == binding.original && b.active == binding.active &&
-            b.site == binding.site && b.follows == binding.follows && b.inside == binding.inside) {
+            b.mapping == binding.mapping && b.follows == binding.follows &&
+            b.inside == binding.inside) {
             return it->second;
         }
     }
@@ -159,8 +89,7 @@ RemoteId BindingCache::remote(Ipv4Addr original, Ipv4Addr active, const Speaker&
 }
 
 bool BindingCache::has_at(const Ipv4Prefix& wire) const {
-    return std::ranges::find(sites_, wire, &Site::last_wire) != sites_.end() ||
-           (wire.is_host() && locals_by_active_.contains(wire.address()));
+    return mappings_.has_at(wire) || (wire.is_host() && locals_by_active_.contains(wire.address()));
 }
 
 std::vector<LocalId> BindingCache::locals_active_in(const Ipv4Prefix& prefix) const {
@@ -217,10 +146,8 @@ std::vector<RemoteId> BindingCache::remotes() const {
 }
 
 std::optional<uint32_t> BindingCache::basic_peer_of(Ipv4Addr address) const {
-    for (uint32_t i = 0; i < config_.basic_peers.size(); i++) {
-        if (config_.basic_peers[i].prefix.contains(address)) {
-            return i;
-        }
+    if (const uint32_t* own = basic_peer_of_.longest(address)) {
+        return *own;
     }
     const auto [first, last] = remotes_by_active_.equal_range(address);
     for (auto it = first; it != last; ++it) {
@@ -232,15 +159,11 @@ std::optional<uint32_t> BindingCache::basic_peer_of(Ipv4Addr address) const {
 }
 
 Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
-    for (uint32_t i = 0; i < config_.peers.size(); i++) {
-        const auto& own = config_.peers[i].addresses;
-        if (std::ranges::any_of(own, [&](const Ipv4Prefix& p) { return p.contains(original); })) {
-            const Claim* claim = claim_for(i, original);
-            const bool left = claim != nullptr && original == active &&
-                              claim->active_for(original) != active &&
-                              !claims_to_be_at(i, original);
-            return left ? Speaker{} : Speaker{Speaker::Kind::secure, i};
-        }
+    if (const uint32_t* own = peer_of_.longest(original)) {
+        const Claim* claim = claim_for(*own, original);
+        const bool left = claim != nullptr && original == active &&
+                          claim->active_for(original) != active && !claims_to_be_at(*own, original);
+        return left ? Speaker{} : Speaker{Speaker::Kind::secure, *own};
     }
     for (uint32_t i = 0; i < config_.peers.size(); i++) {
         if (claims_to_be_at(i, original) || (original != active && claims_to_be_at(i, active))) {

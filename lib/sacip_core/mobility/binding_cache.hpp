@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// BindingCache: sites, bindings and paths, as the slow path knows them.
+// BindingCache: bindings and paths, as the slow path knows them.
 //
-// A site is a line of the configuration (`hosts`) with the wire address or prefix it has now. A
-// binding says for one address which active address stands for the original one: local bindings
+// A binding says for one address which active address stands for the original one: local bindings
 // are ours, remote bindings a far end's. A claim is what a peer with keys said of its bindings
 // last; it outlives the flows for a while. A path is a local and a remote binding. A move looks
 // bindings up by their active address, gives them another, and thereby knows the paths to switch;
@@ -16,6 +15,7 @@
 #include "sacip_core/config/config.hpp"
 #include "sacip_core/forward/path.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
+#include "sacip_core/mobility/host_mapping.hpp"
 #include "sacip_core/packet/rewrite.hpp"
 
 #include <optional>
@@ -27,35 +27,12 @@ namespace sacip {
 using LocalId = Id<struct LocalTag, uint32_t>;
 using RemoteId = Id<struct RemoteTag, uint32_t>;
 
-/// How a host stands in the path.
-enum class Way : uint8_t { routed, uplink, box };
-std::string_view to_text(Way way);
-
-/// One line of `hosts`.
-struct Site {
-    Way way{Way::routed};
-    Ipv4Prefix inside{};             ///< unused for the box
-    std::optional<Ipv4Prefix> wire;  ///< what stands for it on the wire now; nothing: no address
-    PortId port{no_port};            ///< the outside port it follows; no_port for routed prefixes
-    std::optional<Ipv4Prefix> lost;  ///< what stood for it when that was lost, the last time
-    std::optional<PortId> left_port; ///< the one it goes back to: its address was lost there
-    /// What stands for it, or did until it was lost.
-    const std::optional<Ipv4Prefix>& last_wire() const { return wire ? wire : lost; }
-    std::vector<BoxPort> box_ports;
-    /// What it had on the wire before, as long as packets for it may be under way.
-    struct Left {
-        Ipv4Prefix wire;
-        Nanos until;
-    };
-    std::vector<Left> left;
-};
-
 /// host and original never change; active does.
 struct LocalBinding {
     Ipv4Addr host;
     Ipv4Addr original;
     Ipv4Addr active;
-    uint32_t site{0};
+    MappingId mapping{};
     bool usable{true}; ///< false while the active address is lost and no successor is known
     /// False: it stays with its address, and no peer is told of it: there is none for its far ends,
     /// or it is another address of the box than its port's.
@@ -138,34 +115,14 @@ public:
     /// `secret` is random and told to nobody: strangers choose the addresses that are kept here.
     BindingCache(const Config& config, uint64_t secret);
 
-    std::vector<Site>& sites() { return sites_; }
-    const std::vector<Site>& sites() const { return sites_; }
-
-    /// The site of an inside host (its own address). Box sites are not found here.
-    std::optional<uint32_t> site_of_host(Ipv4Addr host) const;
-    /// The box site that follows an outside port.
-    std::optional<uint32_t> box_site(PortId port) const;
-    /// The site whose wire address or prefix holds this address now; not box sites.
-    std::optional<uint32_t> site_of_wire(Ipv4Addr wire) const;
-    /// True if this address stands for one of ours on the wire now.
-    bool is_own_wire(Ipv4Addr address) const;
-
-    /// The address that stands for `host` of this site on the wire now, if there is one.
-    std::optional<Ipv4Addr> wire_of(uint32_t site, Ipv4Addr host) const;
-    /// The host behind a wire address of this site; not for box sites.
-    Ipv4Addr host_of(uint32_t site, Ipv4Addr wire) const;
-    /// The same for any site: what a new flow to `wire` is for.
-    Ipv4Addr host_behind(uint32_t site, Ipv4Addr wire) const {
-        return sites_[site].way == Way::box ? wire : host_of(site, wire);
-    }
-    /// A site that had this address on the wire until a moment ago.
-    std::optional<uint32_t> site_of_left_wire(Ipv4Addr wire, Nanos now) const;
+    HostMappings& mappings() { return mappings_; }
+    const HostMappings& mappings() const { return mappings_; }
 
     /// Finds or makes the binding. For a new flow of a mapped host original and active are its
     /// wire address now.
-    LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, uint32_t site,
+    LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, MappingId mapping,
                   bool follows = true);
-    LocalId inside_local(Ipv4Addr host, Ipv4Addr seen_as, uint32_t site);
+    LocalId inside_local(Ipv4Addr host, Ipv4Addr seen_as, MappingId mapping);
     RemoteId remote(Ipv4Addr original, Ipv4Addr active) {
         return remote(original, active, speaker_of(original, active));
     }
@@ -181,7 +138,7 @@ public:
     const RemoteBinding& at(RemoteId id) const { return remotes_[id.value]; }
     /// Bindings whose active address lies in `prefix`, in no order. O(matches) for a /32.
     std::vector<LocalId> locals_active_in(const Ipv4Prefix& prefix) const;
-    /// True if it stands for a site on the wire, or (one address) for a binding.
+    /// True if it stands for hosts on the wire, or (one address) for a binding.
     bool has_at(const Ipv4Prefix& wire) const;
     std::vector<RemoteId> remotes_active_at(Ipv4Addr address) const;
     void set_active(LocalId id, Ipv4Addr active);
@@ -275,7 +232,8 @@ private:
     void forget_if_unused(RemoteId id);
 
     const Config& config_;
-    std::vector<Site> sites_;
+    HostMappings mappings_;
+    PrefixMap<uint32_t> peer_of_, basic_peer_of_; ///< by the addresses that are a peer's own
     std::vector<LocalBinding> locals_;
     std::vector<RemoteBinding> remotes_;
     std::vector<LocalId> free_locals_;

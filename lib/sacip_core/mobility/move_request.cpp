@@ -6,22 +6,22 @@
 namespace sacip {
 namespace {
 
-using Sites = std::vector<Site>;
+using Mappings = std::vector<HostMapping>;
 
 std::optional<Refusal> refuse_old(Ipv4Prefix from, const BindingCache& cache) {
     if (cache.has_at(from)) {
         return std::nullopt;
     }
     std::string known;
-    for (const Site& s : cache.sites()) {
+    for (const HostMapping& s : cache.mappings().all()) {
         known += s.last_wire() ? (known.empty() ? "" : ", ") + s.last_wire()->to_text() : "";
     }
     return Refusal{from.to_text() + " stands for none of our hosts on the wire",
                    "name one of: " + (known.empty() ? "(no address at the moment)" : known)};
 }
 
-std::optional<Refusal> refuse_overlap(const MoveRequest& r, const Sites& sites) {
-    for (const Site& s : sites) {
+std::optional<Refusal> refuse_overlap(const MoveRequest& r, const Mappings& mappings) {
+    for (const HostMapping& s : mappings) {
         if (s.wire && s.wire != r.from && s.wire->overlaps(r.to)) {
             return Refusal{r.to.to_text() + " overlaps " + s.wire->to_text() +
                                ", which stands for other hosts on the wire",
@@ -31,11 +31,11 @@ std::optional<Refusal> refuse_overlap(const MoveRequest& r, const Sites& sites) 
     return std::nullopt;
 }
 
-/// A site of routed hosts has an inside port in its own prefix, and may move back there.
-std::optional<Refusal> refuse_inside(const MoveRequest& r, const Sites& sites,
+/// A mapping of routed hosts has an inside port in its own prefix, and may move back there.
+std::optional<Refusal> refuse_inside(const MoveRequest& r, const Mappings& mappings,
                                      const KernelState& host,
                                      const std::vector<GatewayPort>& ports) {
-    const bool home = std::ranges::any_of(sites, [&](const Site& s) {
+    const bool home = std::ranges::any_of(mappings, [&](const HostMapping& s) {
         return s.wire == r.from && s.way == Way::routed && s.inside == r.to;
     });
     for (const GatewayPort& port : ports) {
@@ -50,11 +50,12 @@ std::optional<Refusal> refuse_inside(const MoveRequest& r, const Sites& sites,
     return std::nullopt;
 }
 
-std::optional<Refusal> refuse_absent(const MoveRequest& r, const Sites& sites,
+std::optional<Refusal> refuse_absent(const MoveRequest& r, const Mappings& mappings,
                                      const KernelState& host,
                                      const std::vector<GatewayPort>& ports) {
-    const bool routed = std::ranges::any_of(
-        sites, [&](const Site& s) { return s.way == Way::routed && s.wire && s.wire == r.from; });
+    const bool routed = std::ranges::any_of(mappings, [&](const HostMapping& s) {
+        return s.way == Way::routed && s.wire && s.wire == r.from;
+    });
     const bool knows = std::ranges::any_of(ports, [](const GatewayPort& port) {
         return port.outside && port.host_interface.value != 0;
     });
@@ -86,13 +87,13 @@ std::optional<Refusal> refuse(const MoveRequest& request, const BindingCache& ca
         return Refusal{to.to_text() + " is not an address that a host can have",
                        "name a unicast address outside 0/8, 127/8, 169.254/16 and 224/3"};
     }
-    if (auto refusal = refuse_overlap(request, cache.sites())) {
+    if (auto refusal = refuse_overlap(request, cache.mappings().all())) {
         return refusal;
     }
-    if (auto refusal = refuse_inside(request, cache.sites(), host, ports)) {
+    if (auto refusal = refuse_inside(request, cache.mappings().all(), host, ports)) {
         return refusal;
     }
-    return refuse_absent(request, cache.sites(), host, ports);
+    return refuse_absent(request, cache.mappings().all(), host, ports);
 }
 
 } // namespace sacip

@@ -176,13 +176,7 @@ MoveRecord* Mover::holding(const Ipv4Prefix& from) {
 MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
                          Nanos now) {
     const Nanos drained = now + nanos(config_.move.drain);
-    for (Site& site : cache_.sites()) {
-        if (site.last_wire() == from) {
-            site.wire = to;
-            std::erase_if(site.left, [&](const auto& l) { return l.until <= now; });
-            site.left.push_back({from, drained});
-        }
-    }
+    cache_.mappings().move(from, to, now, drained);
     MoveRecord* waiting = holding(from);
     MoveRecord& move = waiting != nullptr ? *waiting : begin(Side::local, trigger, from, to, now);
     set_to(move, to);
@@ -381,12 +375,7 @@ void Mover::refused(uint32_t peer, Nanos now) {
 
 void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
     const Ipv4Prefix from = Ipv4Prefix::host(address);
-    for (Site& site : cache_.sites()) {
-        // A port's next primary address fills the gap; a prefix is found again only by what it was.
-        if (site.wire == from && site.port != no_port) {
-            site.lost = std::exchange(site.wire, std::nullopt);
-        }
-    }
+    cache_.mappings().lose(from);
     const auto locals = cache_.locals_active_in(from);
     MoveRecord& move = begin(Side::local, trigger, from, std::nullopt, now);
     advance(move, MoveEvent::begin_no_address);

@@ -47,9 +47,9 @@ bool usable(const DirectionRewrite& side) {
 
 } // namespace
 
-PathManager::Composed PathManager::compose(uint32_t site, const PathAddresses& addresses,
+PathManager::Composed PathManager::compose(MappingId mapping, const PathAddresses& addresses,
                                            L4ChecksumMode mode) const {
-    const Site& of = cache_.sites()[site];
+    const HostMapping& of = cache_.mappings()[mapping];
     const IfIndex outside = of.port == no_port ? IfIndex{} : ports_[of.port.value].host_interface;
     const bool of_box = of.way == Way::box;
     Composed out;
@@ -96,7 +96,7 @@ PathManager::Composed PathManager::compose_path(LocalId local, RemoteId remote,
     if (l.inside) {
         return compose_inside({l.host, l.original, l.active, r.original, r.active});
     }
-    Composed out = compose(l.site, {l.host, l.original, active, r.original, r.active},
+    Composed out = compose(l.mapping, {l.host, l.original, active, r.original, r.active},
                            cache_.checksum_mode(remote));
     if (!l.usable || !r.proven) {
         out.slot.outbound.action = PathAction::hold;

@@ -34,7 +34,7 @@ public:
         RewriteSlot slot;
     };
     /// What a packet between these addresses needs, without a path (tables full, fragments).
-    Composed compose(uint32_t site, const PathAddresses& addresses, L4ChecksumMode mode) const;
+    Composed compose(MappingId mapping, const PathAddresses& addresses, L4ChecksumMode mode) const;
 
     /// Accepts inbound packets also on the pair the bindings have now; the one in force drains
     /// until `drain_until`. Call after the bindings changed and before publish().

@@ -52,13 +52,8 @@ bool BindReceiver::may_bind_original(const Peer& peer, const Ipv4Prefix& origina
 }
 
 bool BindReceiver::is_ours(const Ipv4Prefix& active) const {
-    if (std::ranges::any_of(r_.cache.sites(), [&](const Site& s) {
-            return (s.wire && s.wire->overlaps(active)) ||
-                   (s.way != Way::box && s.inside.overlaps(active));
-        })) {
-        return true;
-    }
-    if (active.is_host() && r_.host.is_local(active.address())) {
+    if (r_.cache.mappings().overlaps(active) ||
+        (active.is_host() && r_.host.is_local(active.address()))) {
         return true;
     }
     return std::ranges::any_of(r_.ports, [&](const GatewayPort& port) {

@@ -20,8 +20,9 @@ std::vector<BindEntry> entries_for(const BindingCache& cache, uint32_t peer) {
     // A prefix speaks for its hosts if all of them went to the same one.
     std::map<Ipv4Prefix, std::set<Ipv4Prefix>> of_prefix;
     const auto around = [&](const LocalBinding& b, Ipv4Addr address) {
-        const Site& site = cache.sites()[b.site];
-        return Ipv4Prefix{address, site.way == Way::routed ? site.inside.length() : uint8_t{32}};
+        const HostMapping& mapping = cache.mappings()[b.mapping];
+        return Ipv4Prefix{address,
+                          mapping.way == Way::routed ? mapping.inside.length() : uint8_t{32}};
     };
     for (const LocalId id : locals) {
         const LocalBinding& b = cache.at(id);

@@ -19,7 +19,7 @@ namespace sacip {
 inline constexpr uint32_t claim_lifetime_s = 24 * 3600;
 
 /// The entries for a peer: our originals with a path to one of its addresses and where they are,
-/// whole prefixes where all hosts of a routed site are at the same place. O(paths to the peer).
+/// whole prefixes where all hosts of a routed mapping are at the same place. O(paths to the peer).
 std::vector<BindEntry> entries_for(const BindingCache& cache, uint32_t peer);
 
 /// Slow path only.

@@ -78,11 +78,11 @@ SolicitAck FlowRecovery::answer(uint32_t peer, const Solicit& question) const {
     for (const LocalId id : cache_.locals_active_in(Ipv4Prefix::host(ours))) {
         hosts.insert(cache_.at(id).host);
     }
-    if (const auto site = cache_.site_of_wire(ours)) {
-        hosts.insert(cache_.host_behind(*site, ours));
+    if (const auto mapping = cache_.mappings().of_wire(ours)) {
+        hosts.insert(cache_.mappings().host_behind(*mapping, ours));
     }
-    if (const auto site = cache_.site_of_left_wire(ours, {})) {
-        hosts.insert(cache_.host_behind(*site, ours));
+    if (const auto mapping = cache_.mappings().of_left_wire(ours, {})) {
+        hosts.insert(cache_.mappings().host_behind(*mapping, ours));
     }
     for (const Ipv4Addr host : hosts) {
         if (const auto found = find(peer, host, question.tuple)) {

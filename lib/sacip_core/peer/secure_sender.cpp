@@ -8,13 +8,11 @@ PortId SecureSender::port_of(Ipv4Addr source) const {
     if (const auto port = r_.resolver.port_of_source(source)) {
         return *port;
     }
-    for (const Site& site : r_.cache.sites()) {
-        if (site.wire && site.wire->contains(source)) {
-            return site.port;
-        }
+    if (const auto around = r_.cache.mappings().around_wire(source); !around.empty()) {
+        return r_.cache.mappings()[around.front()].port;
     }
     const auto locals = r_.cache.locals_active_in(Ipv4Prefix::host(source));
-    return locals.empty() ? no_port : r_.cache.sites()[r_.cache.at(locals.front()).site].port;
+    return locals.empty() ? no_port : r_.cache.mappings()[r_.cache.at(locals.front()).mapping].port;
 }
 
 bool SecureSender::send(const Outgoing& message_out, const CarrierRoute& route) {

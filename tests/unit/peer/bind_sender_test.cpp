@@ -19,7 +19,7 @@ protected:
     }
     LocalId local(std::string_view host, std::string_view original, std::string_view active,
                   uint32_t site) {
-        return cache_.local(addr(host), addr(original), addr(active), site);
+        return cache_.local(addr(host), addr(original), addr(active), {site});
     }
     void path(LocalId local, std::string_view to) {
         cache_.add_path({next_path_++}, local, cache_.remote(addr(to), addr(to)));

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "sacip_core/mobility/host_mapping.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace sacip {
+
+std::string_view to_text(Way way) {
+    switch (way) {
+    case Way::routed:
+        return "routed";
+    case Way::uplink:
+        return "uplink";
+    case Way::box:
+        break;
+    }
+    return "box";
+}
+
+HostMappings::HostMappings(const Config& config, uint64_t secret)
+    : by_inside_{secret}, by_wire_{secret} {
+    for (const HostConfig& host : config.hosts) {
+        const MappingId id{static_cast<uint32_t>(all_.size())};
+        HostMapping& mapping = all_.emplace_back();
+        if (const auto* port = host.outside_port()) {
+            mapping.port = config.port_named(*port).value_or(no_port);
+            mapping.way = host.is_box() ? Way::box : Way::uplink;
+        } else {
+            set_wire(id, *host.outside_prefix());
+        }
+        if (const auto* inside = host.inside_prefix()) {
+            mapping.inside = *inside;
+        }
+        mapping.box_ports = host.box_ports;
+        if (mapping.way == Way::box) {
+            boxes_.push_back(id);
+        } else {
+            by_inside_[mapping.inside] = id;
+        }
+    }
+}
+
+std::optional<MappingId> HostMappings::of_host(Ipv4Addr host) const {
+    const MappingId* found = by_inside_.longest(host);
+    return found == nullptr ? std::nullopt : std::optional{*found};
+}
+
+std::optional<MappingId> HostMappings::of_box(PortId port) const {
+    const auto found =
+        std::ranges::find_if(boxes_, [&](MappingId id) { return all_[id.value].port == port; });
+    return found == boxes_.end() ? std::nullopt : std::optional{*found};
+}
+
+std::optional<MappingId> HostMappings::of_wire(Ipv4Addr wire) const {
+    std::optional<MappingId> out;
+    by_wire_.visit_around(wire, [&](const Ipv4Prefix&, const Sharers& sharers) {
+        const auto found = std::ranges::find_if(sharers, [&](MappingId id) {
+            return all_[id.value].way != Way::box && all_[id.value].wire;
+        });
+        out = found == sharers.end() ? std::nullopt : std::optional{*found};
+        return out.has_value();
+    });
+    return out;
+}
+
+std::optional<MappingId> HostMappings::of_left_wire(Ipv4Addr wire, Nanos now) const {
+    const auto found = std::ranges::find_if(
+        left_, [&](const Left& l) { return l.until > now && l.wire.contains(wire); });
+    return found == left_.end() ? std::nullopt : std::optional{found->id};
+}
+
+bool HostMappings::has_left(MappingId id, Ipv4Addr wire, Nanos now) const {
+    return std::ranges::any_of(
+        left_, [&](const Left& l) { return l.id == id && l.until > now && l.wire.contains(wire); });
+}
+
+std::vector<MappingId> HostMappings::around_wire(Ipv4Addr wire) const {
+    std::vector<MappingId> out;
+    by_wire_.visit_around(wire, [&](const Ipv4Prefix&, const Sharers& sharers) {
+        std::ranges::copy_if(sharers, std::back_inserter(out),
+                             [&](MappingId id) { return all_[id.value].wire.has_value(); });
+        return false;
+    });
+    return out;
+}
+
+bool HostMappings::is_own_wire(Ipv4Addr address) const {
+    return by_wire_.visit_around(address, [&](const Ipv4Prefix&, const Sharers& sharers) {
+        return std::ranges::any_of(sharers,
+                                   [&](MappingId id) { return all_[id.value].wire.has_value(); });
+    });
+}
+
+bool HostMappings::overlaps(const Ipv4Prefix& prefix) const {
+    if (is_own_wire(prefix.address()) || of_host(prefix.address())) {
+        return true;
+    }
+    return !prefix.is_host() && std::ranges::any_of(all_, [&](const HostMapping& m) {
+        return (m.wire && m.wire->overlaps(prefix)) ||
+               (m.way != Way::box && m.inside.overlaps(prefix));
+    });
+}
+
+std::optional<Ipv4Addr> HostMappings::wire_of(MappingId id, Ipv4Addr host) const {
+    const auto& wire = all_[id.value].wire;
+    return wire ? std::optional{wire->with_host_part_of(host)} : std::nullopt;
+}
+
+Ipv4Addr HostMappings::host_of(MappingId id, Ipv4Addr wire) const {
+    return all_[id.value].inside.with_host_part_of(wire);
+}
+
+// ---- who is where
+
+HostMappings::Sharers HostMappings::at_wire(const Ipv4Prefix& wire) const {
+    const Sharers* found = by_wire_.find(wire);
+    return found == nullptr ? Sharers{} : *found;
+}
+
+/// Without one it is still found by the one that was lost.
+void HostMappings::set_wire(MappingId id, std::optional<Ipv4Prefix> wire) {
+    HostMapping& mapping = at(id);
+    generation_++;
+    if (!wire) {
+        mapping.lost = std::exchange(mapping.wire, std::nullopt);
+        return;
+    }
+    if (const auto& last = mapping.last_wire()) {
+        Sharers& sharers = by_wire_[*last];
+        std::erase(sharers, id);
+        if (sharers.empty()) {
+            by_wire_.erase(*last);
+        }
+    }
+    mapping.wire = wire;
+    Sharers& sharers = by_wire_[*wire];
+    sharers.insert(std::ranges::upper_bound(sharers, id), id);
+}
+
+void HostMappings::move(const Ipv4Prefix& from, const Ipv4Prefix& to, Nanos now, Nanos until) {
+    std::erase_if(left_, [&](const Left& l) { return l.until <= now; });
+    for (const MappingId id : at_wire(from)) {
+        set_wire(id, to);
+        left_.push_back({id, from, until});
+    }
+}
+
+void HostMappings::lose(const Ipv4Prefix& wire) {
+    for (const MappingId id : at_wire(wire)) {
+        if (all_[id.value].wire && all_[id.value].port != no_port) {
+            set_wire(id, std::nullopt);
+        }
+    }
+}
+
+bool HostMappings::give(PortId port, Ipv4Addr address) {
+    bool any = false;
+    for (uint32_t i = 0; i < all_.size(); i++) {
+        if (all_[i].port == port && !all_[i].wire) {
+            set_wire({i}, Ipv4Prefix::host(address));
+            any = true;
+        }
+    }
+    return any;
+}
+
+void HostMappings::follow(const Ipv4Prefix& wire, PortId port) {
+    for (const MappingId id : at_wire(wire)) {
+        if (at(id).wire && at(id).way == Way::uplink) {
+            at(id).port = port;
+        }
+    }
+}
+
+} // namespace sacip

@@ -181,7 +181,7 @@ Appliance::Error Appliance::set_up_linux() {
     const Nanos now = Clock::now();
     macs_ = std::make_unique<MacFollower>(gateway_ports_, *port_watch_, stations_);
     follow_macs(now);
-    slow_path_->on_host_changed(now);
+    slow_path_->on_host_changed(host_.take_changed_routes(), now);
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
     return std::nullopt;
 }
@@ -344,7 +344,7 @@ bool Appliance::take_host_changes(Nanos now) {
     follow_macs(now);
     // Neighbours first: a move that the addresses cause may want the new gateway's.
     slow_path_->on_neighbours_changed(host_.take_changed_neighbours());
-    slow_path_->on_host_changed(now);
+    slow_path_->on_host_changed(host_.take_changed_routes(), now);
     look_after_linux(now);
     return true;
 }

@@ -77,7 +77,7 @@ PeerSession* Gateway::make_peer_session() {
     return peer_session_.get();
 }
 
-void Gateway::on_host_changed(Nanos now) {
+void Gateway::on_host_changed(const RouteChanges& route_changes, Nanos now) {
     time_ = now;
     host_changed_ = true;
     using Table = KernelState::Table;
@@ -97,11 +97,9 @@ void Gateway::on_host_changed(Nanos now) {
         seen_addresses_ = w_.host.generation(Table::addresses);
         mover_.check_old_addresses([this](Ipv4Addr a) { return is_present(a); }, now);
     }
-    if (routes_changed || w_.host.generation(Table::links) != seen_links_) {
-        seen_routes_ = routes;
-        seen_links_ = w_.host.generation(Table::links);
-        manager_.on_routes_changed();
-    }
+    seen_routes_ = routes;
+    // By which port a path leaves depends on addresses.
+    manager_.on_routes_changed(addresses_changed ? RouteChanges{true, {}} : route_changes);
 }
 
 void Gateway::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours) {

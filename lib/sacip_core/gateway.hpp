@@ -51,8 +51,8 @@ public:
         let_held_go(now);
         exception_path_.on_from_linux(packet, port, now);
     }
-    /// KernelState has changed, or is shown for the first time.
-    void on_host_changed(Nanos now);
+    /// KernelState has changed, or is shown for the first time; of routes these.
+    void on_host_changed(const RouteChanges& route_changes, Nanos now);
     /// These neighbours came, changed or went (KernelState::take_changed_neighbours).
     void on_neighbours_changed(const std::vector<NeighbourKey>& neighbours);
     /// EventLog::set_wall_at_zero(). From time to time.
@@ -122,7 +122,7 @@ private:
     std::vector<PortUplink> uplinks_;
     std::set<Ipv4Addr> shadows_;
     Counter moves_refused_;
-    uint64_t seen_addresses_{0}, seen_routes_{0}, seen_links_{0};
+    uint64_t seen_addresses_{0}, seen_routes_{0};
     bool host_changed_{false};
     bool held_went_{false};               ///< in this turn
     Nanos time_{};                        ///< of this turn, for what happens inside of it

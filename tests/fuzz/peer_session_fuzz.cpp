@@ -129,7 +129,7 @@ public:
         slow_ = std::make_unique<Gateway>(Gateway::World{config_, ports_, linux_, *flows_, *paths_,
                                                          io_, actions_, counters_, &identity_});
         slow_->on_neighbours_changed(linux_.take_changed_neighbours());
-        slow_->on_host_changed(now_);
+        slow_->on_host_changed({true, {}}, now_);
         end_turn(Nanos{1000});
         from(lan, PacketBuilder{}.from(host).to("10.9.0.10").tcp(4000, 80, tcp_syn));
         spoken_to_.push_back({10, 9, 0, 10});

@@ -167,7 +167,7 @@ public:
     /// Shows the slow path what Linux has now, and ends the turn.
     void notice() {
         slow->on_neighbours_changed(host.take_changed_neighbours());
-        slow->on_host_changed(now);
+        slow->on_host_changed(host.take_changed_routes(), now);
         turn();
     }
 

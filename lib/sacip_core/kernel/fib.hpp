@@ -99,8 +99,27 @@ public:
     std::optional<RouteAnswer> look_up(uint32_t table, Ipv4Addr destination, IfIndex out,
                                        const std::function<bool(IfIndex)>& is_up) const;
     bool operator==(const RouteTables&) const = default;
+    /// Calls `visit(prefix)` for each that has other routes in the other ones. O(routes).
+    template <typename Visit>
+    void visit_differences(const RouteTables& other, Visit&& visit) const {
+        visit_missing(other, visit);
+        other.visit_missing(*this, visit);
+    }
 
 private:
+    template <typename Visit>
+    void visit_missing(const RouteTables& in, Visit&& visit) const {
+        for (const auto& [number, table] : tables_) {
+            const auto there = in.tables_.find(number);
+            table.visit_all([&](const Ipv4Prefix& prefix, const std::vector<RouteInfo>& list) {
+                const auto* const its =
+                    there == in.tables_.end() ? nullptr : there->second.find(prefix);
+                if (its == nullptr || *its != list) {
+                    visit(prefix);
+                }
+            });
+        }
+    }
     std::map<uint32_t, PrefixMap<std::vector<RouteInfo>>> tables_;
 };
 

@@ -7,12 +7,33 @@
 #include <algorithm>
 
 namespace sacip {
+namespace {
+
+/// With more of them a look at all is no more work.
+constexpr size_t prefixes_told = 256;
+
+} // namespace
+
+void RouteChanges::add(const Ipv4Prefix& prefix) {
+    if (all || prefix.length() == 0 || prefixes.size() >= prefixes_told) {
+        add_all();
+    } else if (std::ranges::find(prefixes, prefix) == prefixes.end()) {
+        prefixes.push_back(prefix);
+    }
+}
 
 bool KernelState::upsert(const LinkInfo& link) {
     const auto [it, is_new] = links_.try_emplace(link.index.value, Marked<LinkInfo>{link, 0});
     it->second.epoch = epoch(Table::links);
     if (!is_new && it->second.info == link) {
         return false;
+    }
+    const bool is_named = std::ranges::any_of(
+        fib_.rules, [](const RuleInfo& rule) { return !rule.in.empty() || !rule.out.empty(); });
+    // No route leads by one that is new; where a rule names one, it may be this.
+    if (is_named ||
+        (!is_new && (it->second.info.up != link.up || it->second.info.master != link.master))) {
+        changed_routes_.add_all();
     }
     it->second.info = link;
     return bump(Table::links);
@@ -29,6 +50,7 @@ bool KernelState::remove_link(IfIndex index) {
         addresses_.erase(found);
     }
     if (fib_.routes.remove_interface(index)) {
+        changed_routes_.add_all();
         bump(Table::routes);
     }
     const size_t neighbours_gone = std::erase_if(neighbours_, [&](const auto& entry) {
@@ -94,13 +116,18 @@ bool KernelState::add(const RouteInfo& route, RouteInsert where) {
     const bool staged = dumping(Table::routes);
     const bool changed = (staged ? dumped_routes_ : fib_.routes).add(route, where);
     if (changed && !staged) {
+        changed_routes_.add(route.destination);
         bump(Table::routes);
     }
     return changed;
 }
 
 bool KernelState::remove(const RouteInfo& route) {
-    return fib_.routes.remove(route) && bump(Table::routes);
+    if (!fib_.routes.remove(route)) {
+        return false;
+    }
+    changed_routes_.add(route.destination);
+    return bump(Table::routes);
 }
 
 bool KernelState::add(const RuleInfo& rule) {
@@ -108,11 +135,11 @@ bool KernelState::add(const RuleInfo& rule) {
         dumped_rules_.push_back(rule); // Linux lists them in its order
         return true;
     }
-    return fib_.add(rule) && bump(Table::rules);
+    return fib_.add(rule) && bump_rules();
 }
 
 bool KernelState::remove(const RuleInfo& rule) {
-    return std::erase(fib_.rules, rule) > 0 && bump(Table::rules);
+    return std::erase(fib_.rules, rule) > 0 && bump_rules();
 }
 
 bool KernelState::upsert(const NeighbourInfo& neighbour) {
@@ -167,6 +194,8 @@ bool KernelState::end_dump(Table table) {
     case Table::routes:
         if (!(dumped_routes_ == fib_.routes)) {
             std::swap(fib_.routes, dumped_routes_);
+            fib_.routes.visit_differences(
+                dumped_routes_, [this](const Ipv4Prefix& prefix) { changed_routes_.add(prefix); });
             bump(Table::routes);
         }
         dumped_routes_ = {};
@@ -174,7 +203,7 @@ bool KernelState::end_dump(Table table) {
     case Table::rules:
         if (dumped_rules_ != fib_.rules) {
             std::swap(fib_.rules, dumped_rules_);
-            bump(Table::rules);
+            bump_rules();
         }
         break;
     }

@@ -25,6 +25,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace sacip {
@@ -97,6 +98,14 @@ struct std::hash<sacip::NeighbourKey> {
 
 namespace sacip {
 
+/// Which destinations may go another way.
+struct RouteChanges {
+    bool all{false};
+    std::vector<Ipv4Prefix> prefixes{}; ///< none if `all`
+    void add(const Ipv4Prefix& prefix);
+    void add_all() { *this = {true, {}}; }
+};
+
 class KernelState {
 public:
     enum class Table : uint8_t { links, addresses, rules, routes, neighbours };
@@ -153,6 +162,8 @@ public:
     const std::array<uint64_t, table_count>& generations() const { return generation_; }
     /// Neighbours that came, changed or went since the last call, each once, in no order.
     std::vector<NeighbourKey> take_changed_neighbours();
+    /// Destinations for which route() may have another answer since the last call.
+    RouteChanges take_changed_routes() { return std::exchange(changed_routes_, {}); }
 
 private:
     /// The epoch tells whether the running dump has named the entry.
@@ -169,6 +180,10 @@ private:
         ++generation_[static_cast<size_t>(table)];
         return true;
     }
+    bool bump_rules() {
+        changed_routes_.add_all();
+        return bump(Table::rules);
+    }
     bool dumping(Table table) const { return dumping_[static_cast<size_t>(table)]; }
     uint32_t epoch(Table table) const { return epoch_[static_cast<size_t>(table)]; }
     bool remove_address_at(AddressTable& table, size_t position);
@@ -184,6 +199,7 @@ private:
     std::vector<RuleInfo> dumped_rules_; ///< the same of rules
     std::unordered_map<NeighbourKey, Marked<NeighbourInfo>> neighbours_;
     std::unordered_set<NeighbourKey> changed_neighbours_;
+    RouteChanges changed_routes_{true, {}};
 
     std::array<uint64_t, table_count> generation_{};
     std::array<uint64_t, table_count> generation_at_dump_{};

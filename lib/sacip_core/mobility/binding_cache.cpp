@@ -14,9 +14,7 @@ uint64_t path_key(LocalId local, RemoteId remote) {
 } // namespace
 
 BindingCache::BindingCache(const Config& config, uint64_t secret)
-    : config_{config}, mappings_{config, secret}, locals_by_host_{0, KeyedHash{secret}},
-      locals_by_active_{0, KeyedHash{secret}}, remotes_by_original_{0, KeyedHash{secret}},
-      remotes_by_active_{0, KeyedHash{secret}}, paths_(config.limits.paths),
+    : config_{config}, mappings_{config, secret}, paths_(config.limits.paths),
       of_peer_(config.peers.size()), claims_(config.peers.size()),
       peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
       heard_(config.peers.size() + config.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
@@ -94,17 +92,17 @@ bool BindingCache::has_at(const Ipv4Prefix& wire) const {
 
 std::vector<LocalId> BindingCache::locals_active_in(const Ipv4Prefix& prefix) const {
     std::vector<LocalId> out;
-    if (prefix.is_host()) {
-        const auto [first, last] = locals_by_active_.equal_range(prefix.address());
-        std::transform(first, last, std::back_inserter(out),
-                       [](const auto& e) { return e.second; });
-        return out;
-    }
-    for (const auto& [active, id] : locals_by_active_) {
-        if (prefix.contains(active)) {
-            out.push_back(id);
-        }
-    }
+    visit_in(locals_by_active_, prefix, [&](LocalId id) { out.push_back(id); });
+    return out;
+}
+
+std::vector<PathId> BindingCache::paths_toward(const Ipv4Prefix& prefix) const {
+    std::vector<PathId> out;
+    const auto take = [&](auto id) {
+        out.insert(out.end(), at(id).paths.begin(), at(id).paths.end());
+    };
+    visit_in(remotes_by_active_, prefix, take);
+    visit_in(locals_by_host_, prefix, take);
     return out;
 }
 

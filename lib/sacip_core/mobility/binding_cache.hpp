@@ -18,6 +18,7 @@
 #include "sacip_core/mobility/host_mapping.hpp"
 #include "sacip_core/packet/rewrite.hpp"
 
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -136,8 +137,10 @@ public:
     const LocalBinding& at(LocalId id) const { return locals_[id.value]; }
     RemoteBinding& at(RemoteId id) { return remotes_[id.value]; }
     const RemoteBinding& at(RemoteId id) const { return remotes_[id.value]; }
-    /// Bindings whose active address lies in `prefix`, in no order. O(matches) for a /32.
+    /// Bindings whose active address lies in `prefix`.
     std::vector<LocalId> locals_active_in(const Ipv4Prefix& prefix) const;
+    /// Paths whose packets go to a far end, or to a host, in `prefix`; some maybe twice.
+    std::vector<PathId> paths_toward(const Ipv4Prefix& prefix) const;
     /// True if it stands for hosts on the wire, or (one address) for a binding.
     bool has_at(const Ipv4Prefix& wire) const;
     std::vector<RemoteId> remotes_active_at(Ipv4Addr address) const;
@@ -218,8 +221,20 @@ public:
     uint32_t path_positions() const { return static_cast<uint32_t>(paths_.size()); }
 
 private:
+    struct ByNumber {
+        bool operator()(Ipv4Addr a, Ipv4Addr b) const { return a.value() < b.value(); }
+    };
+    /// Ordered, so that those in a prefix lie together, and nobody can choose a bad one.
     template <typename IdType>
-    using ByAddress = std::unordered_multimap<Ipv4Addr, IdType, KeyedHash>;
+    using ByAddress = std::multimap<Ipv4Addr, IdType, ByNumber>;
+    template <typename IdType, typename Visit>
+    static void visit_in(const ByAddress<IdType>& index, const Ipv4Prefix& prefix, Visit&& visit) {
+        const Ipv4Addr last = prefix.with_host_part_of({255, 255, 255, 255});
+        for (auto it = index.lower_bound(prefix.address());
+             it != index.end() && it->first.value() <= last.value(); ++it) {
+            visit(it->second);
+        }
+    }
 
     size_t place_of(const Speaker& speaker) const {
         return speaker.index + (speaker.is_basic() ? claims_.size() : 0);

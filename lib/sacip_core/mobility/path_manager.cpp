@@ -262,8 +262,13 @@ void PathManager::end_turns() {
     }
 }
 
-void PathManager::on_routes_changed() {
-    for (uint32_t i = 0; i < cache_.path_positions(); i++) {
+void PathManager::on_routes_changed(const RouteChanges& changes) {
+    for (const Ipv4Prefix& prefix : changes.prefixes) {
+        for (const PathId id : cache_.paths_toward(prefix)) {
+            publish(id);
+        }
+    }
+    for (uint32_t i = 0; changes.all && i < cache_.path_positions(); i++) {
         if (cache_.at(PathId{i}).in_use) {
             publish({i});
         }

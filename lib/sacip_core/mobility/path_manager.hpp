@@ -56,8 +56,8 @@ public:
     void end_turns();
     bool turns_last() const { return !in_turn_.empty(); }
 
-    /// Looks every path's route up again. O(paths).
-    void on_routes_changed();
+    /// Looks the routes up again of paths that these changes concern.
+    void on_routes_changed(const RouteChanges& changes = {true, {}});
     void on_neighbour_changed(NeighbourKey neighbour);
     /// Next hops that paths wait for or use; Linux is to be asked to resolve them.
     std::vector<NeighbourKey> neighbours_in_use() const;

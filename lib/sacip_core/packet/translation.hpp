@@ -59,6 +59,7 @@ struct DirectionRewrite {
 struct alignas(64) RewriteSlot {
     DirectionRewrite outbound;
     DirectionRewrite inbound;
+    bool operator==(const RewriteSlot&) const = default;
 };
 static_assert(sizeof(RewriteSlot) == 64);
 

@@ -6,6 +6,9 @@
 #include "sacip_core/packet/headers.hpp"
 #include "tests/support/rig_sites.hpp"
 
+#include <random>
+#include <set>
+
 namespace sacip::test {
 namespace {
 
@@ -565,6 +568,42 @@ TEST(SlowPathFlow, AScanTakesNoPlaceOfWhatAMoveHolds) {
         std::ranges::count_if(a.lines(wan),
                               [](const std::string& l) { return l.starts_with("udp 10.0.1.3:"); }),
         100);
+    a.check();
+}
+
+/// Routes come and go; whatever is told of them, each path goes where a look at all would send it.
+TEST(SlowPathFlow, WhatARouteChangesIsAllThatChanges) {
+    const unsigned seed = std::random_device{}();
+    SCOPED_TRACE(seed);
+    std::mt19937 dice{seed};
+    SiteA a;
+    a.add_neighbour(wan, "10.0.1.7");
+    for (uint8_t i = 0; i < 24; i++) {
+        a.receive(lan, a.frame(lan).to(Ipv4Addr{10, 9, static_cast<uint8_t>(i % 4), i}).udp(1, 80));
+    }
+    const auto slots = [&] {
+        std::vector<RewriteSlot> out;
+        for (uint32_t i = 0; i < a.slow->cache().path_positions(); i++) {
+            out.push_back(a.slow->cache().at(PathId{i}).slot);
+        }
+        return out;
+    };
+    std::set<std::string> present;
+    for (int round = 0; round < 300; round++) {
+        const std::string to = "10.9." + std::to_string(dice() % 4) + '.' +
+                               (dice() % 2 == 0 ? "0/24" : std::to_string(dice() % 24) + "/32");
+        if (present.erase(to) > 0) {
+            a.del_route(wan, to, "10.0.1.7");
+        } else {
+            present.insert(to);
+            a.add_route(wan, to, "10.0.1.7");
+        }
+        a.notice();
+        const auto narrow = slots();
+        a.slow->on_host_changed({true, {}}, a.now);
+        a.turn();
+        ASSERT_TRUE(narrow == slots()) << "round " << round;
+    }
     a.check();
 }
 

@@ -101,7 +101,7 @@ TEST(SlowPathFragment, WithoutTheirFirstTheyEndAfterASecond) {
     SiteA a;
     a.receive(lan, piece(a.frame(lan), last));
     a.advance(from_ms(900));
-    a.slow->on_host_changed(a.now); // looks all held packets over: no longer life by that
+    a.slow->on_host_changed({}, a.now); // looks all held packets over: no longer life by that
     a.advance(from_ms(99));
     EXPECT_EQ(a.slow->exception_path().output().held(), 1U);
     a.advance(from_ms(3));

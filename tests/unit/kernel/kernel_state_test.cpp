@@ -211,6 +211,48 @@ TEST(KernelState, AbandonedDumpForgetsNothing) {
     EXPECT_EQ(host.addresses(wan).size(), 1U);
 }
 
+TEST(KernelState, RoutesTellWhichDestinationsMayGoAnotherWay) {
+    KernelState state;
+    const auto changes = [&] { return state.take_changed_routes(); };
+    EXPECT_TRUE(changes().all) << "nobody knows anything at the start";
+    state.upsert(link(wan, "wan0"));
+    state.add(route("10.5.0.0/16", "10.0.1.9", wan));
+    state.add(route("10.5.0.0/16", "10.0.1.9", wan));
+    state.add(route("10.6.0.0/16", "10.0.1.9", wan));
+    state.remove(route("10.6.0.0/16", "10.0.1.9", wan));
+    RouteChanges seen = changes();
+    EXPECT_FALSE(seen.all);
+    EXPECT_EQ(seen.prefixes, (std::vector{net("10.5.0.0/16"), net("10.6.0.0/16")})) << "each once";
+    EXPECT_TRUE(changes().prefixes.empty());
+
+    state.begin_dump(Table::routes); // without 10.5/16, with another one
+    state.add(route("10.7.0.0/16", "10.0.1.9", wan));
+    EXPECT_TRUE(changes().prefixes.empty()) << "it shows at its end";
+    state.end_dump(Table::routes);
+    seen = changes();
+    EXPECT_FALSE(seen.all);
+    EXPECT_EQ(seen.prefixes.size(), 2U);
+
+    state.add(route("0.0.0.0/0", "10.0.1.1", wan));
+    EXPECT_TRUE(changes().all);
+    state.upsert(link({9}, "veth9")); // a container starts
+    state.upsert(address({9}, "172.17.0.1", 16));
+    EXPECT_FALSE(changes().all);
+    state.upsert(link(wan, "wan0", false));
+    EXPECT_TRUE(changes().all);
+    state.add(RuleInfo{.priority = 100, .table = 7});
+    EXPECT_TRUE(changes().all);
+    for (uint8_t i = 0; i < 255; i++) {
+        state.add(route("10.8." + std::to_string(i) + ".0/24", "10.0.1.9", wan));
+    }
+    EXPECT_FALSE(changes().all);
+    for (uint32_t i = 0; i < 300; i++) {
+        state.remove(route("10.8." + std::to_string(i % 255) + ".0/24", "10.0.1.9", wan));
+        state.add(route("10.9." + std::to_string(i % 255) + ".0/24", "10.0.1.9", wan));
+    }
+    EXPECT_TRUE(changes().all) << "too many to tell";
+}
+
 TEST(KernelState, NeighboursTellWhatChanged) {
     KernelState host = three_links();
     const NeighbourKey key{wan, ip("10.5.0.254")};

@@ -26,6 +26,22 @@ json number_or_null(std::optional<uint64_t> number) {
     return number ? json(*number) : json(nullptr);
 }
 
+/// What an operator should know of a table that newcomers find full.
+std::optional<std::string> fullness_warning(const std::string& of, uint32_t used,
+                                            uint32_t by_strangers, uint32_t places) {
+    const std::string remedy = "; raise limits." + of + "s if these are welcome";
+    if (used >= places) {
+        return "the " + of + " table is full (" + std::to_string(places) +
+               "): new flows that find no unanswered one to replace have no mobility" + remedy;
+    }
+    if (by_strangers >= EarlyDrop::share_of_strangers(places)) {
+        return "far ends that no peer speaks for have used up their share of the " + of +
+               " table (" + std::to_string(by_strangers) + " of " + std::to_string(places) +
+               "): the oldest of their unanswered flows make room" + remedy;
+    }
+    return std::nullopt;
+}
+
 std::string_view path_state(const RewriteSlot& slot) {
     for (const PathAction action : {slot.outbound.action, slot.inbound.action}) {
         if (action == PathAction::hold) {
@@ -97,6 +113,15 @@ json GatewayView::status(Nanos now) const {
     json warnings = json::array();
     if (const auto warning = silence_warning(gauges)) {
         warnings.push_back(*warning);
+    }
+    const PathManager& manager = slow_path.path_manager();
+    for (const auto& warning :
+         {fullness_warning("flow", flows.size(), manager.flows_of_strangers(), flows.capacity()),
+          fullness_warning("path", manager.paths_with_flows(), manager.paths_of_strangers(),
+                           paths.capacity())}) {
+        if (warning) {
+            warnings.push_back(*warning);
+        }
     }
     return {{"name", config.gateway.name},
             {"version", SACIP_VERSION},

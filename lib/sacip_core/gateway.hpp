@@ -72,6 +72,7 @@ public:
     /// Moves that an operator asked for and was refused.
     uint64_t moves_refused() const { return moves_refused_.get(); }
     const Mover& mover() const { return mover_; }
+    const PathManager& path_manager() const { return manager_; }
     const BasicSender& basic_sender() const { return basic_sender_; }
     const ExceptionPath& exception_path() const { return exception_path_; }
     const EventLog& events() const { return events_; }

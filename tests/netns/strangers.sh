@@ -22,8 +22,8 @@ stage uplink
 introduce_peers
 start_gateways
 start_server
-start_client --tcp 80 --udp 20 --udp-rate 20
-assert_flows_run 80 20
+start_client --tcp 50 --tcp-rate-kbit 16 --udp 50 --udp-rate 5 # 1,024 packets wait for one path
+assert_flows_run 50 50
 
 flood() { # SECONDS
     spawn r strangers "$STRANGERS" --to "$(a_active)" --seconds "$1" --seed "$RANDOM" \
@@ -35,12 +35,11 @@ flood_ends() {
     unset "child[$flood_pid]"
     sent=$((sent + $(jq .sent "$T/flood.json"))) took=$(jq "$took + .seconds" "$T/flood.json")
 }
-sent=0 took=0 slowest=0
+sent=0 took=0 answers=()
 ask_status() {
-    local begin=$EPOCHREALTIME milliseconds
+    local begin=$EPOCHREALTIME
     ctl a -j status >"$T/status.json" || fail "no status: $(cat "$T/status.json")"
-    milliseconds=$(milliseconds_since "$begin")
-    [ "$milliseconds" -le "$slowest" ] || slowest=$milliseconds
+    answers+=("$(milliseconds_since "$begin")") # with the start of the program, on cores that are busy
 }
 dropped() { query a drops "[.drops[] | select(.reason == \"$1\") | .packets] | add // 0"; }
 
@@ -48,6 +47,7 @@ part=$((seconds / 3))
 flood $part
 sleep 2
 ask_status
+grep -q 'used up their share of the path table' "$T/status.json" || fail "no warning: $(cat "$T/status.json")"
 paths=$(jq .paths "$T/status.json")
 [ "$paths" -gt $((path_limit / 2)) ] || fail "strangers have only $paths paths: no test"
 next_a
@@ -60,7 +60,7 @@ flood $part
 sleep 2
 traffic open tcp 10
 traffic open udp 5
-assert_flows_run 90 25
+assert_flows_run 60 55
 for ((i = 0; i < part - 6; i++)); do
     ask_status
     sleep 1
@@ -77,15 +77,17 @@ change_a overlap 0.05
 eventually 5 is_remote_active b "$original" "$(a_active)" || fail "the third move did not pass"
 ask_status
 flood_ends
-assert_flows_run 90 25
+assert_flows_run 60 55
 good "flows that began meanwhile are mobile"
 note "$sent first packets, $(jq -n "$sent / $took | floor") a second; $(ctl a -j drops | jq -c '[.drops[] | select(.packets > 0) | {(.reason): .packets}] | add')"
 note "early dropped: $(metric a sacip_flows_early_dropped_total)"
 [ "$(metric a sacip_flows_early_dropped_total)" -gt "$path_limit" ] || fail "nothing was dropped early: no test"
 [ "$(dropped hold_overflow)" = 0 ] || fail "$(dropped hold_overflow) packets that were held for a move were pushed out"
 good "nothing that was held for a move was pushed out"
-[ "$slowest" -le $((100 * ${SACIP_PATIENCE:-1})) ] || fail "status took $slowest ms"
-good "status took $slowest ms at most"
+mapfile -t answers < <(printf '%s\n' "${answers[@]}" | sort -n)
+median=${answers[${#answers[@]} / 2]}
+[ "$median" -le $((100 * ${SACIP_PATIENCE:-1})) ] || fail "status took $median ms, up to ${answers[-1]} ms"
+good "status took $median ms in the median of ${#answers[@]}, at most ${answers[-1]} ms"
 stop_traffic
 good "$(traffic_summary)"
 the_end

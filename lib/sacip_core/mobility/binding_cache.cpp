@@ -292,11 +292,16 @@ std::vector<RemoteId> BindingCache::remotes_of_host(Ipv4Addr host, size_t at_mos
     std::vector<RemoteId> out;
     const auto [first, last] = locals_by_host_.equal_range(host);
     for (auto it = first; it != last; ++it) {
+        size_t strangers = 0;
         for (const PathId path : at(it->second).paths) {
             if (out.size() >= at_most) {
                 return out;
             }
-            out.push_back(at(path).remote);
+            if (at(at(path).remote).speaker.is_known()) {
+                out.push_back(at(path).remote);
+            } else if (++strangers >= at_most) {
+                break; // their flows have a binding of their own
+            }
         }
     }
     return out;

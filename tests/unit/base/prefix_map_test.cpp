@@ -40,7 +40,7 @@ TEST(PrefixMap, SaysWhatALookAtAllSays) {
     PrefixMap<uint32_t> map{dice()};
     std::map<Ipv4Prefix, uint32_t> model;
     for (uint32_t round = 0; round < 5000; round++) {
-        const Ipv4Prefix prefix{Ipv4Addr{Be32{dice() & 0x0F0F0F0F}},
+        const Ipv4Prefix prefix{Ipv4Addr{Be32{static_cast<uint32_t>(dice()) & 0x0F0F0F0F}},
                                 static_cast<uint8_t>(dice() % 33)};
         if (dice() % 3 == 0) {
             map.erase(prefix);
@@ -49,7 +49,7 @@ TEST(PrefixMap, SaysWhatALookAtAllSays) {
             map[prefix] = round;
             model[prefix] = round;
         }
-        const Ipv4Addr asked{Be32{dice() & 0x0F0F0F0F}};
+        const Ipv4Addr asked{Be32{static_cast<uint32_t>(dice()) & 0x0F0F0F0F}};
         const std::pair<const Ipv4Prefix, uint32_t>* wanted = nullptr;
         for (const auto& each : model) {
             if (each.first.contains(asked) &&

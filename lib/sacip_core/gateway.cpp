@@ -230,12 +230,12 @@ void Gateway::follow_default_route(Nanos now) {
             }
         }
     }
-    for (uint32_t i = 0; i < mappings.all().size(); i++) {
-        const HostMapping& mapping = mappings[{i}];
+    for (const MappingId id : std::vector{mappings.away()}) {
+        const HostMapping& mapping = mappings[id];
         const Uplink* const home = mapping.left_port ? uplink(*mapping.left_port) : nullptr;
         const auto to = home == nullptr ? std::nullopt : home->way_out();
         if (to && mapping.last_wire() && move(mapping.last_wire()->address(), *to)) {
-            mappings.set_home({i}, std::nullopt);
+            mappings.set_home(id, std::nullopt);
         }
     }
 }

@@ -173,4 +173,12 @@ void HostMappings::follow(const Ipv4Prefix& wire, PortId port) {
     }
 }
 
+void HostMappings::set_home(MappingId id, std::optional<PortId> home) {
+    std::erase(away_, id);
+    at(id).left_port = home;
+    if (home) {
+        away_.push_back(id);
+    }
+}
+
 } // namespace sacip

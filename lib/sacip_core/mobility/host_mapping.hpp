@@ -89,7 +89,9 @@ public:
     /// Hosts at this wire address follow this port from now on.
     void follow(const Ipv4Prefix& wire, PortId port);
     /// It goes back to `home` when it can; nothing: it stays.
-    void set_home(MappingId id, std::optional<PortId> home) { at(id).left_port = home; }
+    void set_home(MappingId id, std::optional<PortId> home);
+    /// Those that go back somewhere when they can.
+    const std::vector<MappingId>& away() const { return away_; }
 
     /// Those at a prefix, in the order of `hosts`: a host and the box may share one.
     using Sharers = std::vector<MappingId>;
@@ -101,7 +103,7 @@ private:
     void set_wire(MappingId id, std::optional<Ipv4Prefix> wire);
 
     std::vector<HostMapping> all_;
-    std::vector<MappingId> boxes_;
+    std::vector<MappingId> boxes_, away_;
     PrefixMap<MappingId> by_inside_;
     PrefixMap<Sharers> by_wire_; ///< the wire address now, or the one lost
     struct Left {

@@ -9,6 +9,7 @@ namespace {
 constexpr size_t records_kept = 1000;
 constexpr size_t trace_points_kept = 64;
 constexpr size_t paths_sampled = 16;
+constexpr size_t unsent_per_tick = 4;
 
 /// Records lie in the order of their ids.
 template <typename Records>
@@ -31,7 +32,10 @@ MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optio
     supersede(side, from, now);
     make_room(now);
     MoveRecord& move = records_.emplace_back();
-    live_.push_back(&move);
+    in_progress_++;
+    if (side == Side::local) {
+        live_.push_back(&move);
+    }
     if (side == Side::remote && from.is_host()) {
         left_[from.address()]++;
     }
@@ -80,6 +84,8 @@ void Mover::forget(std::deque<MoveRecord>::iterator move) {
     if (move->state != MoveState::settled) {
         forget_left(*move);
     }
+    in_progress_ -= is_over(*move) ? 0 : 1;
+    drains_.erase({move->drain_until.value_or(Nanos{}), move->id});
     if (move == records_.begin()) { // as a rule; references to the others stay
         forget_end(*move);
         if (!live_.empty() && live_.front() == &*move) {
@@ -93,7 +99,7 @@ void Mover::forget(std::deque<MoveRecord>::iterator move) {
     by_end_.clear();
     holding_.clear();
     for (MoveRecord& each : records_) {
-        if (is_live(each)) {
+        if (each.side == Side::local && is_live(each)) {
             live_.push_back(&each);
         }
         if (each.to && !is_over(each)) {
@@ -137,12 +143,26 @@ void Mover::forget_left(const MoveRecord& move) {
 }
 
 void Mover::advance(MoveRecord& move, MoveEvent event) {
+    const bool was_over = is_over(move);
     const MoveState before = std::exchange(move.state, next_state(move.state, event));
+    if (move.state != before) {
+        set_drain(move, move.drain_until.value_or(Nanos{}));
+    }
+    in_progress_ -= !was_over && is_over(move) ? 1 : 0;
     if (move.state == MoveState::settled && before != MoveState::settled) {
         forget_left(move);
     }
     if (is_over(move)) {
         forget_end(move);
+    }
+}
+
+/// Those that drain are known by when that ends.
+void Mover::set_drain(MoveRecord& move, Nanos until) {
+    drains_.erase({move.drain_until.value_or(Nanos{}), move.id});
+    move.drain_until = until.value == 0 ? std::nullopt : std::optional{until};
+    if (move.state == MoveState::draining) {
+        drains_.emplace(until, move.id);
     }
 }
 
@@ -275,7 +295,11 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
     if (std::exchange(leg.switched, true)) {
         return;
     }
-    std::erase_if(leg.paths, [&](PathId path) { return !cache_.at(path).in_use; });
+    std::erase_if(leg.paths, [&](PathId path) { // meanwhile the id may be another path's
+        const PathEntry& entry = cache_.at(path);
+        return !entry.in_use ||
+               cache_.at(entry.remote).speaker != Speaker{Speaker::Kind::secure, leg.peer};
+    });
     for (const PathId path : leg.paths) {
         PathEntry& entry = cache_.at(path);
         if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
@@ -321,7 +345,7 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
         }
     }
     move.paths += static_cast<uint32_t>(paths.size());
-    move.drain_until = drain_until;
+    set_drain(move, drain_until);
     move.flipped.reset();
     if (switched_.empty() || switched_.back() != move.id) {
         switched_.push_back(move.id);
@@ -392,7 +416,7 @@ void Mover::return_local(Ipv4Addr address, Nanos now) {
     if (MoveRecord* move = holding(same)) {
         set_to(*move, same);
         advance(*move, MoveEvent::new_address);
-        move->drain_until = now;
+        set_drain(*move, now);
     }
     for (const LocalId id : cache_.locals_active_in(same)) {
         cache_.at(id).usable = true;
@@ -435,11 +459,9 @@ void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix
             manager_.publish(path);
         }
     }
-    const auto move = std::find_if(live_.rbegin(), live_.rend(), [&](const MoveRecord* m) {
-        return m->side == Side::remote && m->to == at && !is_over(*m);
-    });
-    if (move != live_.rend()) {
-        note(**move, EventKind::validated, now, peer);
+    const auto [first, last] = by_end_.equal_range({Side::remote, at});
+    if (first != last) { // the newest
+        note(*std::prev(last)->second, EventKind::validated, now, peer);
     }
 }
 
@@ -453,6 +475,7 @@ void Mover::finish_turn(Nanos now) {
         }
         MoveRecord& move = *its;
         move.flipped = now;
+        unsent_.push_back(id);
         note(move, EventKind::switched, now);
         const HoldCounts counts = hold_counts ? hold_counts() : HoldCounts{};
         move.hold = {counts.held - move.hold_before.held,
@@ -466,32 +489,38 @@ void Mover::finish_turn(Nanos now) {
 }
 
 void Mover::tick(Nanos now) {
-    for (MoveRecord* each : live_) {
-        MoveRecord& move = *each;
-        if (is_over(move)) {
-            continue;
+    for (MoveRecord* move : live_) {
+        if (move->state == MoveState::announcing &&
+            now - move->event >= nanos(config_.move.switch_timeout)) {
+            time_out(*move, now);
         }
-        if (move.state == MoveState::announcing &&
-            now - move.event >= nanos(config_.move.switch_timeout)) {
-            time_out(move, now);
-        }
-        if (move.flipped && !move.sample.empty() &&
-            std::ranges::any_of(move.sample, [&](PathId p) { return manager_.was_used(p); })) {
-            note(move, EventKind::first_packet, now);
-            move.sample.clear();
-        }
-        if (move.state == MoveState::draining && move.drain_until && *move.drain_until <= now) {
-            advance(move, MoveEvent::drained); // the pairs themselves drain in the path manager
-            note(move, EventKind::drained, now);
-            move.sample.clear();
-        }
+    }
+    look_for_first_packets(now);
+    while (!drains_.empty() && drains_.begin()->first <= now) {
+        MoveRecord& move = *find_in(records_, drains_.begin()->second);
+        advance(move, MoveEvent::drained); // the pairs themselves drain in the path manager
+        note(move, EventKind::drained, now);
+        move.sample.clear();
     }
     std::erase_if(live_, [](const MoveRecord* m) { return !is_live(*m); });
 }
 
-uint64_t Mover::in_progress() const {
-    return static_cast<uint64_t>(
-        std::ranges::count_if(live_, [](const MoveRecord* m) { return !is_over(*m); }));
+/// Workers tell by the path. A few in each tick, by turns.
+void Mover::look_for_first_packets(Nanos now) {
+    for (size_t left = std::min(unsent_.size(), unsent_per_tick); left > 0; left--) {
+        const MoveId id = unsent_.front();
+        unsent_.pop_front();
+        MoveRecord* const move = find_in(records_, id);
+        if (move == nullptr || is_over(*move) || !move->flipped || move->sample.empty()) {
+            continue; // if it is switched again, it is put in again
+        }
+        if (std::ranges::any_of(move->sample, [&](PathId p) { return manager_.was_used(p); })) {
+            note(*move, EventKind::first_packet, now);
+            move->sample.clear();
+        } else {
+            unsent_.push_back(id);
+        }
+    }
 }
 
 const MoveRecord* Mover::find(MoveId id) const { return find_in(records_, id); }

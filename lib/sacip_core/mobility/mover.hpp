@@ -22,6 +22,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -146,10 +147,12 @@ public:
     const MoveRecord* find(MoveId id) const;
     uint64_t total() const { return next_id_ - 1; }
     /// Moves not settled yet.
-    uint64_t in_progress() const;
+    uint64_t in_progress() const { return in_progress_; }
     const MoveStatistics& statistics() const { return statistics_; }
 
 private:
+    void set_drain(MoveRecord& move, Nanos until);
+    void look_for_first_packets(Nanos now);
     void set_to(MoveRecord& move, const Ipv4Prefix& to);
     void forget_end(const MoveRecord& move);
     MoveRecord& begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
@@ -188,8 +191,11 @@ private:
     BasicSender& basic_sender_;
     EventLog& events_;
     std::deque<MoveRecord> records_;
-    /// Those that may still change, oldest first: what a tick or a message looks at.
+    /// Local ones that may still change, oldest first: what a tick or an acknowledgement looks at.
     std::deque<MoveRecord*> live_;
+    std::set<std::pair<Nanos, MoveId>> drains_; ///< when those that drain will have done so
+    std::deque<MoveId> unsent_;                 ///< whose first packet is waited for
+    uint64_t in_progress_{0};
     /// Those that ended at this place: whoever leaves it supersedes them.
     std::multimap<std::pair<Side, Ipv4Prefix>, MoveRecord*> by_end_;
     std::vector<MoveRecord*> holding_; ///< local ones without an address; as a rule none

@@ -78,6 +78,9 @@ TEST_F(HostMappingTest, HostsFollowAnotherPortAndKnowTheirWayHome) {
     EXPECT_EQ(mappings_[the_box].port, wan) << "the box stays the port's";
     mappings_.set_home(host, wan);
     EXPECT_EQ(mappings_[host].left_port, wan);
+    EXPECT_EQ(mappings_.away(), std::vector{host});
+    mappings_.set_home(host, std::nullopt);
+    EXPECT_TRUE(mappings_.away().empty());
     EXPECT_EQ(mappings_.at_wire(prefix("10.0.3.2")), (std::vector{host, the_box}));
 }
 

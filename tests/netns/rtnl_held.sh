@@ -22,8 +22,8 @@ SACIP_PEERS=secure
 . "$(dirname "$0")/moves.sh"
 . "$(dirname "$0")/secure.sh"
 RTNL_HOLD=${RTNL_HOLD:-$build/tests/tools/rtnl_hold}
-hold_ms=3000
-gap_limit=$((hold_ms / 6)) # without the lock it is 20 to 60; a machine of two cores has its moments
+hold_ms=$((${SACIP_PATIENCE:-1} > 1 ? 6000 : 3000)) # a sanitised gateway takes its time
+gap_limit=$((hold_ms / 3)) # who waits for the lock is silent for all of it
 answer_limit=$((hold_ms / 6))
 bad=0 still_ms=0
 worse() { # what is wrong; the rest is measured all the same
@@ -42,7 +42,7 @@ take_rtnl() {
     holder_says taken
 }
 holder_says() { # WORD...
-    IFS= read -r -t 10 -u "$holder" line && [ "${line#"$1"}" != "$line" ] && return
+    IFS= read -r -t 30 -u "$holder" line && [ "${line#"$1"}" != "$line" ] && return
     kill "$holder_pid" 2>/dev/null
     wait "$holder_pid"
     [ $? != 77 ] || skip "$(cat "$T/holder.err")"
@@ -82,7 +82,7 @@ while_held() { # NEW-ADDRESS: what must be seen before the lock is let go
     note "a new flow: $worst answers, after $(ms_held) ms"
     worst=$(slow_answer $((hold_ms / 2)))
     [ "$worst" -le $answer_limit ] || worse "sacipctl status took $worst ms"
-    grep -q 'Linux has not answered for [12] s: another process holds its tables (RTNL)' "$T/status.now" ||
+    grep -qE 'Linux has not answered for [0-9]+ s: another process holds its tables \(RTNL\)' "$T/status.now" ||
         worse "no warning in: $(cat "$T/status.now")"
     waited=$(kernel_wait)
     note "sacip_kernel_wait_seconds: $waited, after $(ms_held) ms"

@@ -2,9 +2,15 @@
 #include "sacip_core/mobility/host_mapping.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sacip {
+namespace {
+
+constexpr std::ptrdiff_t most_left = 1024; ///< addresses that packets may still come to
+
+} // namespace
 
 std::string_view to_text(Way way) {
     switch (way) {
@@ -139,7 +145,13 @@ void HostMappings::set_wire(MappingId id, std::optional<Ipv4Prefix> wire) {
 }
 
 void HostMappings::move(const Ipv4Prefix& from, const Ipv4Prefix& to, Nanos now, Nanos until) {
-    std::erase_if(left_, [&](const Left& l) { return l.until <= now; });
+    // They are in order, for all drain as long. A look at them stays short however often we move.
+    const auto over =
+        std::ranges::partition_point(left_, [&](const Left& l) { return l.until <= now; });
+    const auto oldest = left_.end() - std::min(left_.end() - over, most_left);
+    if (2 * (oldest - left_.begin()) > std::ssize(left_)) {
+        left_.erase(left_.begin(), oldest);
+    }
     for (const MappingId id : at_wire(from)) {
         set_wire(id, to);
         left_.push_back({id, from, until});

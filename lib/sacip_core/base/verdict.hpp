@@ -45,7 +45,7 @@ namespace sacip {
     X(first_packet_full, "first packet of a flow, beyond what first packets have of that ring")    \
     X(linux_full, "the host interface did not take the packet")                                    \
     X(hold_overflow, "oldest packet held for a move made room for a newer one")                    \
-    X(hold_crowded, "held packet that no move concerns made room for a newer one")                 \
+    X(hold_crowded, "packet held for something else than a move made room for a newer one")        \
     X(hold_expired, "held until its time ran out")                                                 \
     X(flow_conflict, "5-tuple belongs to a live moved flow of another host")                       \
     X(flow_ended, "its address is gone, and no peer speaks for the far end: TCP is reset")         \

@@ -27,6 +27,11 @@ EarlyDrop::Lack EarlyDrop::lack(bool stranger, bool path) const {
 }
 
 EarlyDrop::Lack EarlyDrop::make_room(bool stranger, bool path, Nanos now) {
+    // A place comes back when no worker can see its last path any more, which may take a while: a
+    // flood is not to take those that are left meanwhile, and another drop would not help.
+    if (stranger && path && paths_.available() <= paths_.capacity() / 8) {
+        return Lack::paths;
+    }
     Lack out = lack(stranger, path);
     for (unsigned i = 0; out != Lack::nothing && i < most_looked_at; i++) {
         if (!drop_oldest(strangers_, now) && (stranger || !drop_oldest(known_, now))) {

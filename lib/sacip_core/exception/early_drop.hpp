@@ -5,9 +5,9 @@
 // Anybody may begin a flow, from as many addresses as he can invent. So strangers, the far ends for
 // whom nobody speaks, have three quarters of each table. Where that is used up, the oldest of their
 // flows that was seen one way only makes room for the next, as in Linux's conntrack; where a whole
-// table is, a stranger's does first, and then one of a far end that we know.
-// A stranger's flow that was seen one way only and is silent is forgotten after seconds, as is one
-// that has ended by then.
+// table is, a stranger's does first, and then one of a far end that we know. An eighth of the
+// places for paths they find occupied whoever has them. A stranger's flow that was seen one way
+// only and is silent is forgotten after seconds, as is one that has ended by then.
 //
 // Flows wait in the order they began, until they have been seen both ways or are gone: nothing is
 // scanned. Workers leave the marks that tell: TCP's in the record; of all else, that the path has

@@ -90,6 +90,8 @@ public:
     void reclaim();
 
     uint32_t size() const { return used_; }
+    /// Places that a path can have now. Those of paths that were removed come back by and by.
+    uint32_t available() const { return static_cast<uint32_t>(free_.size()); }
     uint32_t capacity() const { return static_cast<uint32_t>(paths_.size()); }
 
     PathTable(std::unique_ptr<HashIndex> index, uint32_t capacity, GracePeriod& grace);

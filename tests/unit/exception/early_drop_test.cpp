@@ -199,6 +199,27 @@ TEST(EarlyDrop, WhereAllAreAnsweredTheNextIsNotFollowed) {
     a.check();
 }
 
+/// A worker that is off for a while keeps places of paths from coming back.
+TEST(EarlyDrop, PlacesThatAreStillToComeBackAreNotTakenFromThoseWeKnow) {
+    Tables a{4096, 64};
+    a.strangers_come(0, 60);
+    a.grace->online({0});
+    for (unsigned i = 100; i < 400; i++) {
+        a.slow->on_punted(a.io.own(a.from_wire(stranger(i)).build()), wan, PuntReason::first_packet,
+                          a.now);
+        a.advance(from_ms(1));
+    }
+    a.slow->on_punted(a.io.own(a.to_wire(addr("10.9.0.10")).build()), lan, PuntReason::first_packet,
+                      a.now);
+    a.grace->quiescent({0});
+    a.grace->offline({0});
+    EXPECT_TRUE(a.has_flow(addr("10.9.0.10")));
+    EXPECT_EQ(a.take(lan).size(), 360U) << "and strangers lose nothing";
+    a.advance(from_ms(1)); // they come back
+    a.strangers_come(500, 1);
+    EXPECT_TRUE(a.has_flow(stranger(500)));
+}
+
 TEST(EarlyDrop, WhatStrangersHaveHeldPushesOutNoneOfAMove) {
     Tables a;
     a.receive(lan, a.to_wire(addr("10.9.0.10")));

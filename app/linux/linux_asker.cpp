@@ -15,26 +15,6 @@ constexpr Nanos chores_every = from_ms(100);
 
 } // namespace
 
-netlink::Result add(netlink::Requests& requests, const Fallback& fallback) {
-    // Under a label of its own: DHCP clients flush all addresses that carry the interface's name.
-    netlink::AddressRequest address{fallback.interface, fallback.own(), 32, AddressScope::host};
-    address.label = "sacip" + std::to_string(fallback.number);
-    if (auto refusal = requests.add_address(address); refusal && refusal->error != EEXIST) {
-        return refusal;
-    }
-    if (auto refusal =
-            requests.set_neighbour(fallback.interface, fallback.gateway(), fallback_mac)) {
-        return refusal;
-    }
-    netlink::RouteRequest route;
-    route.destination = {{}, 0};
-    route.via = fallback.gateway();
-    route.interface = fallback.interface;
-    route.metric = fallback_metric + fallback.number;
-    route.onlink = true;
-    return requests.replace_route(route);
-}
-
 void LinuxAsker::start(const std::optional<cpu_set_t>& cpus, const WakeUp& listener,
                        std::function<void()> chores) {
     listener_ = &listener;
@@ -122,7 +102,7 @@ void LinuxAsker::carry_out(const LinuxRequest& request) {
 void LinuxAsker::put_back(const PutBack& what) {
     bool any = !what.fallbacks.empty();
     for (const Fallback& fallback : what.fallbacks) {
-        if (const auto refusal = add(requests_, fallback)) {
+        if (const auto refusal = fallback.make(requests_)) {
             warn("the box's last-resort route can't be put back: " + refusal->to_text());
         }
     }

@@ -93,7 +93,7 @@ std::optional<std::string> LinuxSide::set_up(GatewayPort& port, uint8_t number,
     }
     const Fallback& fallback = fallbacks_.emplace_back(Fallback{port.host_interface, number});
     port.fallback_gateway = fallback.gateway();
-    return said(add(requests, fallback));
+    return said(fallback.make(requests));
 }
 
 std::optional<std::string> LinuxSide::sweep(const Config& config) {
@@ -205,7 +205,7 @@ std::vector<std::string> LinuxSide::look_after(const KernelState& host, Nanos no
 void LinuxSide::put_back(const KernelState& host) {
     PutBack missing;
     for (const Fallback& fallback : fallbacks_) {
-        if (!is_whole(fallback, host)) {
+        if (!fallback.is_whole(host)) {
             missing.fallbacks.push_back(fallback);
         }
     }
@@ -243,22 +243,6 @@ void LinuxSide::stop(const std::function<void()>& say_why) {
     }
     asker_.stop();
     listener_.stop();
-}
-
-/// True, too, while the interface is down: nothing can be done then.
-bool LinuxSide::is_whole(const Fallback& fallback, const KernelState& host) {
-    const LinkInfo* const link = host.link(fallback.interface);
-    if (link == nullptr || !link->up) {
-        return true;
-    }
-    const auto is_ours = [&](const RouteInfo& r) {
-        return r.via == fallback.gateway() && r.interface == fallback.interface;
-    };
-    const auto addresses = host.addresses(fallback.interface);
-    const NeighbourInfo* const neighbour = host.neighbour(fallback.interface, fallback.gateway());
-    return std::ranges::find(addresses, fallback.own(), &AddressInfo::address) != addresses.end() &&
-           std::ranges::any_of(host.routes_to({}), is_ours) && neighbour != nullptr &&
-           neighbour->mac == fallback_mac;
 }
 
 /// Its addresses and routes are the master's then, or in a table of a VRF's own.

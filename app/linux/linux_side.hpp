@@ -87,7 +87,6 @@ public:
     uint64_t resolves_dropped() const { return resolves_dropped_; }
 
 private:
-    static bool is_whole(const Fallback& fallback, const KernelState& host);
     netlink::AddressRequest shadow(Ipv4Addr address) const;
     void ask_for_shadows();
     void probe_neighbours();

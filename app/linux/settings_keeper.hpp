@@ -18,7 +18,6 @@ public:
     std::vector<std::string> add(const std::string& interface);
     /// Puts back what others have changed. Returns what to tell the operator.
     std::vector<std::string> look();
-    const std::vector<std::string>& interfaces() const { return interfaces_; }
 
 private:
     std::vector<std::string> interfaces_;

@@ -8,6 +8,7 @@
 // Needs root; skipped loudly otherwise.
 #include "app/netlink/monitor.hpp"
 #include "tests/property/property.hpp"
+#include "tests/support/own_namespace.hpp"
 
 #include <linux/rtnetlink.h>
 #include <sched.h>
@@ -111,9 +112,7 @@ std::string any_rule(Random& random) {
 class FibProperty : public testing::Test {
 protected:
     void SetUp() override {
-        if (unshare(CLONE_NEWNET) != 0) {
-            std::fprintf(stderr, "\n*** NOT TESTED: a network namespace of our own: %s ***\n\n",
-                         std::strerror(errno));
+        if (!test::enter_own_namespace()) {
             GTEST_SKIP() << "needs root";
         }
         std::string lines = "link set lo up\n";

@@ -5,17 +5,14 @@
 // held by another is told in tests/netns/rtnl_held.sh. Needs root; skipped loudly otherwise.
 #include "app/linux/linux_side.hpp"
 #include "app/netlink/sysctl.hpp"
+#include "tests/support/own_namespace.hpp"
 
 #include <gtest/gtest.h>
 
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 namespace sacip {
 namespace {
@@ -27,10 +24,7 @@ bool sh(const std::string& command) {
 class LinuxSideTest : public testing::Test {
 protected:
     void SetUp() override {
-        if (unshare(CLONE_NEWNET) != 0) {
-            const std::string why = std::strerror(errno);
-            std::fprintf(stderr, "\n*** NOT TESTED: a network namespace of our own: %s ***\n\n",
-                         why.c_str());
+        if (!test::enter_own_namespace()) {
             GTEST_SKIP() << "needs root";
         }
         ASSERT_TRUE(sh("ip link set lo up && ip link add wan0 type veth peer name far && "

@@ -6,6 +6,7 @@
 #include "app/netlink/monitor.hpp"
 #include "app/netlink/request.hpp"
 #include "app/netlink/sysctl.hpp"
+#include "tests/support/own_namespace.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -207,10 +208,7 @@ class Netlink : public testing::Test {
 protected:
     void SetUp() override {
         // The process goes from namespace to namespace; the one it leaves dies with its links.
-        if (unshare(CLONE_NEWNET) != 0) {
-            const std::string why = std::strerror(errno);
-            std::fprintf(stderr, "\n*** NOT TESTED: a network namespace of our own: %s ***\n\n",
-                         why.c_str());
+        if (!test::enter_own_namespace()) {
             GTEST_SKIP() << "needs root";
         }
         ASSERT_TRUE(sh("ip link set lo up && ip link add e0 type veth peer name e1 && "

@@ -391,7 +391,7 @@ void Appliance::once_a_while(Nanos now) {
     gauges_.paths.set(paths_->size());
     gauges_.local_bindings.set(slow_path_->cache().local_count());
     gauges_.remote_bindings.set(slow_path_->cache().remote_count());
-    gauges_.moves_in_progress.set(slow_path_->mover().in_progress());
+    gauges_.moves_in_progress.set(slow_path_->mover().history().in_progress());
     if (const PeerSession* peer_session = slow_path_->peer_session()) {
         count_peers(peer_session->peers(), now, gauges_);
     }

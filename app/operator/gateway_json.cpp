@@ -131,8 +131,8 @@ json GatewayView::status(Nanos now) const {
             {"flow_capacity", flows.capacity()},
             {"paths", paths.size()},
             {"path_capacity", paths.capacity()},
-            {"moves_total", slow_path.mover().total()},
-            {"moves_in_progress", slow_path.mover().in_progress()},
+            {"moves_total", slow_path.mover().history().total()},
+            {"moves_in_progress", slow_path.mover().history().in_progress()},
             {"stages", stages},
             {"balanced", balanced},
             {"warnings", warnings}};

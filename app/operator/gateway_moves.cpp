@@ -72,7 +72,7 @@ json GatewayView::move_list(const json& args) const {
     const Mover& mover = slow_path.mover();
     const bool one = args.contains("id");
     json out = json::array();
-    for (const MoveRecord& m : mover.records()) {
+    for (const MoveRecord& m : mover.history().records()) {
         if (!one || args["id"] == m.id.value) {
             out.push_back(move_json(m, mover));
             if (one) {
@@ -102,7 +102,7 @@ json GatewayView::move(const json& args, Nanos now) const {
     }
     // The operator's reply says how long it took: the switch is done, date it.
     slow_path.finish_turn(Clock::now());
-    const MoveRecord& m = *slow_path.mover().find(std::get<MoveId>(result));
+    const MoveRecord& m = *slow_path.mover().history().find(std::get<MoveId>(result));
     return {{"move", m.id.value}, {"paths", m.paths}, {"event_to_flip_us", flip_us(m)}};
 }
 

@@ -258,7 +258,7 @@ public:
     }
     uint64_t punted(PuntReason why) const { return worker.punted[static_cast<size_t>(why)].get(); }
     const ExceptionStatistics& statistics() const { return slow->exception_path().statistics(); }
-    const MoveRecord& last_move() const { return slow->mover().records().back(); }
+    const MoveRecord& last_move() const { return slow->mover().history().records().back(); }
 
     /// The identity: nothing appears from nowhere, nothing vanishes.
     void check() const {

@@ -120,7 +120,7 @@ std::string Explainer::far_end(const Speaker& speaker) const {
 
 /// " (move 7)", the last one that left this address; empty if it is not remembered any more.
 std::string Explainer::move_of(Side side, Ipv4Addr left) const {
-    const auto& records = r_.mover.records();
+    const auto& records = r_.mover.history().records();
     for (auto m = records.rbegin(); m != records.rend(); ++m) {
         if (m->side == side && m->from.contains(left)) {
             return " (move " + std::to_string(m->id.value) + ')';

@@ -10,76 +10,18 @@
 // paths go on speaking from it until the peer has acknowledged the new one, or move.switch_timeout
 // is over. Paths to all others, and all paths once the old address is gone, switch at once.
 //
-// The last thousand moves are remembered for the operator, each with its trace.
+// The last thousand moves are remembered for the operator, each with its trace (move_history).
 #pragma once
 
-#include "sacip_core/base/event_log.hpp"
-#include "sacip_core/base/keyed_hash.hpp"
 #include "sacip_core/mobility/basic_sender.hpp"
-#include "sacip_core/mobility/move_fsm.hpp"
+#include "sacip_core/mobility/move_history.hpp"
 #include "sacip_core/mobility/path_manager.hpp"
 
 #include <deque>
 #include <functional>
-#include <map>
-#include <set>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace sacip {
-
-enum class Side : uint8_t { local, remote };
-enum class Trigger : uint8_t { netlink, control, notification };
-inline constexpr int trigger_count = 3;
-std::string_view to_text(Side side);
-std::string_view to_text(Trigger trigger);
-
-/// One line of a move's trace.
-struct TracePoint {
-    EventKind kind;
-    Nanos at;
-    std::optional<uint32_t> peer; ///< place in Config::peers
-};
-
-/// What a move does for one peer with keys.
-struct MoveLeg {
-    uint32_t peer{0};
-    std::vector<PathId> paths; ///< until the switch
-    bool switched{false};
-    bool applied{false}; ///< the peer uses the new address
-    bool refused{false}; ///< and said that it never will
-};
-
-/// Packets that had to wait, and packets that were dropped while waiting.
-struct HoldCounts {
-    uint64_t held{0};
-    uint64_t dropped{0};
-};
-
-/// One move, as `sacipctl moves` shows it.
-struct MoveRecord {
-    MoveId id;
-    Side side;
-    Trigger trigger;
-    Ipv4Prefix from;
-    std::optional<Ipv4Prefix> to; ///< nothing while there is no address
-    MoveState state{MoveState::fresh};
-    Nanos event;                  ///< when its cause arrived
-    WallTime date;                ///< the same by the wall clock of then
-    std::optional<Nanos> flipped; ///< when the last path was switched
-    std::optional<Nanos> drain_until;
-    uint32_t paths{0};
-    uint64_t flows{0};
-    uint32_t notifications{0}; ///< told for the first time: one for each peer
-    uint32_t tries{0};         ///< BINDs sent, retries included
-    HoldCounts hold_before;    ///< of the gateway, when the move began
-    HoldCounts hold;           ///< from then to the switch; packets of other moves as well
-    bool old_gone{false};      ///< nothing can be sent from, or received at, the old address
-    std::vector<MoveLeg> legs{};
-    std::vector<PathId> sample{}; ///< whose first packet is waited for
-    std::vector<TracePoint> trace{};
-};
 
 struct MoveStatistics {
     std::array<Counter, trigger_count> moves; ///< by trigger
@@ -99,7 +41,7 @@ public:
     Mover(const Config& config, BindingCache& cache, PathManager& manager,
           BasicSender& basic_sender, EventLog& events, uint64_t secret)
         : config_{config}, cache_{cache}, manager_{manager},
-          basic_sender_{basic_sender}, events_{events}, left_{0, KeyedHash{secret}} {}
+          basic_sender_{basic_sender}, events_{events}, history_{secret} {}
 
     /// Called when a peer with keys is to be told of a move, before the switch.
     std::function<void(uint32_t peer, bool old_address_lost, Nanos now)> on_announce;
@@ -135,36 +77,21 @@ public:
                       Nanos now);
     /// True if a peer has left this address not long ago: what still comes from there about it is
     /// said again.
-    bool has_just_left(Ipv4Addr from) const;
+    bool has_just_left(Ipv4Addr from) const { return history_.has_left(from); }
 
     /// Call at the end of the turn in which moves were made, with the time of now: it dates their
     /// flips.
     void finish_turn(Nanos now);
     void tick(Nanos now);
 
-    /// Oldest first.
-    const std::deque<MoveRecord>& records() const { return records_; }
-    const MoveRecord* find(MoveId id) const;
-    uint64_t total() const { return next_id_ - 1; }
-    /// Moves not settled yet.
-    uint64_t in_progress() const { return in_progress_; }
+    const MoveHistory& history() const { return history_; }
     const MoveStatistics& statistics() const { return statistics_; }
 
 private:
-    void set_drain(MoveRecord& move, Nanos until);
     void look_for_first_packets(Nanos now);
-    void set_to(MoveRecord& move, const Ipv4Prefix& to);
-    void forget_end(const MoveRecord& move);
     MoveRecord& begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
                       Nanos now);
-    void advance(MoveRecord& move, MoveEvent event);
-    void make_room(Nanos now);
-    void forget(std::deque<MoveRecord>::iterator move);
-    void forget_left(const MoveRecord& move);
-    static bool is_awaited(const MoveRecord& move);
-    static bool is_live(const MoveRecord& move);
     void supersede(Side side, const Ipv4Prefix& left, Nanos now);
-    MoveRecord* holding(const Ipv4Prefix& from);
     struct BasicMessage {
         BasicNotification message;
         PathId path; ///< by which it goes
@@ -180,9 +107,6 @@ private:
     bool speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) const;
     void switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now);
     void note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint32_t> peer = {});
-    static bool is_over(const MoveRecord& move) {
-        return move.state == MoveState::settled || move.state == MoveState::superseded;
-    }
     static Nanos nanos(Milliseconds time) { return from_ms(time.count()); }
 
     const Config& config_;
@@ -190,19 +114,9 @@ private:
     PathManager& manager_;
     BasicSender& basic_sender_;
     EventLog& events_;
-    std::deque<MoveRecord> records_;
-    /// Local ones that may still change, oldest first: what a tick or an acknowledgement looks at.
-    std::deque<MoveRecord*> live_;
-    std::set<std::pair<Nanos, MoveId>> drains_; ///< when those that drain will have done so
-    std::deque<MoveId> unsent_;                 ///< whose first packet is waited for
-    uint64_t in_progress_{0};
-    /// Those that ended at this place: whoever leaves it supersedes them.
-    std::multimap<std::pair<Side, Ipv4Prefix>, MoveRecord*> by_end_;
-    std::vector<MoveRecord*> holding_; ///< local ones without an address; as a rule none
+    MoveHistory history_;
+    std::deque<MoveId> unsent_;    ///< whose first packet is waited for
     std::vector<MoveId> switched_; ///< some of their paths have been, since the last finish_turn()
-    /// Addresses that a far end has left, and by how many moves that are not settled.
-    std::unordered_map<Ipv4Addr, uint32_t, KeyedHash> left_;
-    uint32_t next_id_{1};
     MoveStatistics statistics_;
 };
 
@@ -219,7 +133,7 @@ bool Mover::speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) con
 
 template <typename IsPresent>
 void Mover::check_old_addresses(IsPresent&& is_present, Nanos now) {
-    for (MoveRecord* each : live_) {
+    for (MoveRecord* each : history_.local()) {
         MoveRecord& move = *each;
         if (move.state == MoveState::announcing && move.from.is_host() &&
             (!is_present(move.from.address()) || speaks_as_absent(move, is_present))) {

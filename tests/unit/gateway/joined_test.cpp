@@ -37,7 +37,7 @@ TEST(JoinedGateways, TheUplinkMoves) {
     pair.expect_alive("after");
     EXPECT_EQ(pair.b.last_move().side, Side::remote);
     pair.advance(from_ms(200)); // repetitions
-    EXPECT_EQ(pair.b.slow->mover().total(), 1U);
+    EXPECT_EQ(pair.b.slow->mover().history().total(), 1U);
     EXPECT_EQ(pair.b.slow_counters.dropped_total(), 0U);
     pair.expect_alive("later");
     pair.advance(from_s(31));

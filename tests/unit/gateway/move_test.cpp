@@ -104,7 +104,7 @@ TEST(SlowPathMove, AfterTheDrainTheOldPairIsNobodys) {
     EXPECT_EQ(a.last_move().state, MoveState::draining);
     a.advance(from_s(2));
     EXPECT_EQ(a.last_move().state, MoveState::settled);
-    EXPECT_EQ(a.slow->mover().in_progress(), 0U);
+    EXPECT_EQ(a.slow->mover().history().in_progress(), 0U);
     EXPECT_EQ(in(a, "10.0.1.2"), Lines{});
     EXPECT_EQ(a.linux_lines(wan).size(), 1U) << "Linux's business, as it is";
     EXPECT_EQ(in(a, "10.0.1.3"), delivered);
@@ -122,7 +122,7 @@ TEST(SlowPathMove, PromotionOfASecondary) {
     a.notice();
     EXPECT_EQ(a.lines(wan), Lines{told});
     EXPECT_EQ(out(a), Lines{"tcp 10.0.1.3:4000 > 10.9.0.10:80 out"});
-    EXPECT_EQ(a.slow->mover().total(), 1U);
+    EXPECT_EQ(a.slow->mover().history().total(), 1U);
     a.check();
 }
 
@@ -159,7 +159,7 @@ TEST(SlowPathMove, ARepetitionNamesTheNewestAddress) {
                             "moved 10.0.1.3 > 10.0.1.4, told 10.9.0.10",
                             "moved 10.0.1.2 > 10.0.1.4, told 10.9.0.10",
                             "moved 10.0.1.3 > 10.0.1.4, told 10.9.0.10"}));
-    EXPECT_EQ(a.slow->mover().records().front().state, MoveState::superseded);
+    EXPECT_EQ(a.slow->mover().history().records().front().state, MoveState::superseded);
     a.check();
 }
 
@@ -223,7 +223,8 @@ TEST(SlowPathMove, AGapThenANewAddress) {
                "tcp 10.0.5.2:4000 > 10.9.0.10:80 2", "udp 10.0.5.2:1 > 10.9.0.11:2 new"}))
         << "the message before the packets, these in order";
     EXPECT_EQ(a.last_move().state, MoveState::draining);
-    EXPECT_EQ(a.slow->mover().total(), 1U) << "one move, from the loss to the new address";
+    EXPECT_EQ(a.slow->mover().history().total(), 1U)
+        << "one move, from the loss to the new address";
     EXPECT_EQ(in(a, "10.0.5.2"), delivered);
     a.advance(from_ms(200));
     EXPECT_EQ(a.lines(wan), Lines(2, "moved 10.0.1.2 > 10.0.5.2, told 10.9.0.10"));
@@ -256,7 +257,7 @@ TEST(SlowPathMove, AFlickerShorterThanSettleIsNoMove) {
     a.add_address(wan, "10.0.1.2/24");
     a.notice();
     a.advance(from_ms(30));
-    EXPECT_EQ(a.slow->mover().total(), 0U);
+    EXPECT_EQ(a.slow->mover().history().total(), 0U);
     EXPECT_EQ(out(a), Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 out"});
     a.check();
 }
@@ -270,7 +271,7 @@ TEST(SlowPathMove, ByAnOperator) {
     EXPECT_EQ(a.lines(wan), Lines{"moved 10.0.1.2 > 10.0.7.7, told 10.9.0.10"});
     EXPECT_EQ(out(a), Lines{"tcp 10.0.7.7:4000 > 10.9.0.10:80 out"});
     EXPECT_EQ(in(a, "10.0.7.7"), delivered);
-    const MoveRecord* move = a.slow->mover().find(std::get<MoveId>(result));
+    const MoveRecord* move = a.slow->mover().history().find(std::get<MoveId>(result));
     ASSERT_NE(move, nullptr);
     EXPECT_EQ(move->trigger, Trigger::control);
     a.check();
@@ -299,7 +300,7 @@ TEST(SlowPathMove, WhatAnOperatorMayNotDo) {
     EXPECT_NE(refused("10.2.0.0/24", "10.4.0.0/24").find("overlaps"), std::string::npos);
     EXPECT_NE(refused("10.2.0.0/24", "10.1.0.0/24").find("inside port"), std::string::npos);
     EXPECT_NE(refused("10.0.1.2", "10.0.7.7").find("none of the outside ports"), std::string::npos);
-    EXPECT_EQ(a.slow->mover().total(), 0U);
+    EXPECT_EQ(a.slow->mover().history().total(), 0U);
     a.add_address(wan, "10.0.7.7/24");
     a.notice();
     EXPECT_EQ(refused("10.0.1.2", "10.0.7.7"), "accepted") << "now that Linux has it";
@@ -445,7 +446,7 @@ TEST(SlowPathMove, WhatIsLostForGoodGoesWhereLinuxGoes) {
     TwoUplinks a;
     a.lose_wan();
     a.advance(from_ms(10));
-    EXPECT_EQ(a.slow->mover().total(), 0U) << "it may come back";
+    EXPECT_EQ(a.slow->mover().history().total(), 0U) << "it may come back";
     a.advance(from_ms(20));
     EXPECT_EQ(a.leave_by(wan2, 4001), (Lines{"tcp 10.0.2.2:4000 > 10.9.0.10:80 old",
                                              "tcp 10.0.2.2:4001 > 10.9.0.10:80 [S]"}));
@@ -538,15 +539,15 @@ TEST(SlowPathMove, MovesOfFarEndsPushOutNoneThatIsWaitedFor) {
         move_far_end("10.9.0.10", "10.19.0.10");
         move_far_end("10.19.0.10", "10.9.0.10");
     }
-    ASSERT_EQ(a.slow->mover().total(), 1201U);
-    EXPECT_EQ(a.slow->mover().records().size(), 1000U);
-    ASSERT_NE(a.slow->mover().find(ours), nullptr);
+    ASSERT_EQ(a.slow->mover().history().total(), 1201U);
+    EXPECT_EQ(a.slow->mover().history().records().size(), 1000U);
+    ASSERT_NE(a.slow->mover().history().find(ours), nullptr);
     a.add_address(wan, "10.0.1.3/24");
     a.notice();
     a.advance(from_ms(30));
-    EXPECT_EQ(a.slow->mover().find(ours)->state, MoveState::draining);
-    EXPECT_EQ(a.slow->mover().find(ours)->to, prefix("10.0.1.3"));
-    EXPECT_EQ(a.slow->mover().total(), 1201U);
+    EXPECT_EQ(a.slow->mover().history().find(ours)->state, MoveState::draining);
+    EXPECT_EQ(a.slow->mover().history().find(ours)->to, prefix("10.0.1.3"));
+    EXPECT_EQ(a.slow->mover().history().total(), 1201U);
     a.check();
 }
 
@@ -561,10 +562,10 @@ TEST(SlowPathMove, AThousandMovesAreRememberedNotMore) {
         a.slow->request_move({prefix("10.0.1.3"), prefix("10.0.1.2")}, a.now);
         a.turn();
     }
-    EXPECT_EQ(a.slow->mover().records().size(), 1000U);
-    EXPECT_EQ(a.slow->mover().total(), 1200U);
+    EXPECT_EQ(a.slow->mover().history().records().size(), 1000U);
+    EXPECT_EQ(a.slow->mover().history().total(), 1200U);
     a.advance(from_s(61));
-    EXPECT_EQ(a.slow->mover().in_progress(), 0U);
+    EXPECT_EQ(a.slow->mover().history().in_progress(), 0U);
     a.take(wan);
     EXPECT_EQ(out(a), Lines{"tcp 10.0.1.2:4000 > 10.9.0.10:80 out"});
     EXPECT_EQ(in(a, "10.0.1.2"), delivered);

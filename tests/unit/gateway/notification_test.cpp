@@ -79,7 +79,7 @@ TEST(SlowPathNotification, RefusalsEachUnderItsName) {
     refused(DropReason::notification_own, "10.9.0.10", "10.1.0.1");  // Linux's
     refused(DropReason::notification_own, "10.9.0.10", "10.1.0.10"); // the host itself
     refused(DropReason::notification_unbound, "10.9.0.11", "10.19.0.11");
-    EXPECT_EQ(a.slow->mover().total(), 0U);
+    EXPECT_EQ(a.slow->mover().history().total(), 0U);
     EXPECT_EQ(a.statistics().notifications_received.get(), 11U);
 }
 
@@ -96,7 +96,7 @@ TEST(SlowPathNotification, MalformedOnes) {
     EXPECT_EQ(a.dropped(DropReason::notification_code), 1U);
     a.receive(wan,
               a.frame(wan).from("10.9.0.10").to("10.0.1.2").icmp(20, 0).fragment_field(0x2000));
-    EXPECT_EQ(a.slow->mover().total(), 0U);
+    EXPECT_EQ(a.slow->mover().history().total(), 0U);
     EXPECT_EQ(a.lines(lan), Lines{}) << "no host ever sees one";
     EXPECT_EQ(a.linux_lines(wan), Lines{}) << "nor Linux";
     a.check();
@@ -129,7 +129,7 @@ TEST(SlowPathNotification, NotFromInside) {
     Bytes bytes = message(a, "10.9.0.10", "10.19.0.10");
     ether::set_destination(bytes.data(), a.ports[0].mac);
     a.receive(lan, std::vector<Bytes>{bytes});
-    EXPECT_EQ(a.slow->mover().total(), 0U);
+    EXPECT_EQ(a.slow->mover().history().total(), 0U);
     EXPECT_EQ(a.statistics().notifications_received.get(), 0U);
     a.check();
 }
@@ -140,11 +140,11 @@ TEST(SlowPathNotification, RepetitionsChangeNothing) {
     for (int i = 0; i < 3; i++) {
         hear(a, "10.9.0.10", "10.19.0.10");
     }
-    EXPECT_EQ(a.slow->mover().total(), 1U);
+    EXPECT_EQ(a.slow->mover().history().total(), 1U);
     EXPECT_EQ(a.slow_counters.dropped_total(), 0U);
     EXPECT_EQ(a.slow_counters.consumed.get(), 3U);
     hear(a, "10.19.0.10", "10.19.0.10"); // where it is already
-    EXPECT_EQ(a.slow->mover().total(), 1U);
+    EXPECT_EQ(a.slow->mover().history().total(), 1U);
     a.check();
 }
 
@@ -163,7 +163,7 @@ TEST(SlowPathNotification, MovesOnAndBack) {
     a.advance(from_s(31));
     a.receive(wan, data(a, "10.9.0.10", "in"));
     EXPECT_EQ(a.lines(lan), Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 in"});
-    EXPECT_EQ(a.slow->mover().in_progress(), 0U);
+    EXPECT_EQ(a.slow->mover().history().in_progress(), 0U);
     a.check();
 }
 
@@ -182,7 +182,7 @@ TEST(SlowPathNotification, ToAndFroQuickly) {
             }
         }
     }
-    EXPECT_EQ(a.slow->mover().total(), 8U);
+    EXPECT_EQ(a.slow->mover().history().total(), 8U);
     a.advance(from_s(31));
     a.receive(wan, data(a, "10.9.0.10", "in"));
     EXPECT_EQ(a.lines(lan), Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 in"});
@@ -341,7 +341,7 @@ TEST(SlowPathNotification, AFloodOfMovesIsBounded) {
     a.receive(wan, data(a, at, "in"));
     EXPECT_EQ(a.lines(lan), Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 in"});
     a.advance(from_s(31));
-    EXPECT_EQ(a.slow->mover().in_progress(), 0U);
+    EXPECT_EQ(a.slow->mover().history().in_progress(), 0U);
     a.check();
 }
 

@@ -135,6 +135,7 @@ Appliance::Error Appliance::open_ports() {
         io.host_interfaces.push_back(interface.get());
     }
     io.pool = pool_.get();
+    io.punts = punts_.get();
     io.sender = workers;
     io.counters = counters_.back().get();
     io_ = std::make_unique<DevicePacketIo>(io);
@@ -297,6 +298,7 @@ void Appliance::run(const std::atomic<bool>& stop) {
             control_->poll(now);
         }
         slow_path_->finish_turn(Clock::now(), !punted);
+        busy |= slow_path_->has_backlog();
         if (now >= next_while_) {
             next_while_ = now + while_length;
             once_a_while(now);

@@ -9,6 +9,7 @@
 #include "app/dpdk/host_interface.hpp"
 #include "app/dpdk/packet_pool.hpp"
 #include "app/dpdk/port.hpp"
+#include "app/dpdk/punt_rings.hpp"
 #include "sacip_core/base/counters.hpp"
 #include "sacip_core/packet/packet_io.hpp"
 
@@ -24,6 +25,7 @@ public:
         PacketPool* pool{nullptr};                   ///< for allocate()
         unsigned sender{0};                          ///< PortParams::workers
         CoreCounters* counters{nullptr};             ///< the slow path's; tx of ports is counted
+        PuntRings* punts{nullptr};                   ///< for keep_turns()
     };
     /// Nothing of `params` is owned; all of it outlives this.
     explicit DevicePacketIo(Params params) : params_{std::move(params)} {}
@@ -32,6 +34,7 @@ public:
     bool to_linux(PortId port, OwnedPacket packet) override;
     void release(OwnedPacket packet) override;
     OwnedPacket allocate(uint32_t length) override;
+    void keep_turns(Direction to, bool keep) override { params_.punts->keep_turns(to, keep); }
 
 private:
     Params params_;

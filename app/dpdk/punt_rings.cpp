@@ -45,7 +45,8 @@ struct PuntRings::Impl {
     RingPointer data;
     RingPointer of_linux;
     int label_offset{0};
-    alignas(64) std::atomic<bool> in_hand{false}; ///< what was received is being dealt with
+    alignas(64) std::atomic<bool> in_hand{false};  ///< what was received is being dealt with
+    std::array<std::atomic<bool>, 2> turns_kept{}; ///< by Direction
 
     Label& label(rte_mbuf* packet) const {
         return *RTE_MBUF_DYNFIELD(packet, label_offset, Label*);
@@ -146,10 +147,15 @@ void PuntRings::Impl::hand_out(std::span<void* const> packets, std::span<Punted>
     }
 }
 
-bool PuntRings::any() const {
+void PuntRings::keep_turns(Direction to, bool keep) {
+    impl_->turns_kept[static_cast<size_t>(to)].store(keep, std::memory_order_release);
+}
+
+bool PuntRings::any(Direction to) const {
     const bool waiting = rte_ring_empty(impl_->data.get()) == 0;
     std::atomic_thread_fence(std::memory_order_acquire);
-    return waiting || impl_->in_hand.load(std::memory_order_acquire);
+    return waiting || impl_->in_hand.load(std::memory_order_acquire) ||
+           impl_->turns_kept[static_cast<size_t>(to)].load(std::memory_order_acquire);
 }
 
 } // namespace sacip

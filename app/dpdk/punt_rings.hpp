@@ -66,9 +66,11 @@ public:
     bool pass_on(rte_mbuf* packet, PortId port);
     /// Slow path. The same for these; they have no reason, and do not count for any().
     unsigned receive_from_linux(std::span<Punted> out);
+    /// Slow path: PacketIo::keep_turns().
+    void keep_turns(Direction to, bool keep);
     /// Any worker: other packets than notifications are in the ring, or anything is in the slow
-    /// path's hands: at the end of its turn it lets go of what waited for a notification.
-    bool any() const override;
+    /// path's hands in this turn, or is of this direction and there for later ones.
+    bool any(Direction to) const override;
 
 private:
     std::unique_ptr<Impl> impl_;

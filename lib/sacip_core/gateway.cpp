@@ -261,11 +261,11 @@ std::optional<Ipv4Addr> Gateway::next_way_out(PortId lost) const {
 
 /// What was held for a path that is usable now, or for a peer's word, goes before anything that
 /// came later.
-void Gateway::let_held_go(Nanos now) {
+void Gateway::let_held_go() {
     const bool usable = manager_.take_usable();
     if (exception_path_.take_retry_held() || usable) {
         held_went_ = true;
-        exception_path_.retry_held(now);
+        exception_path_.retry_held();
     }
     manager_.flip_waiting();
 }
@@ -310,9 +310,9 @@ bool Gateway::workers_are_done(bool all_received) {
 void Gateway::finish_turn(Nanos now, bool all_received) {
     time_ = now;
     // What is held for a path waits for that path; what has none waits for anything to change.
-    let_held_go(now);
+    let_held_go();
     if (std::exchange(host_changed_, false) && !held_went_) {
-        exception_path_.retry_held(now);
+        exception_path_.retry_held();
     }
     held_went_ = false;
     mover_.finish_turn(now);
@@ -320,9 +320,10 @@ void Gateway::finish_turn(Nanos now, bool all_received) {
         punts_in_turn_ = 0;
         quiet_since_.reset();
         bursts_ended_ = false;
-    } else if (workers_are_done(all_received)) {
+    } else if (workers_are_done(all_received && !exception_path_.has_backlog())) {
         manager_.end_turns();
     }
+    exception_path_.work_off(now);
     if (now < next_tick_) {
         return;
     }
@@ -336,7 +337,7 @@ void Gateway::finish_turn(Nanos now, bool all_received) {
     basic_sender_.tick(now);
     mover_.tick(now);
     if (peer_session_ && peer_session_->tick(now)) {
-        exception_path_.retry_held(now);
+        exception_path_.retry_held();
     }
     manager_.tick(now);
     exception_path_.tick(now);

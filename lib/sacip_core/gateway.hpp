@@ -43,12 +43,12 @@ public:
             quiet_since_.reset();
             bursts_ended_ = false;
             punts_in_turn_++;
-            let_held_go(now);
+            let_held_go();
         }
         exception_path_.on_punted(packet, port, reason, now);
     }
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now) {
-        let_held_go(now);
+        let_held_go();
         exception_path_.on_from_linux(packet, port, now);
     }
     /// KernelState has changed, or is shown for the first time; of routes these.
@@ -65,6 +65,8 @@ public:
     /// than what the turn's other calls were given: it dates the flips.
     /// `all_received`: nothing that workers punted is waiting to be taken.
     void finish_turn(Nanos now, bool all_received = true);
+    /// Packets wait for nothing but the next turn.
+    bool has_backlog() const { return exception_path_.has_backlog(); }
     /// Lets go of what was put into Linux. The end.
     void shut_down();
 
@@ -93,7 +95,7 @@ private:
         PortId port;
         Uplink uplink;
     };
-    void let_held_go(Nanos now);
+    void let_held_go();
     bool workers_are_done(bool all_received);
     void apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now);
     void address_gained(PortId port, Ipv4Addr address);

@@ -70,10 +70,12 @@ struct RigRing final : PuntsUnderWay {
     };
     std::deque<Entry> entries;
     bool in_hand{false}; ///< the slow path is at work, as PuntRings::any() has it
-    bool any() const override {
-        return in_hand || std::ranges::any_of(entries, [](const Entry& e) {
-                   return e.why != PuntReason::notification;
-               });
+    const RecordingIo& io;
+    explicit RigRing(const RecordingIo& of) : io{of} {}
+    bool any(Direction to) const override {
+        return in_hand || io.turns_kept[static_cast<size_t>(to)] ||
+               std::ranges::any_of(
+                   entries, [](const Entry& e) { return e.why != PuntReason::notification; });
     }
 };
 
@@ -279,7 +281,7 @@ public:
     std::unique_ptr<FlowTable> flows;
     std::unique_ptr<PathTable> paths;
     std::vector<GatewayPort> ports;
-    RigRing ring;
+    RigRing ring{io};
     Pipeline pipeline;
     std::unique_ptr<Gateway> slow;
     Nanos now{from_s(1000)};

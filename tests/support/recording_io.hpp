@@ -65,12 +65,17 @@ public:
         return no_memory ? OwnedPacket{} : own(Bytes(length));
     }
 
+    void keep_turns(Direction to, bool keep) override {
+        turns_kept[static_cast<size_t>(to)] = keep;
+    }
+
     /// Packets handed out and not yet given back.
     size_t live() const { return blocks_.size(); }
 
     std::vector<Departure> departures;
     std::function<void()> once_sent; ///< called after the next packet has left by a port
     bool tx_full{false}, linux_full{false}, no_memory{false};
+    std::array<bool, 2> turns_kept{}; ///< by Direction
 
 private:
     Bytes give_back(OwnedPacket packet) {

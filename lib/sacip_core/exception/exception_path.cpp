@@ -27,6 +27,18 @@ ExceptionPath::ExceptionPath(const Deps& deps)
 namespace {
 
 constexpr uint32_t flows_per_tick = 256;
+/// Few enough for a peer's message not to wait for milliseconds behind slow ports.
+constexpr unsigned leave_per_turn = 32;
+
+/// What waits for no path, and has no flow to stay in order with.
+bool goes_ahead(PuntReason reason) {
+    return reason == PuntReason::notification || reason == PuntReason::not_ip ||
+           reason == PuntReason::link_group;
+}
+
+bool is_ipv4(const Frame& frame) {
+    return frame.length >= ether_header_bytes && ether::type(frame.data) == Be16{ether_type_ipv4};
+}
 
 } // namespace
 
@@ -34,24 +46,52 @@ constexpr uint32_t flows_per_tick = 256;
 
 void ExceptionPath::on_punted(OwnedPacket packet, PortId port, PuntReason reason, Nanos now) {
     r_.counters.received.add();
-    if (reason == PuntReason::to_box) { // rewritten by the worker, on its way to a socket
-        PuntedPacket punted{packet, {port, false}, {}, now};
-        output_.to_linux(punted);
-        return;
-    }
-    decide(packet, {port, false}, now, {}, false);
+    HeldPacket taken{packet, {port, false}};
+    taken.to_box = reason == PuntReason::to_box;
+    goes_ahead(reason) ? decide(packet, taken.origin, now, {}, false) : decide_in_order(taken, now);
 }
 
 void ExceptionPath::on_from_linux(OwnedPacket packet, PortId port, Nanos now) {
     r_.counters.received.add();
-    decide(packet, {port, true}, now, {}, false);
+    const HeldPacket taken{packet, {port, true}};
+    is_ipv4(packet.frame) ? decide_in_order(taken, now)
+                          : decide(packet, taken.origin, now, {}, false);
 }
 
-void ExceptionPath::retry_held(Nanos now) { decide_again(output_.take_held(), now); }
+void ExceptionPath::decide_in_order(const HeldPacket& packet, Nanos now) {
+    const Direction to = output_.direction_of(packet.origin);
+    while (output_.has_backlog(to) && output_.is_full()) {
+        decide_first_of_backlog(*output_.next_in_backlog(to), now);
+    }
+    if (output_.has_backlog(to)) {
+        lined_up_[static_cast<size_t>(to)]++;
+        output_.line_up(packet);
+    } else {
+        decide_first_of_backlog(packet, now);
+    }
+}
 
-void ExceptionPath::decide_again(const std::vector<HeldPacket>& held, Nanos now) {
-    for (const HeldPacket& h : held) {
-        decide(h.packet, h.origin, now, h.deadline, false);
+void ExceptionPath::decide_first_of_backlog(const HeldPacket& packet, Nanos now) {
+    if (packet.to_box) {
+        PuntedPacket punted{packet.packet, packet.origin, {}, now};
+        output_.to_linux(punted);
+    } else {
+        decide(packet.packet, packet.origin, now, packet.deadline, false);
+    }
+}
+
+/// More than have lined up, so that it ends whatever comes. Those that have to wait on take little
+/// time, and are let pass.
+void ExceptionPath::work_off(Direction to, Nanos now) {
+    unsigned left = leave_per_turn + std::exchange(lined_up_[static_cast<size_t>(to)], 0);
+    while (left > 0) {
+        const auto packet = output_.next_in_backlog(to);
+        if (!packet) {
+            return;
+        }
+        const size_t waiting = output_.waiting();
+        decide_first_of_backlog(*packet, now);
+        left -= output_.waiting() > waiting ? 0 : 1;
     }
 }
 
@@ -82,9 +122,12 @@ void ExceptionPath::tick(Nanos now) {
 }
 
 void ExceptionPath::release_all() {
-    for (const HeldPacket& h : output_.take_held()) {
-        PuntedPacket punted{h.packet, h.origin, {}, {}};
-        output_.drop(punted, DropReason::hold_expired);
+    output_.try_again();
+    for (const Direction to : {Direction::outbound, Direction::inbound}) {
+        while (const auto h = output_.next_in_backlog(to)) {
+            PuntedPacket punted{h->packet, h->origin, {}, {}};
+            output_.drop(punted, DropReason::hold_expired);
+        }
     }
 }
 
@@ -336,7 +379,7 @@ void ExceptionPath::on_notification(PuntedPacket& punted) {
                              Ipv4Prefix::host(move->to), true, punted.now);
         // At once, or what is behind the message would overtake them. The others wait for the end
         // of the turn: whoever may move a far end may do so a thousand times in it.
-        decide_again(output_.take_held(key_of_guard), punted.now);
+        output_.try_again(key_of_guard);
     }
 }
 

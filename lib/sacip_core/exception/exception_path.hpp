@@ -12,7 +12,9 @@
 //   both: ICMP error -> ICMP errors, fragment -> virtual reassembly, other ICMP -> stateless NAT
 //
 // A packet always looks the tables up again: between the worker's look and ours a notification may
-// have moved the peer, or an earlier packet of the same burst made the flow.
+// have moved the peer, or an earlier packet of the same burst made the flow. While there is a
+// backlog of packets that were held (slow_output.hpp), others line up behind it; messages of peers
+// and what is not IPv4, as ARP, go ahead.
 #pragma once
 
 #include "sacip_core/exception/flow_ender.hpp"
@@ -57,8 +59,20 @@ public:
     void on_from_linux(OwnedPacket packet, PortId port, Nanos now);
     /// A neighbour has become known.
     void answered(NeighbourKey neighbour) { forwarder_.answered(neighbour); }
-    /// Looks at all held packets again: a path became usable, or a peer moved.
-    void retry_held(Nanos now);
+    /// All held packets are to be looked at again: a path became usable, or a peer moved.
+    void retry_held() { output_.try_again(); }
+    /// Decides the first of each backlog, until a turn's worth of them has left.
+    void work_off(Nanos now) {
+        for (const Direction to : {Direction::outbound, Direction::inbound}) {
+            if (output_.keeps_turns(to)) {
+                work_off(to, now);
+            }
+        }
+    }
+    /// Packets wait for their turn, and for nothing else.
+    bool has_backlog() const {
+        return output_.has_backlog(Direction::outbound) || output_.has_backlog(Direction::inbound);
+    }
     /// True once after a peer said something that held packets may have waited for: then they are
     /// to be looked at before anything that came later. Once for many messages.
     bool take_retry_held() { return std::exchange(retry_held_, false); }
@@ -81,7 +95,9 @@ public:
 
 private:
     void decide(OwnedPacket packet, Origin origin, Nanos now, Nanos deadline, bool last_try);
-    void decide_again(const std::vector<HeldPacket>& held, Nanos now);
+    void work_off(Direction to, Nanos now);
+    void decide_in_order(const HeldPacket& packet, Nanos now);
+    void decide_first_of_backlog(const HeldPacket& packet, Nanos now);
     void decide_punt(PuntedPacket& punted, PuntReason reason);
     void from_linux(PuntedPacket& punted, Verdict parsed);
     static bool is_left_unfinished(const PuntedPacket& punted);
@@ -114,6 +130,7 @@ private:
     std::vector<FlowInfo> expired_;
     ExceptionStatistics statistics_;
     bool retry_held_{false};
+    std::array<unsigned, 2> lined_up_{}; ///< in this turn, by Direction
 };
 
 } // namespace sacip

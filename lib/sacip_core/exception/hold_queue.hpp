@@ -44,6 +44,7 @@ struct HeldPacket {
     uint64_t key{0}; ///< what it waits for; packets of one key share a bound
     Nanos deadline{};
     HoldShare share{HoldShare::moves};
+    bool to_box{false}; ///< rewritten by a worker, for a socket of the box: awaits its turn only
 };
 
 /// Slow path only. Packets given out belong to the caller.

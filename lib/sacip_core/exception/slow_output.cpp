@@ -7,6 +7,7 @@
 #include "sacip_core/packet/rewrite.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sacip {
 
@@ -127,12 +128,6 @@ void SlowOutput::hold(PuntedPacket& punted, uint64_t key, Nanos at_most, HoldSha
     count_held();
 }
 
-std::vector<HeldPacket> SlowOutput::take_held() {
-    auto out = queue_.take_all();
-    count_held();
-    return out;
-}
-
 std::vector<HeldPacket> SlowOutput::take_held(uint64_t key) {
     auto out = queue_.take_by_key(key);
     count_held();
@@ -141,6 +136,46 @@ std::vector<HeldPacket> SlowOutput::take_held(uint64_t key) {
 
 std::optional<HeldPacket> SlowOutput::take_expired(Nanos now) {
     auto out = queue_.pop_expired(now);
+    count_held();
+    return out;
+}
+
+// ---- the backlogs
+
+void SlowOutput::try_again() { put_first(queue_.take_all()); }
+
+void SlowOutput::try_again(uint64_t key) { put_first(queue_.take_by_key(key)); }
+
+/// Workers are told before they can be shown a way on which they would overtake these.
+void SlowOutput::put_first(const std::vector<HeldPacket>& packets) {
+    for (auto packet = packets.rbegin(); packet != packets.rend(); ++packet) {
+        backlog(direction_of(packet->origin)).push_front(*packet);
+    }
+    for (const Direction to : {Direction::outbound, Direction::inbound}) {
+        if (has_backlog(to)) {
+            keep_turns(to, true);
+        }
+    }
+}
+
+void SlowOutput::keep_turns(Direction to, bool keep) {
+    if (std::exchange(turns_kept_[static_cast<size_t>(to)], keep) != keep) {
+        io_.keep_turns(to, keep);
+    }
+}
+
+void SlowOutput::line_up(const HeldPacket& packet) {
+    backlog(direction_of(packet.origin)).push_back(packet);
+    count_held();
+}
+
+std::optional<HeldPacket> SlowOutput::next_in_backlog(Direction to) {
+    if (!has_backlog(to)) {
+        keep_turns(to, false);
+        return std::nullopt;
+    }
+    const HeldPacket out = backlog(to).front();
+    backlog(to).pop_front();
     count_held();
     return out;
 }

@@ -2,8 +2,14 @@
 //
 // SlowOutput: the ways out of the slow path. Every packet that it receives leaves by exactly one of
 // them, and each counts what it lets out: transmit (forwarded), to_linux (delivered), consume (it
-// was for us), drop (under a name). A packet that has to wait is in the hold queue, and counted
-// there.
+// was for us), drop (under a name). A packet that has to wait is in the hold queue, and counted as
+// held.
+//
+// What was held is not let go at once: a gap may leave a thousand packets, each of which may take
+// the kernel of a virtual port tens of microseconds, and what ends the gap for the other direction
+// is in the messages that come meanwhile. It goes to a backlog, one for each direction, which is
+// decided anew a few a turn, and what must not overtake it lines up behind it. It counts as held,
+// too.
 #pragma once
 
 #include "sacip_core/base/counters.hpp"
@@ -14,6 +20,8 @@
 #include "sacip_core/packet/icmp_error.hpp"
 #include "sacip_core/packet/parse.hpp"
 #include "sacip_core/packet/router_error.hpp"
+
+#include <deque>
 
 namespace sacip {
 
@@ -59,11 +67,33 @@ public:
     void hold(PuntedPacket& punted, uint64_t key, Nanos at_most,
               HoldShare share = HoldShare::moves);
 
-    /// Those that wait, oldest first; they are the caller's again.
-    std::vector<HeldPacket> take_held();
+    /// Those that wait for this, oldest first; they are the caller's again.
     std::vector<HeldPacket> take_held(uint64_t key);
     std::optional<HeldPacket> take_expired(Nanos now);
-    size_t held() const { return queue_.size(); }
+
+    /// All that waits, or waits for this, becomes the head of its backlog, oldest first: nothing in
+    /// there came before it.
+    void try_again();
+    void try_again(uint64_t key);
+    /// Behind all of its backlog, which is not empty. There is room for HoldQueue::max_packets in
+    /// all: see is_full().
+    void line_up(const HeldPacket& packet);
+    /// The first of a backlog; it is the caller's again. Call until there is none: then all that it
+    /// gave has left.
+    std::optional<HeldPacket> next_in_backlog(Direction to);
+    bool has_backlog(Direction to) const { return !backlog(to).empty(); }
+    /// The last one of a backlog may not have left.
+    bool keeps_turns(Direction to) const { return turns_kept_[static_cast<size_t>(to)]; }
+    /// Inbound is what came by an outside port.
+    Direction direction_of(const Origin& origin) const {
+        return ports_[origin.port.value].outside && !origin.from_linux ? Direction::inbound
+                                                                       : Direction::outbound;
+    }
+    bool is_full() const { return held() >= HoldQueue::max_packets; }
+
+    size_t held() const { return queue_.size() + backlogs_[0].size() + backlogs_[1].size(); }
+    /// Of them those that wait for more than their turn.
+    size_t waiting() const { return queue_.size(); }
     /// Packets that ever had to wait.
     const Counter& held_total() const { return held_total_; }
 
@@ -73,13 +103,20 @@ private:
     }
     void answer(const PuntedPacket& punted, std::span<const std::byte> frame);
     Ipv4Addr router_address(const PuntedPacket& punted) const;
-    void count_held() { counters_.held.set(queue_.size()); }
+    void count_held() { counters_.held.set(held()); }
+    void keep_turns(Direction to, bool keep);
+    void put_first(const std::vector<HeldPacket>& packets);
+    using Backlog = std::deque<HeldPacket>;
+    Backlog& backlog(Direction to) { return backlogs_[static_cast<size_t>(to)]; }
+    const Backlog& backlog(Direction to) const { return backlogs_[static_cast<size_t>(to)]; }
 
     PacketIo& io_;
     CoreCounters& counters_;
     const KernelState& host_;
     const std::vector<GatewayPort>& ports_;
     HoldQueue queue_;
+    std::array<Backlog, 2> backlogs_;  ///< by Direction
+    std::array<bool, 2> turns_kept_{}; ///< by Direction
     TokenBucket refusals_{1000, 100};
     Counter held_total_;
 };

@@ -285,7 +285,7 @@ template <Direction D>
     }
     const DirectionRewrite& to = side<D>(slot);
     if (to.action == PathAction::forward_in_turn &&
-        (behind || (punts_ != nullptr && punts_->any()))) [[unlikely]] {
+        (behind || (punts_ != nullptr && punts_->any(D)))) [[unlikely]] {
         return Verdict::punt(PuntReason::in_turn);
     }
     const Verdict verdict = carry_out(frame, item.view, to);

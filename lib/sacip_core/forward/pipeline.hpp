@@ -27,7 +27,7 @@ namespace sacip {
 class PuntsUnderWay {
 public:
     virtual ~PuntsUnderWay() = default;
-    virtual bool any() const = 0;
+    virtual bool any(Direction to) const = 0;
 };
 
 class Pipeline {

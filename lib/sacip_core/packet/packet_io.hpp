@@ -5,6 +5,7 @@
 
 #include "sacip_core/base/units.hpp"
 #include "sacip_core/packet/frame.hpp"
+#include "sacip_core/packet/translation.hpp"
 
 namespace sacip {
 
@@ -28,6 +29,9 @@ public:
     virtual void release(OwnedPacket packet) = 0;
     /// A fresh packet of `length` bytes, contents undefined; owner nullptr if there is no memory.
     virtual OwnedPacket allocate(uint32_t length) = 0;
+    /// Whether packets that workers punted wait in the slow path for no more than their turn:
+    /// workers see it at once (PuntsUnderWay).
+    virtual void keep_turns(Direction to, bool keep) = 0;
 };
 
 } // namespace sacip

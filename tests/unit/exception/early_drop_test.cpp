@@ -237,6 +237,9 @@ TEST(EarlyDrop, WhatStrangersHaveHeldPushesOutNoneOfAMove) {
     }
     a.add_address(wan, "10.0.1.3/24");
     a.notice();
+    while (a.slow->has_backlog()) {
+        a.turn();
+    }
     const auto out = a.lines(wan);
     EXPECT_EQ(
         std::ranges::count_if(

@@ -211,7 +211,7 @@ TEST_F(PipelineTest, WhatThePathSays) {
 /// Just after a switch nothing overtakes what was punted before it, by any worker or in this burst.
 TEST_F(PipelineTest, ForwardsInTurn) {
     struct : PuntsUnderWay {
-        bool any() const override { return some; }
+        bool any(Direction) const override { return some; }
         bool some{true};
     } punts;
     Pipeline pipeline{*flows_, *paths_, counters_, &punts};

@@ -82,7 +82,7 @@ protected:
         std::vector<Port*> ports{devices_->port_a.get(), devices_->port_b.get()};
         const std::vector<ParseContext> contexts(2);
         io_ = std::make_unique<DevicePacketIo>(DevicePacketIo::Params{
-            ports, {nullptr, nullptr}, devices_->pool.get(), 1, &slow_counters_});
+            ports, {nullptr, nullptr}, devices_->pool.get(), 1, &slow_counters_, punts_.get()});
         Worker::Params params;
         params.lcore = 1;
         params.queues = share_queues(std::span{ports}.first(both ? 2 : 1), contexts, 1)[0];
@@ -262,18 +262,25 @@ TEST_F(WorkerTest, APortsAddressOfNowIsWhatFramesAreJudgedBy) {
 /// What workers go by when they forward only behind what they have punted.
 TEST_F(WorkerTest, PuntsAreUnderWayUntilWhatWasReceivedIsDealtWith) {
     begin(false);
-    EXPECT_FALSE(punts_->any());
+    EXPECT_FALSE(punts_->any(Direction::inbound));
     std::array<Punted, 8> got;
     for (const auto why : {PuntReason::first_packet, PuntReason::notification}) {
         send(punt_frame, static_cast<uint8_t>(why));
         wait_for(why == PuntReason::first_packet ? 1 : 2);
-        EXPECT_EQ(punts_->any(), why == PuntReason::first_packet) << "a notification may wait";
+        EXPECT_EQ(punts_->any(Direction::inbound), why == PuntReason::first_packet)
+            << "a notification may wait";
         ASSERT_EQ(punts_->receive(got), 1U);
-        EXPECT_TRUE(punts_->any()) << "in the slow path's hands";
+        EXPECT_TRUE(punts_->any(Direction::inbound)) << "in the slow path's hands";
         io_->release(got[0].packet);
         EXPECT_EQ(punts_->receive(got), 0U);
-        EXPECT_FALSE(punts_->any());
+        EXPECT_FALSE(punts_->any(Direction::inbound));
     }
+    io_->keep_turns(Direction::inbound, true);
+    EXPECT_EQ(punts_->receive(got), 0U);
+    EXPECT_TRUE(punts_->any(Direction::inbound)) << "of earlier turns";
+    EXPECT_FALSE(punts_->any(Direction::outbound));
+    io_->keep_turns(Direction::inbound, false);
+    EXPECT_FALSE(punts_->any(Direction::inbound));
 }
 
 TEST_F(WorkerTest, FloodOfPuntsIsDroppedByNameAndSparesNotifications) {

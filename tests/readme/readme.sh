@@ -35,7 +35,7 @@ open_site() { # a|b
 }
 
 at() { # a|b COMMAND: in the clone, as its root would type it
-    ${in_place_of_us:-} nsenter -t "${site[$1]}" -m -n -r -- env -i HOME=/root TERM=dumb \
+    ${in_place_of_us:-} nsenter -t "${site[$1]}" -m -n -r -w -- env -i HOME=/root TERM=dumb \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         bash -c 'cd "$1" && eval "$2"' readme "$top" "$2"
 }

@@ -264,7 +264,6 @@ std::optional<Ipv4Addr> Gateway::next_way_out(PortId lost) const {
 void Gateway::let_held_go() {
     const bool usable = manager_.take_usable();
     if (exception_path_.take_retry_held() || usable) {
-        held_went_ = true;
         exception_path_.retry_held();
     }
     manager_.flip_waiting();
@@ -311,10 +310,9 @@ void Gateway::finish_turn(Nanos now, bool all_received) {
     time_ = now;
     // What is held for a path waits for that path; what has none waits for anything to change.
     let_held_go();
-    if (std::exchange(host_changed_, false) && !held_went_) {
+    if (std::exchange(host_changed_, false)) {
         exception_path_.retry_held();
     }
-    held_went_ = false;
     mover_.finish_turn(now);
     if (!manager_.turns_last()) {
         punts_in_turn_ = 0;

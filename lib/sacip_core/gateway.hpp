@@ -127,7 +127,6 @@ private:
     Counter moves_refused_;
     uint64_t seen_addresses_{0}, seen_routes_{0};
     bool host_changed_{false};
-    bool held_went_{false};               ///< in this turn
     Nanos time_{};                        ///< of this turn, for what happens inside of it
     std::optional<uint64_t> quiet_since_; ///< grace token of the first turn without punts
     bool bursts_ended_{false};            ///< those that workers were in then

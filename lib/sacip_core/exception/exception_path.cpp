@@ -48,30 +48,31 @@ void ExceptionPath::on_punted(OwnedPacket packet, PortId port, PuntReason reason
     r_.counters.received.add();
     HeldPacket taken{packet, {port, false}};
     taken.to_box = reason == PuntReason::to_box;
-    goes_ahead(reason) ? decide(packet, taken.origin, now, {}, false) : decide_in_order(taken, now);
+    goes_ahead(reason) ? decide(taken, now) : decide_in_order(taken, now);
 }
 
 void ExceptionPath::on_from_linux(OwnedPacket packet, PortId port, Nanos now) {
     r_.counters.received.add();
     const HeldPacket taken{packet, {port, true}};
-    is_ipv4(packet.frame) ? decide_in_order(taken, now)
-                          : decide(packet, taken.origin, now, {}, false);
+    is_ipv4(packet.frame) ? decide_in_order(taken, now) : decide(taken, now);
 }
 
 void ExceptionPath::decide_in_order(const HeldPacket& packet, Nanos now) {
     const Direction to = output_.direction_of(packet.origin);
-    while (output_.has_backlog(to) && output_.is_full()) {
-        decide_first_of_backlog(*output_.next_in_backlog(to), now);
+    while (output_.is_full() && has_backlog()) {
+        const Direction other =
+            to == Direction::outbound ? Direction::inbound : Direction::outbound;
+        decide(*output_.next_in_backlog(output_.has_backlog(to) ? to : other), now);
     }
     if (output_.has_backlog(to)) {
         lined_up_[static_cast<size_t>(to)]++;
         output_.line_up(packet);
     } else {
-        decide_first_of_backlog(packet, now);
+        decide(packet, now);
     }
 }
 
-void ExceptionPath::decide_first_of_backlog(const HeldPacket& packet, Nanos now) {
+void ExceptionPath::decide(const HeldPacket& packet, Nanos now) {
     if (packet.to_box) {
         PuntedPacket punted{packet.packet, packet.origin, {}, now};
         output_.to_linux(punted);
@@ -90,7 +91,7 @@ void ExceptionPath::work_off(Direction to, Nanos now) {
             return;
         }
         const size_t waiting = output_.waiting();
-        decide_first_of_backlog(*packet, now);
+        decide(*packet, now);
         left -= output_.waiting() > waiting ? 0 : 1;
     }
 }

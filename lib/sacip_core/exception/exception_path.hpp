@@ -97,7 +97,7 @@ private:
     void decide(OwnedPacket packet, Origin origin, Nanos now, Nanos deadline, bool last_try);
     void work_off(Direction to, Nanos now);
     void decide_in_order(const HeldPacket& packet, Nanos now);
-    void decide_first_of_backlog(const HeldPacket& packet, Nanos now);
+    void decide(const HeldPacket& packet, Nanos now);
     void decide_punt(PuntedPacket& punted, PuntReason reason);
     void from_linux(PuntedPacket& punted, Verdict parsed);
     static bool is_left_unfinished(const PuntedPacket& punted);

@@ -22,8 +22,9 @@
 
 namespace sacip {
 
-/// Whether packets that workers punted are still on their way through the slow path. Any worker; a
-/// worker's own punts of earlier bursts count at the latest when its next burst begins.
+/// Whether packets that workers punted are still on their way through the slow path, of this
+/// direction or of one that is not told yet. Any worker; a worker's own punts of earlier bursts
+/// count at the latest when its next burst begins.
 class PuntsUnderWay {
 public:
     virtual ~PuntsUnderWay() = default;

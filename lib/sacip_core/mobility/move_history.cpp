@@ -160,8 +160,7 @@ void MoveHistory::tidy() {
 }
 
 MoveRecord* MoveHistory::find(MoveId id) {
-    const auto found = std::ranges::lower_bound(records_, id, {}, &MoveRecord::id);
-    return found == records_.end() || found->id != id ? nullptr : &*found;
+    return const_cast<MoveRecord*>(std::as_const(*this).find(id)); // the records are ours
 }
 
 const MoveRecord* MoveHistory::find(MoveId id) const {

@@ -148,6 +148,38 @@ TEST(Backlog, MakesRoomAtItsHead) {
     a.check();
 }
 
+/// What is held of the other direction takes of the same room, that of the packet pool.
+TEST(Backlog, BothDirectionsAndWhatWaitsShareTheRoom) {
+    SiteA a;
+    const auto send = [&](int far) {
+        a.work(lan, {a.frame(lan).to("10.9.0." + std::to_string(far)).udp(4000, 80).build()});
+    };
+    for (int far = 10; far < 15; far++) {
+        send(far);
+    }
+    a.turn();
+    a.del_address(wan, "10.0.1.2/24");
+    a.notice();
+    a.advance(from_ms(30));
+    for (size_t i = 0; i < HoldQueue::max_packets; i++) {
+        send(10 + static_cast<int>(i % 5));
+    }
+    a.add_address(wan, "10.0.1.2/24");
+    a.del_neighbour(lan, "10.1.0.10");
+    a.notice();
+    EXPECT_GE(a.slow_counters.held.get(), HoldQueue::max_packets - 32);
+    for (size_t i = 0; i < HoldQueue::max_per_neighbour; i++) {
+        a.work(wan, {a.frame(wan).from("10.9.0.10").to("10.0.1.2").udp(80, 4000).build()});
+        ASSERT_LE(a.slow_counters.held.get(), HoldQueue::max_packets);
+    }
+    while (a.slow->has_backlog()) {
+        a.turn();
+    }
+    EXPECT_EQ(a.slow_counters.held.get(), HoldQueue::max_per_neighbour);
+    EXPECT_EQ(a.dropped(DropReason::hold_overflow), 0U);
+    a.check();
+}
+
 TEST(Backlog, IsFreedAtTheEnd) {
     Released a;
     a.slow->shut_down();

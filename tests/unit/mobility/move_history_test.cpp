@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/mobility/move_history.hpp"
 
-#include "tests/support/gateway_rig.hpp"
-
-#include <random>
+#include "tests/property/property.hpp"
+#include "tests/support/packet_builder.hpp"
 
 namespace sacip::test {
 namespace {
 
-Ipv4Prefix place(unsigned long i) { return Ipv4Prefix::host({10, 0, 0, static_cast<uint8_t>(i)}); }
+Ipv4Prefix place(uint32_t i) { return Ipv4Prefix::host({10, 0, 0, static_cast<uint8_t>(i)}); }
 
 TEST(MoveHistory, AMoveIsFoundByItsEndUntilItIsOver) {
     MoveHistory history{1};
@@ -44,7 +43,7 @@ TEST(MoveHistory, EachDrainsOnceAndInItsTime) {
     MoveHistory history{1};
     const auto begin = [&](unsigned i, Nanos until) {
         MoveRecord& move =
-            history.add(Side::remote, Trigger::notification, place(i), place(i + 100UL));
+            history.add(Side::remote, Trigger::notification, place(i), place(i + 100));
         history.advance(move, MoveEvent::begin_unacknowledged);
         history.set_drain(move, until);
         return move.id;
@@ -62,9 +61,8 @@ TEST(MoveHistory, EachDrainsOnceAndInItsTime) {
 
 /// Whatever comes and goes, each look-up says what a look at all records says.
 TEST(MoveHistory, LookUpsSayWhatALookAtAllSays) {
-    const unsigned seed = std::random_device{}();
-    SCOPED_TRACE(seed);
-    std::mt19937 dice{seed};
+    Random random{seed()};
+    const auto dice = [&random] { return random.any<uint32_t>(); };
     MoveHistory history{dice()};
     for (int round = 0; round < 6000; round++) {
         const Side side = dice() % 8 == 0 ? Side::local : Side::remote;

@@ -243,7 +243,7 @@ json GatewayView::path_json(PathId id) const {
             {"checksum", entry.mode == L4ChecksumMode::wire ? "wire" : "original"},
             {"state", path_state(entry.slot)},
             {"port", to.port == no_port ? json(nullptr) : json(config.ports[to.port.value].name)},
-            {"next_hop_mac", to.next_hop.to_text()}};
+            {"next_hop_mac", to.link->next_hop().to_text()}};
 }
 
 json GatewayView::path_list(const json& args) const {

@@ -24,8 +24,8 @@ Overloaded(F...) -> Overloaded<F...>;
 } // namespace
 
 Gateway::Gateway(const World& world)
-    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports},
-      manager_{cache_, world.paths, resolver_, world.ports},
+    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports, links_},
+      manager_{cache_, world.paths, resolver_, links_, world.ports},
       basic_sender_{world.io, world.config.protocol.icmp_type}, mover_{world.config, cache_,
                                                                        manager_,     basic_sender_,
                                                                        events_,      world.secret},
@@ -33,7 +33,7 @@ Gateway::Gateway(const World& world)
                        cache_, manager_, mover_, make_peer_session(), world.io, world.actions,
                        world.counters, world.secret}} {
     manager_.on_outbound_usable = [this](PathId path, const DirectionRewrite& out) {
-        basic_sender_.path_ready(path, {out.port, {out.next_hop, out.port_mac}});
+        basic_sender_.path_ready(path, {out.port, {out.link->next_hop(), out.link->port_mac()}});
         if (peer_session_) {
             peer_session_->resume(time_);
         }
@@ -105,8 +105,7 @@ void Gateway::on_host_changed(const RouteChanges& route_changes, Nanos now) {
 void Gateway::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours) {
     for (const NeighbourKey& neighbour : neighbours) {
         // One that does not answer lets nothing go: a scan must not have all that waits looked at.
-        const NeighbourInfo* known = w_.host.neighbour(neighbour.interface, neighbour.address);
-        if (known != nullptr && known->state == NeighbourState::resolved) {
+        if (w_.host.mac_of(neighbour)) {
             exception_path_.answered(neighbour);
             host_changed_ = true;
         }
@@ -352,8 +351,7 @@ void Gateway::finish_turn(Nanos now, bool all_received) {
         look_after_shadows();
         // Workers use neighbours without Linux seeing it: have it confirm them now and then.
         for (const NeighbourKey& neighbour : manager_.neighbours_in_use()) {
-            const NeighbourInfo* known = w_.host.neighbour(neighbour.interface, neighbour.address);
-            if (known != nullptr && known->state == NeighbourState::resolved) {
+            if (w_.host.mac_of(neighbour)) {
                 w_.actions.resolve(neighbour);
             }
         }

@@ -113,6 +113,7 @@ private:
 
     World w_;
     BindingCache cache_;
+    LinkHeaders links_;
     AdjacencyResolver resolver_;
     PathManager manager_;
     BasicSender basic_sender_;

@@ -33,6 +33,7 @@ constexpr unsigned turns = 9; // after a first one, which fills caches and hints
 constexpr uint32_t flows_per_pair = 256;
 constexpr uint32_t frame_bytes = 60;
 constexpr uint16_t service = 5201;
+constinit const LinkHeader link{test::default_sender_mac, test::default_port_mac};
 constexpr uint32_t host_net = 0x0A020000;
 constexpr uint32_t moved_net = 0x0A070000;
 constexpr uint32_t remote_net = 0xC6120000;
@@ -77,8 +78,7 @@ bool add_path(World& world, const Wanted& wanted, uint32_t number, uint32_t flow
     for (DirectionRewrite* side : {&slot.outbound, &slot.inbound}) {
         side->action = PathAction::forward;
         side->port = {1};
-        side->next_hop = test::default_sender_mac;
-        side->port_mac = test::default_port_mac;
+        side->link = &link;
         side->mtu = 1500;
     }
     const auto path = world.paths->add(slot, {remote, local}, {host, remote});

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 baseline = Path(__file__).with_name("slow_path.json")
-cases = ["known", "stranger", "punt", "tick", "route", "neighbour", "forged", "moved"]
+cases = ["known", "stranger", "punt", "tick", "route", "neighbour", "router", "forged", "moved"]
 sizes = [10, 1000, 60000]
 growth, slack = 1.5, 0.1
 

@@ -9,7 +9,8 @@
 // (slow_path.py). Prints how many times it happened.
 //
 // Cases: known, stranger (first packet of a flow, from inside and from the wire), punt, tick,
-// route, neighbour, forged (a basic notification), moved (one that is believed).
+// route, neighbour, router (the next hop of all paths has another address), forged (a basic
+// notification), moved (one that is believed).
 #include "tests/support/rig_sites.hpp"
 
 #include <cstdlib>
@@ -122,10 +123,11 @@ int probe(const std::string& what, uint32_t n) {
                 world.slow->on_host_changed(world.host.take_changed_routes(), world.now);
                 world.slow->finish_turn(world.now);
             };
-        } else if (what == "neighbour") {
-            happen = [&](uint32_t k) {
+        } else if (what == "neighbour" || what == "router") {
+            const Ipv4Addr whose = addr(what == "router" ? "10.0.1.1" : "10.0.1.77");
+            happen = [&, whose](uint32_t k) {
                 world.host.upsert(NeighbourInfo{world.ports[wan.value].host_interface,
-                                                addr("10.0.1.77"),
+                                                whose,
                                                 {{2, 0, 0, 0, 9, static_cast<uint8_t>(k)}},
                                                 NeighbourState::resolved});
                 world.slow->on_neighbours_changed(world.host.take_changed_neighbours());

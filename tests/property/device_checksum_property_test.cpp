@@ -65,8 +65,8 @@ TEST(DeviceChecksumProperty, TheWireSeesWhatSoftwareWouldHaveSent) {
         prepare_rewrite(path, random.one_in(2) ? L4ChecksumMode::wire : L4ChecksumMode::original,
                         slot);
         DirectionRewrite to = slot.outbound;
-        to.port_mac = test::mac("02:00:00:00:00:02");
-        to.next_hop = test::mac("02:00:00:00:00:77");
+        const LinkHeader link{test::mac("02:00:00:00:00:77"), test::mac("02:00:00:00:00:02")};
+        to.link = &link;
         to.device = static_cast<TxChecksums>(random.below(8));
         const RandomPacket packet = RandomPacket::make(random);
 

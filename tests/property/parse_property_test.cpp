@@ -55,8 +55,9 @@ void expect_harmless(Random& random, const Bytes& bytes, RxFacts facts) {
     to.destination = random_address(random);
     to.l4_mode = random.one_in(2) ? L4ChecksumMode::wire : L4ChecksumMode::original;
     to.l4_delta = static_cast<uint16_t>(random.below(0xFFFF));
-    to.next_hop = {{2, 0, 0, 0, 1, random.any<uint8_t>()}};
-    to.port_mac = {{2, 0, 0, 0, 2, random.any<uint8_t>()}};
+    const LinkHeader link{{{2, 0, 0, 0, 1, random.any<uint8_t>()}},
+                          {{2, 0, 0, 0, 2, random.any<uint8_t>()}}};
+    to.link = &link;
     rewrite_addresses(frame, view, to);
     rewrite_next_hop(frame, view, to);
     if (!view.fragment) {

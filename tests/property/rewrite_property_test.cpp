@@ -156,12 +156,12 @@ TEST(RewriteProperty, NextHopIsTheFullChecksumToo) {
         const Ipv4Addr source = random_address(random);
         const Ipv4Addr destination = random_address(random);
         Bytes bytes = packet.builder(source, destination).build();
-        const DirectionRewrite to{.next_hop = test::mac("02:00:00:00:00:77"),
-                                  .port_mac = test::mac("02:00:00:00:00:02")};
+        const LinkHeader link{test::mac("02:00:00:00:00:77"), test::mac("02:00:00:00:00:02")};
+        const DirectionRewrite to{.link = &link};
         rewrite_next_hop(test::frame_of(bytes), view_of(bytes), to);
         ASSERT_EQ(bytes, packet.builder(source, destination)
                              .ttl(static_cast<uint8_t>(packet.ttl - 1))
-                             .ether(to.next_hop, to.port_mac)
+                             .ether(link.next_hop(), link.port_mac())
                              .build());
     });
 }

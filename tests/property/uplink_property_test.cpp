@@ -189,7 +189,7 @@ private:
         told_ += " .";
         const KernelState& host = linux_.state();
         carry_out(uplink_.observe(host.addresses(interface_),
-                                  ways_out(host, interface_, {169, 254, 1, 1}), now_));
+                                  ways_out(host, interface_, {169, 254, 1, 1}), {}, now_));
         check();
     }
     void wait(uint32_t ms) {

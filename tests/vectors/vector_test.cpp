@@ -147,8 +147,8 @@ TEST_P(Vector, ComesOutAsWritten) {
     RewriteSlot slot;
     prepare_rewrite(row.path, row.mode, slot);
     DirectionRewrite& to = row.direction == Direction::outbound ? slot.outbound : slot.inbound;
-    to.next_hop = vectors().next_hop;
-    to.port_mac = vectors().egress_mac;
+    const LinkHeader link{vectors().next_hop, vectors().egress_mac};
+    to.link = &link;
     rewrite_addresses(frame, view, to);
     rewrite_next_hop(frame, view, to);
     EXPECT_EQ(to_hex(bytes()), to_hex(*row.out));

@@ -147,8 +147,7 @@ bool FlowEnder::ask_host(const FlowInfo& flow) {
     if (packet.owner == nullptr) {
         return false;
     }
-    ether::set_destination(packet.frame.data, to.next_hop);
-    ether::set_source(packet.frame.data, to.port_mac);
+    to.link->write_to(packet.frame.data);
     return to_box ? io_.to_linux(to.port, packet) : io_.transmit(to.port, packet);
 }
 
@@ -160,8 +159,7 @@ bool FlowEnder::ask_far_end(const FlowInfo& flow) {
     if (packet.owner == nullptr) {
         return false;
     }
-    ether::set_destination(packet.frame.data, to.next_hop);
-    ether::set_source(packet.frame.data, to.port_mac);
+    to.link->write_to(packet.frame.data);
     return io_.transmit(to.port, packet);
 }
 

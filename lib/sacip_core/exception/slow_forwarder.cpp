@@ -124,8 +124,7 @@ void SlowForwarder::forward(PuntedPacket& punted, const DirectionRewrite& to) {
     }
     if (punted.origin.from_linux) { // a router's work on the TTL is done already, or not due
         translate(punted, to);
-        ether::set_destination(punted.frame().data, to.next_hop);
-        ether::set_source(punted.frame().data, to.port_mac);
+        to.link->write_to(punted.frame().data);
     } else {
         translate(punted, to);
         rewrite_next_hop(punted.frame(), punted.view, to);

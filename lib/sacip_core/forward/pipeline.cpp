@@ -67,24 +67,28 @@ PuntReason punt_reason(PathAction action) {
                                             : PuntReason::neighbour;
 }
 
-/// Carries out what the path says. The frame is untouched where the verdict is not final here.
-[[gnu::always_inline]] inline Verdict carry_out(Frame& frame, const PacketView& view,
-                                                const DirectionRewrite& to) {
-    if (to.action <= PathAction::forward_in_turn) [[likely]] {
-        if (view.ttl <= 1) [[unlikely]] {
-            return Verdict::punt(PuntReason::ttl);
-        }
-        // A frame is as long as its packet or longer.
-        if (frame.length > ether_header_bytes + to.mtu && view.ip_length() > to.mtu) [[unlikely]] {
-            return Verdict::punt(PuntReason::too_big);
-        }
-        if (to.device != TxChecksums::none || has(frame.facts, RxFacts::l4_checksum_partial)) {
-            rewrite_for_device(frame, view, to);
-        } else {
-            rewrite_forwarded(frame, view, to);
-        }
-        return Verdict::forward(to.port);
+/// The frame is untouched where it is punted.
+[[gnu::always_inline]] inline Verdict forward(Frame& frame, const PacketView& view,
+                                              const DirectionRewrite& to, unsigned& rewritten) {
+    if (view.ttl <= 1) [[unlikely]] {
+        return Verdict::punt(PuntReason::ttl);
     }
+    // A frame is as long as its packet or longer.
+    if (frame.length > ether_header_bytes + to.mtu && view.ip_length() > to.mtu) [[unlikely]] {
+        return Verdict::punt(PuntReason::too_big);
+    }
+    rewritten += to.changes(view.source, view.destination);
+    if (to.device != TxChecksums::none || has(frame.facts, RxFacts::l4_checksum_partial)) {
+        rewrite_for_device(frame, view, to);
+    } else {
+        rewrite_forwarded(frame, view, to);
+    }
+    return Verdict::forward(to.port);
+}
+
+/// What the path says is no forwarding.
+[[gnu::noinline]] Verdict hand_over(Frame& frame, const PacketView& view,
+                                    const DirectionRewrite& to) {
     if (to.action == PathAction::to_box) {
         finish_l4_checksum(frame, view);
         rewrite_addresses(frame, view, to);
@@ -284,14 +288,15 @@ template <Direction D>
         item.path->mark_used();
     }
     const DirectionRewrite& to = side<D>(slot);
-    if (to.action == PathAction::forward_in_turn &&
-        (behind || (punts_ != nullptr && punts_->any(D)))) [[unlikely]] {
-        return Verdict::punt(PuntReason::in_turn);
+    if (to.action != PathAction::forward) [[unlikely]] {
+        if (to.action != PathAction::forward_in_turn) {
+            return hand_over(frame, item.view, to);
+        }
+        if (behind || (punts_ != nullptr && punts_->any(D))) {
+            return Verdict::punt(PuntReason::in_turn);
+        }
     }
-    const Verdict verdict = carry_out(frame, item.view, to);
-    rewritten +=
-        verdict.action == Action::forward && to.changes(item.view.source, item.view.destination);
-    return verdict;
+    return forward(frame, item.view, to, rewritten);
 }
 
 template <Direction D>

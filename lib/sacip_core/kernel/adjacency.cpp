@@ -12,6 +12,18 @@ constexpr IfIndex loopback{1};
 
 } // namespace
 
+std::optional<PortId> outside_port_within(const Ipv4Prefix& prefix, const KernelState& host,
+                                          const std::vector<GatewayPort>& ports) {
+    const auto is_within = [&](const AddressInfo& a) { return prefix.contains(a.address); };
+    for (uint8_t i = 0; i < ports.size(); i++) {
+        if (ports[i].outside &&
+            std::ranges::any_of(host.addresses(ports[i].host_interface), is_within)) {
+            return PortId{i};
+        }
+    }
+    return std::nullopt;
+}
+
 Adjacency AdjacencyResolver::outward(const Departure& packet) const {
     const auto free =
         ask({packet.destination, packet.host, packet.of_box ? loopback : packet.in, {}});
@@ -20,7 +32,7 @@ Adjacency AdjacencyResolver::outward(const Departure& packet) const {
     }
     const GatewayPort& port = ports_[packet.pinned.value];
     if (port.next_hop_mac) {
-        return {State::ready, packet.pinned, {}, *port.next_hop_mac, {}};
+        return fixed(packet.pinned);
     }
     const auto bound = ask({packet.destination, packet.wire, loopback, port.host_interface});
     const bool leads = bound && bound->type == RouteType::unicast;
@@ -34,7 +46,7 @@ Adjacency AdjacencyResolver::outward(const Departure& packet) const {
         return by(*bound);
     }
     if (free && free->type == RouteType::unicast) {
-        return {State::no_route, no_port, {}, {}, {}};
+        return {.state = State::no_route};
     }
     return fixed_or(State::absent, true);
 }
@@ -47,7 +59,20 @@ Adjacency AdjacencyResolver::inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) 
     const auto port = port_of(answer->hop.interface);
     return port && !ports_[port->value].outside
                ? through(*port, *answer)
-               : Adjacency{State::linux_only, no_port, {}, {}, answer->hop.interface};
+               : Adjacency{.state = State::linux_only, .interface = answer->hop.interface};
+}
+
+Adjacency AdjacencyResolver::to_box(PortId port) const {
+    const MacAddr mac = ports_[port.value].mac;
+    return {.state = State::ready, .port = port, .link = links_.obtain({}, mac, mac)};
+}
+
+bool AdjacencyResolver::renew(NeighbourKey neighbour) const {
+    const auto mac = host_.mac_of(neighbour);
+    if (mac) {
+        links_.set_next_hop(neighbour, *mac);
+    }
+    return mac.has_value();
 }
 
 /// Linux's answer, without its last way out for the box's sockets.
@@ -62,33 +87,28 @@ std::optional<RouteAnswer> AdjacencyResolver::ask(const RouteQuery& query) const
 /// The way out that a route shows.
 Adjacency AdjacencyResolver::by(const RouteAnswer& answer) const {
     if (answer.type != RouteType::unicast) {
-        return {State::refused, no_port, {}, {}, {}};
+        return {.state = State::refused};
     }
     const auto port = port_of(answer.hop.interface);
     return port && ports_[port->value].outside
                ? through(*port, answer)
-               : Adjacency{State::linux_only, no_port, {}, {}, answer.hop.interface};
+               : Adjacency{.state = State::linux_only, .interface = answer.hop.interface};
+}
+
+Adjacency AdjacencyResolver::fixed(PortId id) const {
+    const GatewayPort& port = ports_[id.value];
+    return {
+        .state = State::ready, .port = id, .link = links_.obtain({}, *port.next_hop_mac, port.mac)};
 }
 
 /// No route at all: the first port without a Linux side, if there is one.
 Adjacency AdjacencyResolver::fixed_or(State otherwise, bool outside) const {
     for (uint8_t i = 0; i < ports_.size(); i++) {
         if (ports_[i].next_hop_mac && ports_[i].outside == outside) {
-            return {State::ready, {i}, {}, *ports_[i].next_hop_mac, {}};
+            return fixed({i});
         }
     }
-    return {otherwise, no_port, {}, {}, {}};
-}
-
-std::optional<PortId> AdjacencyResolver::port_within(const Ipv4Prefix& prefix) const {
-    const auto is_within = [&](const AddressInfo& a) { return prefix.contains(a.address); };
-    for (uint8_t i = 0; i < ports_.size(); i++) {
-        if (ports_[i].outside &&
-            std::ranges::any_of(host_.addresses(ports_[i].host_interface), is_within)) {
-            return PortId{i};
-        }
-    }
-    return std::nullopt;
+    return {.state = otherwise};
 }
 
 std::optional<PortId> AdjacencyResolver::port_of(IfIndex interface) const {
@@ -102,11 +122,12 @@ std::optional<PortId> AdjacencyResolver::port_of(IfIndex interface) const {
 
 Adjacency AdjacencyResolver::through(PortId port, const RouteAnswer& answer) const {
     const NeighbourKey neighbour{answer.hop.interface, answer.hop.address};
-    const NeighbourInfo* info = host_.neighbour(neighbour.interface, neighbour.address);
-    if (info != nullptr && info->state == NeighbourState::resolved && !info->mac.is_zero()) {
-        return {State::ready, port, neighbour, info->mac, neighbour.interface};
-    }
-    return {State::unresolved, port, neighbour, {}, neighbour.interface};
+    const auto mac = host_.mac_of(neighbour);
+    return mac ? Adjacency{State::ready, port, neighbour,
+                           links_.obtain(neighbour, *mac, ports_[port.value].mac),
+                           neighbour.interface}
+               : Adjacency{State::unresolved, port, neighbour, &no_link_header,
+                           neighbour.interface};
 }
 
 } // namespace sacip

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "sacip_core/kernel/kernel_state.hpp"
+#include "sacip_core/kernel/link_headers.hpp"
 #include "sacip_core/packet/frame.hpp"
 
 #include <optional>
@@ -40,7 +41,7 @@ struct GatewayPort {
 
 struct Adjacency {
     enum class State : uint8_t {
-        ready,      ///< port and mac are right
+        ready,      ///< port and link header are right
         unresolved, ///< port and neighbour are right, Linux has to ask for the mac
         absent,     ///< nothing leads there now: its uplink has no route, nor has another
         no_route,   ///< nothing leads there by the port that it has to leave by, but by another
@@ -49,17 +50,23 @@ struct Adjacency {
     };
     State state{State::absent};
     PortId port{no_port};
-    NeighbourKey neighbour{}; ///< interface 0 for a fixed next hop
-    MacAddr mac{};
-    IfIndex interface {}; ///< of the route; 0: none
+    NeighbourKey neighbour{};                ///< interface 0 for a fixed next hop
+    const LinkHeader* link{&no_link_header}; ///< of frames to there, where it is ready
+    IfIndex interface {};                    ///< of the route; 0: none
     bool operator==(const Adjacency&) const = default;
 };
+
+/// The first outside port whose host interface has an address of this prefix; a shadow on lo does
+/// not count.
+std::optional<PortId> outside_port_within(const Ipv4Prefix& prefix, const KernelState& host,
+                                          const std::vector<GatewayPort>& ports);
 
 /// Slow path only. References outlive it.
 class AdjacencyResolver {
 public:
-    AdjacencyResolver(const KernelState& host, const std::vector<GatewayPort>& ports)
-        : host_{host}, ports_{ports} {}
+    AdjacencyResolver(const KernelState& host, const std::vector<GatewayPort>& ports,
+                      LinkHeaders& links)
+        : host_{host}, ports_{ports}, links_{links} {}
 
     /// A packet of ours on its way out.
     struct Departure {
@@ -73,22 +80,29 @@ public:
     Adjacency outward(const Departure& packet) const;
     /// To `host`, one of ours, for a packet from `remote` that came in by `in` (0: unknown).
     Adjacency inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) const;
-    /// The outside port whose host interface has this address; a shadow on lo does not count.
+    /// To the box itself, by the port's host interface.
+    Adjacency to_box(PortId port) const;
+    /// Whether frames can be sent to the neighbour now; if so, its link headers say what Linux
+    /// does.
+    bool renew(NeighbourKey neighbour) const;
     std::optional<PortId> port_of_source(Ipv4Addr address) const {
         return port_within(Ipv4Prefix::host(address));
     }
-    /// The first outside port whose host interface has an address of this prefix.
-    std::optional<PortId> port_within(const Ipv4Prefix& prefix) const;
+    std::optional<PortId> port_within(const Ipv4Prefix& prefix) const {
+        return outside_port_within(prefix, host_, ports_);
+    }
     std::optional<PortId> port_of(IfIndex interface) const;
 
 private:
     std::optional<RouteAnswer> ask(const RouteQuery& query) const;
     Adjacency by(const RouteAnswer& answer) const;
+    Adjacency fixed(PortId port) const;
     Adjacency fixed_or(Adjacency::State otherwise, bool outside) const;
     Adjacency through(PortId port, const RouteAnswer& answer) const;
 
     const KernelState& host_;
     const std::vector<GatewayPort>& ports_;
+    LinkHeaders& links_;
 };
 
 } // namespace sacip

@@ -273,6 +273,12 @@ const NeighbourInfo* KernelState::neighbour(IfIndex interface, Ipv4Addr address)
     return found == neighbours_.end() ? nullptr : &found->second.info;
 }
 
+std::optional<MacAddr> KernelState::mac_of(NeighbourKey key) const {
+    const NeighbourInfo* const known = neighbour(key.interface, key.address);
+    const bool resolved = known != nullptr && known->state == NeighbourState::resolved;
+    return resolved && !known->mac.is_zero() ? std::optional{known->mac} : std::nullopt;
+}
+
 std::span<const AddressInfo> KernelState::addresses(IfIndex interface) const {
     const auto found = addresses_.find(interface.value);
     return found == addresses_.end() ? std::span<const AddressInfo>{} : found->second.list;

@@ -145,6 +145,8 @@ public:
     std::vector<RouteInfo> routes_to(Ipv4Prefix prefix) const { return fib_.routes.to(prefix); }
     /// nullptr if Linux has no entry; valid until the next change.
     const NeighbourInfo* neighbour(IfIndex interface, Ipv4Addr address) const;
+    /// Nothing if it is not resolved.
+    std::optional<MacAddr> mac_of(NeighbourKey neighbour) const;
     /// In order of appearance; valid until the next change.
     std::span<const AddressInfo> addresses(IfIndex interface) const;
     /// An address of any interface (shadows on lo too), or any of 127.0.0.0/8.

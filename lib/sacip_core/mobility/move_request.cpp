@@ -60,7 +60,7 @@ std::optional<Refusal> refuse_absent(const MoveRequest& r, const Mappings& mappi
         return port.outside && port.host_interface.value != 0;
     });
     if (r.force || routed || !knows ||
-        AdjacencyResolver{host, ports}.port_of_source(r.to.address())) {
+        outside_port_within(Ipv4Prefix::host(r.to.address()), host, ports)) {
         return std::nullopt;
     }
     return Refusal{r.to.to_text() + " is on none of the outside ports' interfaces",

@@ -132,7 +132,8 @@ void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& mo
     for (const BasicMessage& m : messages) {
         manager_.prepare(m.path, now + nanos(config_.move.drain));
         const DirectionRewrite& out = cache_.at(m.path).slot.outbound;
-        basic_sender_.announce(m.message, m.path, {out.port, {out.next_hop, out.port_mac}}, now);
+        basic_sender_.announce(m.message, m.path,
+                               {out.port, {out.link->next_hop(), out.link->port_mac()}}, now);
     }
     move.notifications += static_cast<uint32_t>(messages.size());
 }

@@ -16,9 +16,8 @@ constexpr size_t max_draining = 16;
 void point(DirectionRewrite& side, const Adjacency& adjacency,
            const std::vector<GatewayPort>& ports) {
     side.port = adjacency.port;
-    side.next_hop = adjacency.mac;
+    side.link = adjacency.link;
     if (adjacency.port != no_port) {
-        side.port_mac = ports[adjacency.port.value].mac;
         side.mtu = ports[adjacency.port.value].mtu;
         side.device = ports[adjacency.port.value].fills;
     }
@@ -54,7 +53,7 @@ PathManager::Composed PathManager::compose(MappingId mapping, const PathAddresse
     const bool of_box = of.way == Way::box;
     Composed out;
     prepare_rewrite(addresses, mode, out.slot);
-    out.in = of_box ? Adjacency{Adjacency::State::ready, of.port, {}, ports_[of.port.value].mac, {}}
+    out.in = of_box ? resolver_.to_box(of.port)
                     : resolver_.inward(addresses.host, addresses.remote_original, outside);
     point(out.slot.inbound, out.in, ports_);
     const PortId pinned = // a flow that moved away leaves by the port of its new address
@@ -128,10 +127,8 @@ std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos 
     entry.pair = pair;
     entry.slot = composed.slot;
     entry.unused_since = now;
-    watch(*id, entry.out, composed.out);
-    watch(*id, entry.in, composed.in);
-    entry.out = composed.out;
-    entry.in = composed.in;
+    turn(*id, entry.out, composed.out);
+    turn(*id, entry.in, composed.in);
     return id;
 }
 
@@ -199,10 +196,8 @@ void PathManager::accept_crossing(PathId id, WirePair next) {
 bool PathManager::publish(PathId id) {
     PathEntry& entry = cache_.at(id);
     const Composed next = compose_path(entry.local, entry.remote, entry.speaks_as);
-    watch(id, entry.out, next.out);
-    watch(id, entry.in, next.in);
-    entry.out = next.out;
-    entry.in = next.in;
+    turn(id, entry.out, next.out);
+    turn(id, entry.in, next.in);
     if (next.slot.outbound == entry.slot.outbound && next.slot.inbound == entry.slot.inbound) {
         return false;
     }
@@ -280,7 +275,11 @@ void PathManager::on_neighbour_changed(NeighbourKey neighbour) {
     if (found == users_.end()) {
         return;
     }
-    const std::vector<uint32_t> users(found->second.begin(), found->second.end());
+    const bool ready = resolver_.renew(neighbour);
+    if (std::exchange(found->second.ready, ready) == ready) {
+        return; // another address is in all frames by now
+    }
+    const std::vector<uint32_t> users(found->second.paths.begin(), found->second.paths.end());
     for (const uint32_t id : users) {
         publish({id});
     }
@@ -332,8 +331,8 @@ void PathManager::forget(PathId id) {
         table_.retire(id, d.pair, view_of(entry));
     }
     table_.retire(id, entry.pair, view_of(entry));
-    watch(id, entry.out, {});
-    watch(id, entry.in, {});
+    turn(id, entry.out, {});
+    turn(id, entry.in, {});
     cache_.remove_path(id);
     table_.remove(id);
 }
@@ -380,21 +379,44 @@ void PathManager::tick(Nanos now) {
         }
     }
     table_.reclaim();
+    release_links();
 }
 
-void PathManager::watch(PathId id, const Adjacency& before, const Adjacency& after) {
-    if (before.neighbour == after.neighbour) {
-        return;
-    }
-    if (const auto old = users_.find(before.neighbour); old != users_.end()) {
-        old->second.erase(id.value);
-        if (old->second.empty()) {
-            users_.erase(old);
+/// One of the path's adjacencies is another now.
+void PathManager::turn(PathId id, Adjacency& side, const Adjacency& next) {
+    if (side.neighbour != next.neighbour) {
+        if (const auto old = users_.find(side.neighbour); old != users_.end()) {
+            auto& paths = old->second.paths;
+            paths.erase(paths.find(id.value)); // once: both sides may have it
+            if (paths.empty()) {
+                users_.erase(old);
+            }
+        }
+        if (next.neighbour.interface.value != 0) {
+            const bool ready = next.state == Adjacency::State::ready;
+            users_.try_emplace(next.neighbour, Users{{}, ready})
+                .first->second.paths.insert(id.value);
         }
     }
-    if (after.neighbour.interface.value != 0) {
-        users_[after.neighbour].insert(id.value);
+    if (side.link != next.link) {
+        links_.hold(next.link);
+        replaced_.push_back(side.link);
     }
+    side = next;
+}
+
+/// Those that were replaced, once no worker can see them. No path waits for its flip at a tick.
+void PathManager::release_links() {
+    if (!replaced_.empty() && waiting_.empty()) {
+        unseen_.push_back({std::exchange(replaced_, {}), table_.start_grace()});
+    }
+    while (!unseen_.empty() && table_.grace_passed(unseen_.front().token)) {
+        for (const LinkHeader* link : unseen_.front().links) {
+            links_.release(link);
+        }
+        unseen_.pop_front();
+    }
+    links_.sweep();
 }
 
 } // namespace sacip

@@ -23,8 +23,8 @@ namespace sacip {
 class PathManager {
 public:
     PathManager(BindingCache& cache, PathTable& table, const AdjacencyResolver& resolver,
-                const std::vector<GatewayPort>& ports)
-        : cache_{cache}, table_{table}, resolver_{resolver}, ports_{ports} {}
+                LinkHeaders& links, const std::vector<GatewayPort>& ports)
+        : cache_{cache}, table_{table}, resolver_{resolver}, links_{links}, ports_{ports} {}
 
     /// The path of two bindings, made if need be. Nothing if the path table is full.
     std::optional<PathId> obtain(LocalId local, RemoteId remote, Nanos now);
@@ -58,6 +58,8 @@ public:
 
     /// Looks the routes up again of paths that these changes concern.
     void on_routes_changed(const RouteChanges& changes = {true, {}});
+    /// Looks at the paths that lead there only where it begins or ends to be resolved: its
+    /// address alone is one write.
     void on_neighbour_changed(NeighbourKey neighbour);
     /// Next hops that paths wait for or use; Linux is to be asked to resolve them.
     std::vector<NeighbourKey> neighbours_in_use() const;
@@ -94,13 +96,25 @@ private:
     bool is_unused(PathId id) const;
     void forget(PathId id);
     void forget_unused();
-    void watch(PathId id, const Adjacency& before, const Adjacency& after);
+    void turn(PathId id, Adjacency& side, const Adjacency& next);
+    void release_links();
 
     BindingCache& cache_;
     PathTable& table_;
     const AdjacencyResolver& resolver_;
+    LinkHeaders& links_;
     const std::vector<GatewayPort>& ports_;
-    std::unordered_map<NeighbourKey, std::unordered_set<uint32_t>> users_;
+    struct Users {
+        std::unordered_multiset<uint32_t> paths; ///< twice where both sides lead there
+        bool ready; ///< what they are made for: frames can be sent there
+    };
+    std::unordered_map<NeighbourKey, Users> users_;
+    std::vector<const LinkHeader*> replaced_; ///< since the last tick
+    struct Unseen {
+        std::vector<const LinkHeader*> links;
+        uint64_t token;
+    };
+    std::deque<Unseen> unseen_; ///< what no worker can see when the token has passed
     std::vector<PathId> waiting_;
     std::vector<PathId> in_turn_;
     std::vector<PathId> unused_of_strangers_;

@@ -101,14 +101,10 @@ inline uint16_t l4_delta(const DirectionRewrite& to, uint16_t wire) {
 
 /// All of rewrite_next_hop() but the checksum.
 inline void take_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
-    static_assert(offsetof(DirectionRewrite, port_mac) ==
-                  offsetof(DirectionRewrite, next_hop) + sizeof(MacAddr));
     std::byte* const data = frame.data;
     std::byte* const ip = data + view.l3;
     ipv4::set_ttl(ip, static_cast<uint8_t>(ipv4::ttl(ip) - 1));
-    const auto* stations =
-        reinterpret_cast<const std::byte*>(&to) + offsetof(DirectionRewrite, next_hop);
-    std::memcpy(data, stations, 2 * sizeof(MacAddr));
+    to.link->write_to(data);
 }
 
 } // namespace rewrite_step

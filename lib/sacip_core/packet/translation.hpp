@@ -5,6 +5,7 @@
 
 #include "sacip_core/base/units.hpp"
 #include "sacip_core/packet/frame.hpp"
+#include "sacip_core/packet/link_header.hpp"
 
 #include <array>
 #include <bit>
@@ -33,15 +34,14 @@ enum class PathAction : uint8_t {
 
 /// One direction of a path, ready to be written into a packet.
 struct DirectionRewrite {
-    Ipv4Addr source{};      ///< written into the IPv4 header
-    Ipv4Addr destination{}; ///< written into the IPv4 header
+    Ipv4Addr source{};                       ///< written into the IPv4 header
+    Ipv4Addr destination{};                  ///< written into the IPv4 header
+    const LinkHeader* link{&no_link_header}; ///< of the next hop; never nullptr
     /// Mode `original` only: one's complement sum to add to the complement of the L4 checksum
     /// (RFC 1624 eqn. 3: ~m + m', folded), in memory order. What the addresses themselves do to a
     /// checksum is worked out from the packet: around a move packets of two pairs are under way.
     uint16_t l4_delta{0};
     L4ChecksumMode l4_mode{L4ChecksumMode::wire};
-    MacAddr next_hop{}; ///< these two as they lie in a frame
-    MacAddr port_mac{};
     PortId port{no_port};
     PathAction action{PathAction::hold};
     TxChecksums device{TxChecksums::none}; ///< what `port` fills in by itself

@@ -14,6 +14,7 @@ namespace {
 constexpr PortId inside{0}, outside{1};
 const MacAddr inside_mac = mac("02:00:00:00:00:01"), outside_mac = mac("02:00:00:00:00:02");
 const MacAddr host_mac = mac("06:00:00:00:00:01"), router_mac = mac("06:00:00:00:00:02");
+const LinkHeader to_router{router_mac, outside_mac}, to_host{host_mac, inside_mac};
 const Ipv4Addr host = addr("10.1.0.10"), remote = addr("10.9.0.10");
 const Ipv4Addr original = addr("10.0.1.2"), active = addr("10.0.1.3");
 
@@ -25,12 +26,10 @@ protected:
         prepare_rewrite(addresses, L4ChecksumMode::wire, slot);
         slot.outbound.action = out;
         slot.outbound.port = outside;
-        slot.outbound.next_hop = router_mac;
-        slot.outbound.port_mac = outside_mac;
+        slot.outbound.link = &to_router;
         slot.inbound.action = in;
         slot.inbound.port = inside;
-        slot.inbound.next_hop = host_mac;
-        slot.inbound.port_mac = inside_mac;
+        slot.inbound.link = &to_host;
         return paths_
             ->add(slot, {addresses.remote_active, addresses.local_active},
                   {addresses.host, addresses.remote_original})

@@ -2,9 +2,10 @@
 //
 // Where threads meet: a worker rewrites while the slow path moves the path under its hands.
 //
-// Each published slot carries a next hop whose last byte is that of its active address, so a packet
-// put together from two slots shows. Run under the thread sanitizer this also proves that a slot,
-// and a list of views, is written or freed only when no reader can be in it.
+// Each published slot carries a next hop whose bytes are all the last one of its active address, so
+// a packet put together from two slots, or from two addresses of a router, shows. Run under the
+// thread sanitizer this also proves that a slot, and a list of views, is written or freed only when
+// no reader can be in it.
 #include "sacip_core/forward/pipeline.hpp"
 #include "sacip_core/packet/checksum.hpp"
 #include "sacip_core/packet/headers.hpp"
@@ -25,7 +26,22 @@ constexpr Ipv4Addr host{10, 1, 0, 10};
 constexpr Ipv4Addr remote{10, 9, 0, 10};
 constexpr WorkerId worker{0};
 
-Ipv4Addr active(unsigned number) { return {10, 7, 0, static_cast<uint8_t>(1 + number % 100)}; }
+constexpr unsigned actives = 100;
+Ipv4Addr active(unsigned number) { return {10, 7, 0, static_cast<uint8_t>(1 + number % actives)}; }
+
+MacAddr all(uint8_t byte) { return {{byte, byte, byte, byte, byte, byte}}; }
+
+/// Of the next hop for each active address, by its last byte.
+struct Links {
+    std::vector<std::unique_ptr<LinkHeader>> headers;
+    Links() {
+        for (unsigned last = 0; last <= actives; last++) {
+            headers.push_back(std::make_unique<LinkHeader>(all(static_cast<uint8_t>(last)),
+                                                           all(static_cast<uint8_t>(last))));
+        }
+    }
+};
+const Links links;
 
 RewriteSlot slot_for(Ipv4Addr address) {
     RewriteSlot slot;
@@ -34,7 +50,7 @@ RewriteSlot slot_for(Ipv4Addr address) {
     for (DirectionRewrite* side : {&slot.outbound, &slot.inbound}) {
         side->action = PathAction::forward;
         side->port = {0};
-        side->next_hop = {{2, 0, 0, 0, 0, last}};
+        side->link = links.headers[last].get();
     }
     return slot;
 }
@@ -45,8 +61,11 @@ struct Tables {
     std::unique_ptr<PathTable> paths = std::move(std::get<0>(PathTable::create(64, *grace)));
 };
 
+using Check = void (*)(const std::byte* frame, Ipv4Addr source);
+
 /// Sends packets out, checks and counts every one.
-void send_packets(Tables& tables, std::atomic<bool>& stop, std::atomic<uint64_t>& sent) {
+void send_packets(Tables& tables, Check check, std::atomic<bool>& stop,
+                  std::atomic<uint64_t>& sent) {
     CoreCounters counters;
     Pipeline pipeline{*tables.flows, *tables.paths, counters};
     const Bytes packet = PacketBuilder{}.from(host).to(remote).proto(253).build();
@@ -59,13 +78,20 @@ void send_packets(Tables& tables, std::atomic<bool>& stop, std::atomic<uint64_t>
         pipeline.process({&frame, 1}, port, {1}, {&verdict, 1});
         ASSERT_EQ(verdict.action, Action::forward);
         const std::byte* ip = bytes.data() + ether_header_bytes;
-        const Ipv4Addr source = ipv4::source(ip);
-        ASSERT_EQ(ether::destination(bytes.data()).bytes[5], static_cast<uint8_t>(source.value()));
+        check(bytes.data(), ipv4::source(ip));
+        if (testing::Test::HasFatalFailure()) {
+            break;
+        }
         ASSERT_TRUE(is_right_sum(sum_of_plain_ipv4_header(ip)));
         sent.fetch_add(1, std::memory_order_relaxed);
         tables.grace->quiescent(worker);
     }
     tables.grace->offline(worker);
+}
+
+void is_of_one_slot(const std::byte* frame, Ipv4Addr source) {
+    ASSERT_EQ(ether::destination(frame), all(static_cast<uint8_t>(source.value())));
+    ASSERT_EQ(ether::source(frame), all(static_cast<uint8_t>(source.value())));
 }
 
 TEST(Publication, NoPacketIsHalfOldAndHalfNew) {
@@ -76,7 +102,7 @@ TEST(Publication, NoPacketIsHalfOldAndHalfNew) {
     ASSERT_TRUE(tables.flows->insert({host, remote, {}, {}, 253, {}}, path, {1}));
     std::atomic<bool> stop{false};
     std::atomic<uint64_t> sent{0};
-    std::thread sender{[&] { send_packets(tables, stop, sent); }};
+    std::thread sender{[&] { send_packets(tables, is_of_one_slot, stop, sent); }};
     unsigned moves = 0;
     for (; moves < 20'000 || (sent < 20'000 && !testing::Test::HasFatalFailure()); moves++) {
         const WirePair next{remote, active(moves + 1)};
@@ -90,6 +116,30 @@ TEST(Publication, NoPacketIsHalfOldAndHalfNew) {
     sender.join();
     RecordProperty("moves", static_cast<int>(moves));
     EXPECT_GE(sent, 20'000U);
+}
+
+void is_of_one_address(const std::byte* frame, Ipv4Addr) {
+    const MacAddr next_hop = ether::destination(frame);
+    ASSERT_EQ(next_hop, all(next_hop.bytes[0]));
+    ASSERT_EQ(ether::source(frame), all(0));
+}
+
+TEST(Publication, NoFrameHasPartsOfTwoAddressesOfARouter) {
+    Tables tables;
+    LinkHeader& router = *links.headers[0];
+    RewriteSlot slot = slot_for(active(0));
+    slot.outbound.link = &router;
+    const PathId path = *tables.paths->add(slot, {remote, active(0)}, {host, remote});
+    ASSERT_TRUE(tables.flows->insert({host, remote, {}, {}, 253, {}}, path, {1}));
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> sent{0};
+    std::thread sender{[&] { send_packets(tables, is_of_one_address, stop, sent); }};
+    for (unsigned i = 0; i < 100'000 || (sent < 20'000 && !HasFatalFailure()); i++) {
+        router.set_next_hop(all(static_cast<uint8_t>(i % 2 == 0 ? 0x5A : 0xA4)));
+    }
+    stop = true;
+    sender.join();
+    router.set_next_hop(all(0));
 }
 
 /// A pair has one view all the time; another comes before it and goes again.

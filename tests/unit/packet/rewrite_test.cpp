@@ -19,6 +19,7 @@ using test::PacketBuilder;
 constexpr ParseContext context{.port_mac = test::default_port_mac};
 constexpr MacAddr next_hop{{0x02, 0, 0, 0, 0, 0x77}};
 constexpr MacAddr out_mac{{0x02, 0, 0, 0, 0, 0x02}};
+constinit const LinkHeader link_header{next_hop, out_mac};
 
 /// A host behind an uplink that has moved; the far end has moved too.
 const PathAddresses moved{.host = {10, 1, 0, 10},
@@ -29,8 +30,7 @@ const PathAddresses moved{.host = {10, 1, 0, 10},
 
 RewriteSlot slot_of(const PathAddresses& addresses, L4ChecksumMode mode) {
     RewriteSlot slot;
-    slot.outbound.next_hop = slot.inbound.next_hop = next_hop;
-    slot.outbound.port_mac = slot.inbound.port_mac = out_mac;
+    slot.outbound.link = slot.inbound.link = &link_header;
     prepare_rewrite(addresses, mode, slot);
     return slot;
 }
@@ -50,11 +50,11 @@ PacketBuilder on_wire() { return PacketBuilder{}.from(moved.local_active).to(mov
 
 TEST(Rewrite, PrepareKeepsWhatIsNotItsOwn) {
     RewriteSlot slot;
-    slot.outbound.next_hop = next_hop;
+    slot.outbound.link = &link_header;
     slot.inbound.port = PortId{4};
     slot.inbound.action = PathAction::to_box;
     prepare_rewrite(moved, L4ChecksumMode::wire, slot);
-    EXPECT_EQ(slot.outbound.next_hop, next_hop);
+    EXPECT_EQ(slot.outbound.link, &link_header);
     EXPECT_EQ(slot.outbound.action, PathAction::hold);
     EXPECT_EQ(slot.inbound.port, PortId{4});
     EXPECT_EQ(slot.inbound.action, PathAction::to_box);

@@ -22,7 +22,7 @@ std::optional<HoldCounts> hold_of(const MoveRecord& m, const Mover& mover) {
     if (m.flipped) {
         return m.hold;
     }
-    if (m.state == MoveState::superseded || m.state == MoveState::settled || !mover.hold_counts) {
+    if (is_over(m)) {
         return std::nullopt;
     }
     const HoldCounts now = mover.hold_counts();

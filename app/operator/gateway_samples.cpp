@@ -158,8 +158,7 @@ std::vector<Sample> GatewayView::samples() const {
         s.counter("packets_punted_total", "Packets given to the slow path", packets,
                   {{"reason", std::string{punt_reasons[reason].name}}});
     }
-    s.counter("packets_held_total", "Packets that had to wait",
-              slow_path.exception_path().output().held_total().get());
+    s.counter("packets_held_total", "Packets that had to wait", slow.held_total.get());
     s.gauge("packets_held", "Packets waiting for a path, a neighbour or a notification",
             slow.held.get());
     s.gauge("flows", "Flows in the table", gauges.flows.get());

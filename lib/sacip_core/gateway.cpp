@@ -28,34 +28,17 @@ Gateway::Gateway(const World& world)
       manager_{cache_, world.paths, resolver_, links_, world.ports},
       basic_sender_{world.io, world.config.protocol.icmp_type}, mover_{world.config, cache_,
                                                                        manager_,     basic_sender_,
-                                                                       events_,      world.secret},
+                                                                       events_,      world.counters,
+                                                                       world.secret},
       exception_path_{{world.config, world.ports, world.host, resolver_, world.flows, world.paths,
                        cache_, manager_, mover_, make_peer_session(), world.io, world.actions,
                        world.counters, world.secret}} {
-    manager_.on_outbound_usable = [this](PathId path, const DirectionRewrite& out) {
-        basic_sender_.path_ready(path, {out.port, {out.link->next_hop(), out.link->port_mac()}});
-        if (peer_session_) {
-            peer_session_->resume(time_);
-        }
-    };
-    mover_.hold_counts = [this] {
-        const auto dropped = [this](DropReason why) {
-            return w_.counters.dropped[static_cast<size_t>(why)].get();
-        };
-        return HoldCounts{exception_path_.output().held_total().get(),
-                          dropped(DropReason::hold_overflow) + dropped(DropReason::hold_expired)};
-    };
-    const auto is_marker = [this](Ipv4Addr address) {
-        const HostMappings& mappings = cache_.mappings();
-        return std::ranges::any_of(mappings.around_wire(address),
-                                   [&](MappingId id) { return mappings[id].way == Way::routed; });
-    };
     for (uint8_t i = 0; i < w_.ports.size(); i++) {
         if (w_.ports[i].outside && w_.ports[i].host_interface.value != 0) {
             const bool primary_in_use = std::ranges::any_of(
                 cache_.mappings().all(), [&](const HostMapping& m) { return m.port == PortId{i}; });
             uplinks_.push_back(
-                {{i}, Uplink{{from_ms(w_.config.move.settle.count()), primary_in_use, is_marker}}});
+                {{i}, Uplink{{from_ms(w_.config.move.settle.count()), primary_in_use}}});
         }
     }
 }
@@ -71,9 +54,6 @@ PeerSession* Gateway::make_peer_session() {
     peer_session_ = std::make_unique<PeerSession>(
         PeerSession::Deps{w_.config, *w_.identity, cache_, manager_, mover_, w_.flows,
                           *secure_sender_, *claims_, events_, w_.secret});
-    mover_.on_announce = [this](uint32_t peer, bool old_address_lost, Nanos now) {
-        peer_session_->announce(peer, old_address_lost, now);
-    };
     return peer_session_.get();
 }
 
@@ -89,17 +69,32 @@ void Gateway::on_host_changed(const RouteChanges& route_changes, Nanos now) {
             const GatewayPort& port = w_.ports[u.port.value];
             const IfIndex interface = port.host_interface;
             const auto ways = ways_out(w_.host, interface, port.fallback_gateway);
-            apply(u.port, u.uplink.observe(w_.host.addresses(interface), ways, now), now);
+            const auto present = w_.host.addresses(interface);
+            apply(u.port, u.uplink.observe(present, ways, markers_among(present), now), now);
         }
         follow_default_route(now);
     }
     if (addresses_changed) {
         seen_addresses_ = w_.host.generation(Table::addresses);
-        mover_.check_old_addresses([this](Ipv4Addr a) { return is_present(a); }, now);
+        mover_.check_old_addresses([this](Ipv4Addr a) { return is_present(a); });
+        carry_out_moves(now);
     }
     seen_routes_ = routes;
     // By which port a path leaves depends on addresses.
     manager_.on_routes_changed(addresses_changed ? RouteChanges{true, {}} : route_changes);
+}
+
+/// Those that a prefix follows.
+std::vector<Ipv4Addr> Gateway::markers_among(std::span<const AddressInfo> addresses) const {
+    std::vector<Ipv4Addr> out;
+    const HostMappings& mappings = cache_.mappings();
+    for (const AddressInfo& a : addresses) {
+        if (std::ranges::any_of(mappings.around_wire(a.address),
+                                [&](MappingId id) { return mappings[id].way == Way::routed; })) {
+            out.push_back(a.address);
+        }
+    }
+    return out;
 }
 
 void Gateway::on_neighbours_changed(const std::vector<NeighbourKey>& neighbours) {
@@ -154,15 +149,44 @@ void Gateway::address_gained(PortId port, Ipv4Addr address) {
 /// What follows one address: the hosts and the box behind it, and the prefixes it marks.
 void Gateway::address_moved(PortId, Ipv4Addr from, Ipv4Addr to, Nanos now) {
     if (is_followed(from)) {
-        mover_.move_local(Ipv4Prefix::host(from), Ipv4Prefix::host(to), Trigger::netlink,
-                          !is_present(from), now);
+        move_local(Ipv4Prefix::host(from), Ipv4Prefix::host(to), Trigger::netlink,
+                   !is_present(from), now);
     }
     exception_path_.ender().begin();
     for (const MappingId id : cache_.mappings().around_wire(from)) {
         const Ipv4Prefix wire = *cache_.mappings()[id].wire;
         if (cache_.mappings()[id].way == Way::routed && !wire.contains(to)) {
-            mover_.move_local(wire, {to, wire.length()}, Trigger::netlink, !is_present(from), now);
+            move_local(wire, {to, wire.length()}, Trigger::netlink, !is_present(from), now);
         }
+    }
+}
+
+MoveId Gateway::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
+                           Nanos now) {
+    const MoveId move = mover_.move_local(from, to, trigger, old_gone, now);
+    carry_out_moves(now);
+    return move;
+}
+
+void Gateway::carry_out_moves(Nanos now) {
+    for (const Announcement& announcement : mover_.take_announcements()) {
+        for (const uint32_t peer : announcement.peers) {
+            peer_session_->announce(peer, announcement.old_address_lost, now);
+        }
+        mover_.switch_announced(announcement, now);
+    }
+    notify_usable();
+}
+
+/// What waited for a way out goes as soon as there is one, ahead of the flows' packets.
+void Gateway::notify_usable() {
+    const std::vector<PathId> usable = manager_.take_outbound_usable();
+    for (const PathId path : usable) {
+        const DirectionRewrite& out = cache_.at(path).slot.outbound;
+        basic_sender_.path_ready(path, {out.port, {out.link->next_hop(), out.link->port_mac()}});
+    }
+    if (peer_session_ && !usable.empty()) {
+        peer_session_->resume(time_);
     }
 }
 
@@ -195,7 +219,7 @@ MoveId Gateway::move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigg
         u.uplink.forget(from.address());
     }
     const bool old_gone = from.is_host() && !uplinks_.empty() && !is_present(from.address());
-    const MoveId move = mover_.move_local(from, to, trigger, old_gone, now);
+    const MoveId move = move_local(from, to, trigger, old_gone, now);
     exception_path_.ender().begin();
     if (const auto port = resolver_.port_of_source(to.address())) {
         cache_.mappings().follow(to, *port);
@@ -258,9 +282,10 @@ std::optional<Ipv4Addr> Gateway::next_way_out(PortId lost) const {
     return out;
 }
 
-/// What was held for a path that is usable now, or for a peer's word, goes before anything that
-/// came later.
+/// Notifications go first; then what was held for a path that is usable now, or for a peer's word,
+/// before anything that came later.
 void Gateway::let_held_go() {
+    notify_usable();
     const bool usable = manager_.take_usable();
     if (exception_path_.take_retry_held() || usable) {
         exception_path_.retry_held();

@@ -85,8 +85,8 @@ public:
     /// What would become of a packet with these addresses, ports and protocol.
     Explanation explain(const PacketView& packet, Nanos now) const {
         return Explainer{{w_.config, w_.ports, w_.host, w_.flows, cache_, mover_,
-                          exception_path_.flow_setup(), exception_path_.hairpin(),
-                          peer_session_.get()}}
+                          exception_path_.decider(), exception_path_.guard(),
+                          exception_path_.hairpin(), peer_session_.get()}}
             .explain(packet, now);
     }
 
@@ -101,7 +101,11 @@ private:
     void address_gained(PortId port, Ipv4Addr address);
     void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
     void primary_changed(PortId port, Ipv4Addr address);
+    MoveId move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone, Nanos now);
+    void carry_out_moves(Nanos now);
+    void notify_usable();
     MoveId move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos now);
+    std::vector<Ipv4Addr> markers_among(std::span<const AddressInfo> addresses) const;
     void follow_default_route(Nanos now);
     std::optional<Ipv4Addr> next_way_out(PortId lost) const;
     bool is_followed(Ipv4Addr address) const;

@@ -36,13 +36,15 @@ inline std::string text_of(const UplinkEffect& effect) {
 /// An interface, its Uplink, and what happened to flows.
 class Teller {
 public:
-    explicit Teller(UplinkRules rules = {}) : uplink_{std::move(rules)} {}
+    /// Prefixes follow `markers`, all the time.
+    explicit Teller(UplinkRules rules = {}, std::vector<Ipv4Addr> markers = {})
+        : uplink_{rules}, markers_{std::move(markers)} {}
 
     void take(const std::string& message) { linux_.take(message, wan_link); }
     void observe() {
         const KernelState& host = linux_.state();
         record(uplink_.observe(host.addresses(wan_link), ways_out(host, wan_link, fallback_gateway),
-                               now_));
+                               markers_, now_));
     }
     /// Lets time pass, with a tick at each deadline.
     void wait(Nanos duration) {
@@ -99,6 +101,7 @@ private:
 
     LinuxTables linux_;
     Uplink uplink_;
+    std::vector<Ipv4Addr> markers_;
     Nanos now_{from_s(1)};
     Lines effects_;
     std::vector<std::pair<std::string, std::string>> moves_;

@@ -35,8 +35,9 @@ struct PortCounters {
 struct alignas(64) CoreCounters {
     Counter received;
     Counter forwarded;
-    Counter rewritten; ///< of the forwarded: an address was changed
-    Counter held;      ///< slow path: packets held at this moment (a gauge)
+    Counter rewritten;  ///< of the forwarded: an address was changed
+    Counter held;       ///< slow path: packets held at this moment (a gauge)
+    Counter held_total; ///< slow path: packets that had to wait
     std::array<Counter, punt_reason_count> punted; ///< worker: to the slow path
     Counter delivered;                             ///< slow path: given to Linux
     Counter consumed;                              ///< slow path: was for the gateway itself

@@ -13,15 +13,17 @@ ExceptionPath::ExceptionPath(const Deps& deps)
       forwarder_{deps.cache, deps.manager, deps.ports, deps.actions, output_, deps.counters},
       basic_receiver_{deps.cache, deps.mover, deps.host}, guard_{deps.config, deps.cache,
                                                                  deps.flows, deps.peer_session},
-      flow_setup_{{deps.config, deps.ports, deps.host, deps.resolver, deps.flows, deps.paths,
-                   deps.cache, deps.manager, output_, forwarder_, guard_, deps.peer_session}},
-      addresses_{{deps.ports, deps.host, flow_setup_, deps.paths, deps.cache, output_, forwarder_}},
-      errors_{{deps.config, deps.host, deps.flows, deps.paths, deps.cache, flow_setup_, output_,
+      decider_{
+          {deps.config, deps.ports, deps.host, deps.resolver, deps.flows, deps.paths, deps.cache}},
+      flow_setup_{{decider_, deps.host, deps.flows, deps.paths, deps.cache, deps.manager, output_,
+                   forwarder_, guard_, deps.peer_session}},
+      addresses_{{deps.ports, deps.host, decider_, deps.paths, deps.cache, output_, forwarder_}},
+      errors_{{deps.config, deps.host, deps.flows, deps.paths, deps.cache, decider_, output_,
                forwarder_, addresses_}},
       fragments_{{deps.host, deps.paths, deps.cache, output_, forwarder_, addresses_}, deps.secret},
       arp_{{deps.config, deps.ports, deps.host, deps.cache, deps.io, output_}},
-      hairpin_{
-          {deps.resolver, deps.flows, deps.cache, deps.manager, output_, forwarder_, flow_setup_}},
+      hairpin_{{deps.resolver, decider_, deps.flows, deps.cache, deps.manager, output_, forwarder_,
+                flow_setup_}},
       ender_{deps.flows, deps.cache, deps.manager, deps.resolver, deps.io} {}
 
 namespace {
@@ -249,7 +251,7 @@ void ExceptionPath::end(PuntedPacket& punted, int32_t position) {
 
 void ExceptionPath::inbound(PuntedPacket& punted) {
     int32_t flow = HashIndex::not_found;
-    const auto path = flow_setup_.path_of_wire(punted.view, flow);
+    const auto path = decider_.path_of_wire(punted.view, flow);
     if (path && flow_setup_.contest(punted, *path, flow)) {
         return;
     }
@@ -296,8 +298,7 @@ void ExceptionPath::on_dhcp(PuntedPacket& punted) {
         const bool of_box =
             v.destination_port == udp::dhcp_client ||
             (r_.host.is_local(v.destination) && !r_.cache.mappings().of_wire(v.destination));
-        !of_box || flow_setup_.path_of_wire(v, flow) ? inbound(punted)
-                                                     : addresses_.as_it_is(punted);
+        !of_box || decider_.path_of_wire(v, flow) ? inbound(punted) : addresses_.as_it_is(punted);
         return;
     }
     const bool of_box = v.source.is_unspecified() || r_.host.is_local(v.source) ||
@@ -358,7 +359,7 @@ void ExceptionPath::on_notification(PuntedPacket& punted) {
         int32_t flow = HashIndex::not_found;
         if (outcome.why == DropReason::notification_malformed && punted.view.is(IpProto::udp) &&
             punted.view.source_port != punted.view.destination_port &&
-            flow_setup_.path_of_wire(punted.view, flow)) {
+            decider_.path_of_wire(punted.view, flow)) {
             inbound(punted); // of a flow that happens to have the port; peers use it at both ends
             return;
         }

@@ -90,6 +90,8 @@ public:
 
     const SlowOutput& output() const { return output_; }
     const Hairpin& hairpin() const { return hairpin_; }
+    const MidFlowGuard& guard() const { return guard_; }
+    const FlowDecider& decider() const { return decider_; }
     const FlowSetup& flow_setup() const { return flow_setup_; }
     const ExceptionStatistics& statistics() const { return statistics_; }
 
@@ -120,6 +122,7 @@ private:
     SlowForwarder forwarder_;
     BasicReceiver basic_receiver_;
     MidFlowGuard guard_;
+    FlowDecider decider_;
     FlowSetup flow_setup_;
     StatelessNat addresses_;
     IcmpErrors errors_;

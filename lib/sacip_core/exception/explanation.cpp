@@ -47,7 +47,7 @@ Explanation Explainer::explain(const PacketView& v, Nanos now) const {
         return answer(Fate::to_linux, name_of(PuntReason::ip_group), direction,
                       v.destination.to_text() + " is a group: Linux's business.");
     }
-    return inside ? outbound(v) : inbound(v, now);
+    return inside ? outbound(v, now) : inbound(v, now);
 }
 
 // ---- who is who
@@ -85,11 +85,13 @@ PortId Explainer::arrival_port(const PacketView& v) const {
     return port != no_port && r_.ports[port.value].outside ? port : any;
 }
 
-/// Where a packet of this source would come in: the way back to it.
-Origin Explainer::arrival_of(Ipv4Addr source) const {
-    const auto back = r_.host.route(source);
-    const PortId port = back ? port_of_interface(back->interface) : no_port;
-    return {port == no_port ? PortId{0} : port, false};
+/// Where a packet from inside would come in: from the box itself where Linux would send it, else by
+/// the way back to its source.
+Origin Explainer::arrival_of(const PacketView& v) const {
+    const bool of_box = r_.host.is_local(v.source);
+    const auto hop = r_.host.route(of_box ? v.destination : v.source);
+    const PortId port = hop ? port_of_interface(hop->interface) : no_port;
+    return {port == no_port ? PortId{0} : port, of_box};
 }
 
 std::string Explainer::why_of_linux(Ipv4Addr destination, const Adjacency& way) const {
@@ -256,106 +258,87 @@ Explanation Explainer::begin(const PacketView& v, Direction direction,
     return out;
 }
 
-Explanation Explainer::from_box(const PacketView& v) const {
-    const auto hop = r_.host.route(v.destination);
-    const PortId port = hop ? port_of_interface(hop->interface) : no_port;
-    const auto box = port == no_port ? std::nullopt : r_.cache.mappings().of_box(port);
-    const bool shared = r_.cache.mappings().of_wire(v.source).has_value();
-    if (!box || (!shared && !v.source.is_host_unicast())) {
-        return linux_decides(Direction::outbound, v.source.to_text() +
-                                                      " is the gateway's own and follows no port "
-                                                      "(no `inside: box`): leaves as it is.");
-    }
-    const HostMapping& mapping = r_.cache.mappings()[*box];
-    const auto has = r_.host.addresses(r_.ports[port.value].host_interface);
-    const bool present = std::ranges::any_of(
-        has, [&](const AddressInfo& a) { return a.address == v.source && !a.deprecated; });
-    return begin(v, Direction::outbound,
-                 {present || !mapping.wire ? v.source : mapping.wire->address(), v.destination});
-}
-
-Explanation Explainer::outbound(const PacketView& v) const {
+Explanation Explainer::outbound(const PacketView& v, Nanos now) const {
     constexpr auto way = Direction::outbound;
     if (const int32_t flow = r_.flows.find(key_from_host(v)); flow >= 0) {
         return of_known(v, way, flow, r_.flows.at({static_cast<uint32_t>(flow)})->path);
     }
-    const auto mapping = r_.cache.mappings().of_host(v.source);
-    const auto wire = mapping ? r_.cache.mappings().wire_of(*mapping, v.source) : std::nullopt;
-    if (!mapping && r_.host.is_local(v.source)) {
-        return from_box(v);
+    const auto there = r_.host.is_local(v.source) ? std::nullopt : r_.hairpin.mapping_behind(v);
+    if (!there) {
+        return begin_outbound(v, now);
     }
-    if (const auto there = r_.hairpin.mapping_behind(v)) {
-        const Ipv4Addr neighbour = r_.cache.mappings().host_of(*there, v.destination);
-        Explanation out = answer(Fate::new_flow, {}, way,
-                                 "Begins a flow with " + neighbour.to_text() + ", for which " +
-                                     v.destination.to_text() + " stands outside: a hairpin.");
-        out.becomes = {wire.value_or(v.destination), neighbour};
-        return out;
-    }
-    if (!mapping) {
-        return linux_decides(way, v.source.to_text() +
-                                      " is in none of `hosts`: routed by Linux, not followed.");
-    }
-    const Adjacency leaves = r_.flow_setup.egress(v, *mapping, wire, arrival_of(v.source));
-    if (r_.flow_setup.is_for_linux(v, wire, leaves)) {
-        return linux_decides(way, why_of_linux(v.destination, leaves));
-    }
-    if (wire && leaves.state == Adjacency::State::no_route) {
+    const HostMappings& mappings = r_.cache.mappings();
+    const Ipv4Addr neighbour = mappings.host_of(*there, v.destination);
+    const auto own = mappings.of_host(v.source);
+    const auto wire = own ? mappings.wire_of(*own, v.source) : std::nullopt;
+    Explanation out = answer(Fate::new_flow, {}, way,
+                             "Begins a flow with " + neighbour.to_text() + ", for which " +
+                                 v.destination.to_text() + " stands outside: a hairpin.");
+    out.becomes = {wire.value_or(v.destination), neighbour};
+    return out;
+}
+
+Explanation Explainer::begin_outbound(const PacketView& v, Nanos now) const {
+    constexpr auto way = Direction::outbound;
+    const FlowDecision d = r_.decider.outbound(v, arrival_of(v), now);
+    switch (d.what) {
+    case FlowDecision::What::to_linux:
+        return linux_decides(
+            way,
+            d.of_box ? v.source.to_text() + " is the gateway's own and follows no port "
+                                            "(no `inside: box`): leaves as it is."
+            : r_.cache.mappings().of_host(v.source)
+                ? why_of_linux(v.destination, d.way)
+                : v.source.to_text() + " is in none of `hosts`: routed by Linux, not followed.");
+    case FlowDecision::What::no_route:
         return answer(Fate::drop, name_of(DropReason::no_route), way,
                       "No route to " + v.destination.to_text() + " by port " +
-                          r_.ports[r_.cache.mappings()[*mapping].port.value].name + ", to which " +
-                          wire->to_text() + " belongs; other ports have one.");
-    }
-    if (!wire) {
+                          r_.ports[r_.cache.mappings()[d.mapping].port.value].name + ", to which " +
+                          d.active.to_text() + " belongs; other ports have one.");
+    case FlowDecision::What::wait:
         return answer(Fate::hold, name_of(PuntReason::hold), way,
                       "Waits: nothing stands for " + v.source.to_text() +
                           " on the wire at the moment.");
+    case FlowDecision::What::begin:
+        break;
     }
-    const PacketView reply{.source = v.destination,
-                           .destination = *wire,
-                           .source_port = v.destination_port,
-                           .destination_port = v.source_port,
-                           .proto = v.proto};
-    int32_t other = HashIndex::not_found;
-    if (r_.flow_setup.path_of_wire(reply, other)) {
-        if (const auto flow = live(other)) {
-            return conflict(v, way, *flow);
-        }
+    const auto session = r_.decider.session_that_left(v.source, v.destination);
+    const Ipv4Addr far = session ? r_.cache.at(*session).active : v.destination;
+    if (const auto flow = live(r_.decider.taker_of_answers(key_from_host(v), {far, d.active}))) {
+        return conflict(v, way, *flow);
     }
-    const auto session = r_.flow_setup.session_that_left(v.source, v.destination);
-    return begin(v, way, {*wire, session ? r_.cache.at(*session).active : v.destination});
+    return begin(v, way, {d.active, far});
 }
 
 Explanation Explainer::inbound(const PacketView& v, Nanos now) const {
     constexpr auto way = Direction::inbound;
     const WirePair pair{v.source, v.destination};
     int32_t flow = HashIndex::not_found;
-    if (const auto path = r_.flow_setup.path_of_wire(v, flow)) {
+    if (const auto path = r_.decider.path_of_wire(v, flow)) {
         Explanation known = of_known(v, way, flow, *path);
         return r_.cache.at(*path).pair == pair ? known : of_draining(std::move(known), pair, now);
     }
     const PortId port = arrival_port(v);
-    const auto mapping = port == no_port ? std::nullopt : r_.flow_setup.inbound_mapping(v, port);
-    if (!mapping) {
-        const bool left = r_.cache.mappings().of_left_wire(v.destination, now).has_value();
-        return linux_decides(way, v.destination.to_text() +
-                                      (left ? " is an address that we have left" +
-                                                  move_of(Side::local, v.destination) +
-                                                  ", and no flow is known there: Linux's business."
-                                            : " stands for none of our hosts on the wire: Linux's "
-                                              "business."));
+    const FlowDecision d = port == no_port ? FlowDecision{} : r_.decider.inbound(v, port, now);
+    if (d.what == FlowDecision::What::to_linux) {
+        return linux_decides(way,
+                             v.destination.to_text() +
+                                 (d.left ? " is an address that we have left" +
+                                               move_of(Side::local, v.destination) +
+                                               ", and no flow is known there: Linux's business."
+                                         : " stands for none of our hosts on the wire: Linux's "
+                                           "business."));
     }
-    const Ipv4Addr host = r_.cache.mappings().host_behind(*mapping, v.destination);
-    if (const auto holder = live(r_.flows.find(key_from_wire(v, host, v.source)))) {
+    if (const auto holder = live(r_.flows.find(key_from_wire(v, d.host, v.source)))) {
         return conflict(v, way, *holder);
     }
-    if (const auto speaker = r_.flow_setup.guard().roamed_here(v, host)) {
+    if (const auto speaker = r_.guard.roamed_here(v, d.host)) {
         return answer(Fate::wait, name_of(PuntReason::first_packet), way,
                       "Has the ports of a live flow with " + far_end(*speaker) +
                           " that may have moved to " + v.source.to_text() +
                           ": waits for its word. A new TCP connection is taken at once.");
     }
-    return begin(v, way, {v.source, host});
+    return begin(v, way, {v.source, d.host});
 }
 
 } // namespace sacip

@@ -2,8 +2,9 @@
 //
 // Explanation: what would become of a packet with these addresses now, and why.
 //
-// The same questions in the same order as ExceptionPath and FlowSetup ask them, but nothing is
-// counted, sent, held or made. What a packet's TCP flags would change is said in the text: who asks
+// Known flows are looked for in the order in which ExceptionPath looks; what a packet of none would
+// begin is the FlowDecider's word, the same one that FlowSetup carries out. Nothing is counted,
+// sent, held or made. What a packet's TCP flags would change is said in the text: who asks
 // at night why a connection is refused knows addresses and ports, not flags.
 #pragma once
 
@@ -49,7 +50,8 @@ public:
         const FlowTable& flows;
         const BindingCache& cache;
         const Mover& mover;
-        const FlowSetup& flow_setup;
+        const FlowDecider& decider;
+        const MidFlowGuard& guard;
         const Hairpin& hairpin;
         const PeerSession* peer_session; ///< nullptr without peers that have keys
     };
@@ -63,10 +65,10 @@ private:
     bool is_inside(Ipv4Addr address) const;
     PortId port_of_interface(IfIndex interface) const;
     PortId arrival_port(const PacketView& packet) const;
-    Origin arrival_of(Ipv4Addr source) const;
+    Origin arrival_of(const PacketView& packet) const;
     std::string why_of_linux(Ipv4Addr destination, const Adjacency& way) const;
-    Explanation outbound(const PacketView& packet) const;
-    Explanation from_box(const PacketView& packet) const;
+    Explanation outbound(const PacketView& packet, Nanos now) const;
+    Explanation begin_outbound(const PacketView& packet, Nanos now) const;
     Explanation inbound(const PacketView& packet, Nanos now) const;
     Explanation of_known(const PacketView& packet, Direction direction, int32_t flow,
                          PathId path) const;

@@ -9,7 +9,7 @@ std::optional<MappingId> Hairpin::mapping_behind(const PacketView& view) const {
         return std::nullopt;
     }
     const auto port = r_.resolver.port_of_source(view.destination);
-    return !port || r_.flow_setup.inbound_mapping(view, *port) == mapping ? mapping : std::nullopt;
+    return !port || r_.decider.inbound_mapping(view, *port) == mapping ? mapping : std::nullopt;
 }
 
 void Hairpin::begin(PuntedPacket& punted, MappingId mapping) {

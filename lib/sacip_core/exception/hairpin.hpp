@@ -23,6 +23,7 @@ class Hairpin {
 public:
     struct Deps {
         const AdjacencyResolver& resolver;
+        const FlowDecider& decider;
         FlowTable& flows;
         BindingCache& cache;
         PathManager& manager;

@@ -27,7 +27,7 @@ void IcmpErrors::from_wire(PuntedPacket& punted) {
     const PacketView& quoted = punted.quote->packet;
     int32_t flow = HashIndex::not_found;
     const auto path = punted.quote->keyed
-                          ? r_.flow_setup.path_of_wire(answer_to(*punted.quote), flow)
+                          ? r_.decider.path_of_wire(answer_to(*punted.quote), flow)
                           : r_.addresses.path_of_pair({quoted.destination, quoted.source});
     if (path) {
         is_of_move(punted, *path) ? r_.output.drop(punted, DropReason::icmp_swallowed)

@@ -13,7 +13,7 @@
 // a host might believe that and give up. They end here.
 #pragma once
 
-#include "sacip_core/exception/flow_setup.hpp"
+#include "sacip_core/exception/flow_decider.hpp"
 #include "sacip_core/exception/stateless_nat.hpp"
 
 namespace sacip {
@@ -27,7 +27,7 @@ public:
         const FlowTable& flows;
         const PathTable& paths;
         const BindingCache& cache;
-        const FlowSetup& flow_setup;
+        const FlowDecider& decider;
         SlowOutput& output;
         SlowForwarder& forwarder;
         StatelessNat& addresses;

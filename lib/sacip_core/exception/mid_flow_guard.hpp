@@ -19,16 +19,6 @@
 
 namespace sacip {
 
-/// The key of a packet as the host sent it.
-inline FlowKey key_from_host(const PacketView& v) {
-    return {v.source, v.destination, v.source_port, v.destination_port, v.proto, {}};
-}
-
-/// The key of a packet from the wire, for a host and an original far end.
-inline FlowKey key_from_wire(const PacketView& v, Ipv4Addr host, Ipv4Addr remote) {
-    return {host, remote, v.destination_port, v.source_port, v.proto, {}};
-}
-
 /// Anything but the SYN with which a TCP flow begins.
 inline bool is_midst_of_tcp(const PacketView& v) {
     return v.is(IpProto::tcp) && (v.tcp_flags & (tcp_syn | tcp_ack)) != tcp_syn;

@@ -124,7 +124,7 @@ void SlowOutput::hold(PuntedPacket& punted, uint64_t key, Nanos at_most, HoldSha
         counters_.drop(leaving->share == HoldShare::moves ? DropReason::hold_overflow
                                                           : DropReason::hold_crowded);
     }
-    held_total_.add(first_time ? 1 : 0);
+    counters_.held_total.add(first_time ? 1 : 0);
     count_held();
 }
 

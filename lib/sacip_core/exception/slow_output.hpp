@@ -94,8 +94,6 @@ public:
     size_t held() const { return queue_.size() + backlogs_[0].size() + backlogs_[1].size(); }
     /// Of them those that wait for more than their turn.
     size_t waiting() const { return queue_.size(); }
-    /// Packets that ever had to wait.
-    const Counter& held_total() const { return held_total_; }
 
 private:
     static void mark(PuntedPacket& punted, FragmentRoute::Way way) {
@@ -118,7 +116,6 @@ private:
     std::array<Backlog, 2> backlogs_;  ///< by Direction
     std::array<bool, 2> turns_kept_{}; ///< by Direction
     TokenBucket refusals_{1000, 100};
-    Counter held_total_;
 };
 
 } // namespace sacip

@@ -50,16 +50,11 @@ void StatelessNat::outbound(PuntedPacket& punted) {
         r_.forwarder.by_path(punted, Direction::outbound, *path);
         return;
     }
-    const bool of_linux = punted.origin.from_linux && r_.host.is_local(v.source);
-    const auto mapping = of_linux ? std::nullopt : r_.cache.mappings().of_host(v.source);
-    const auto wire = mapping ? r_.cache.mappings().wire_of(*mapping, v.source) : std::nullopt;
-    const auto is_for_linux = [&] {
-        return r_.flow_setup.is_for_linux(v, wire,
-                                          r_.flow_setup.egress(v, *mapping, wire, punted.origin));
-    };
-    if (mapping && wire && !is_for_linux()) {
-        r_.forwarder.by_addresses(punted, Direction::outbound, *mapping,
-                                  {v.source, *wire, *wire, v.destination, v.destination},
+    const FlowDecision d = r_.decider.outbound(v, punted.origin, punted.now);
+    if (!d.of_box &&
+        (d.what == FlowDecision::What::begin || d.what == FlowDecision::What::no_route)) {
+        r_.forwarder.by_addresses(punted, Direction::outbound, d.mapping,
+                                  {v.source, d.original, d.active, v.destination, v.destination},
                                   L4ChecksumMode::wire);
     } else {
         as_it_is(punted);

@@ -7,7 +7,7 @@
 // mapping is Linux's business, and Linux's own leaves as it is.
 #pragma once
 
-#include "sacip_core/exception/flow_setup.hpp"
+#include "sacip_core/exception/flow_decider.hpp"
 
 namespace sacip {
 
@@ -17,7 +17,7 @@ public:
     struct Deps {
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
-        const FlowSetup& flow_setup;
+        const FlowDecider& decider;
         const PathTable& paths;
         const BindingCache& cache;
         SlowOutput& output;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "sacip_core/base/units.hpp"
+#include "sacip_core/packet/parse.hpp"
 
 #include <atomic>
 
@@ -23,6 +24,16 @@ struct FlowKey {
     bool operator==(const FlowKey&) const = default;
 };
 static_assert(sizeof(FlowKey) == 16 && std::has_unique_object_representations_v<FlowKey>);
+
+/// The key of a packet as the host sent it.
+inline FlowKey key_from_host(const PacketView& v) {
+    return {v.source, v.destination, v.source_port, v.destination_port, v.proto, {}};
+}
+
+/// The key of a packet from the wire, for a host and an original far end.
+inline FlowKey key_from_wire(const PacketView& v, Ipv4Addr host, Ipv4Addr remote) {
+    return {host, remote, v.destination_port, v.source_port, v.proto, {}};
+}
 
 /// TCP events seen, either direction; bits. What they make of each other: FlowTable::mark().
 inline constexpr uint8_t flow_seen_syn = 1; ///< never of a flow that is closed

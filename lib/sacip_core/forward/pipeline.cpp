@@ -17,11 +17,6 @@ FlowKey key_outbound(const PacketView& view) {
     return key;
 }
 
-/// The key of a packet from the wire, as the inside host would see it.
-FlowKey key_inbound(const PacketView& v, WireView seen) {
-    return {seen.host, seen.remote, v.destination_port, v.source_port, v.proto, {}};
-}
-
 /// Whether a flow is the packet's own. Inbound the addresses tell nothing, being those on the wire.
 template <Direction D>
 inline bool is_of(const FlowKey& key, const PacketView& view) {
@@ -224,7 +219,8 @@ void Pipeline::look_up_views(unsigned count) {
             }
             const PathTable::Views views = paths_.views(item.wire);
             if (view < views.size()) {
-                wanted.keys[wanted.count] = key_inbound(item.view, views[view]);
+                wanted.keys[wanted.count] =
+                    key_from_wire(item.view, views[view].host, views[view].remote);
                 unknown_[wanted.count++] = &item;
             }
         }

@@ -24,11 +24,12 @@ const AddressInfo* find_present(std::span<const AddressInfo> present, Ipv4Addr a
 } // namespace
 
 std::vector<UplinkEffect> Uplink::observe(std::span<const AddressInfo> present,
-                                          std::span<const WayOut> ways, Nanos now) {
+                                          std::span<const WayOut> ways,
+                                          std::span<const Ipv4Addr> markers, Nanos now) {
     std::vector<UplinkEffect> effects;
     const std::optional<Ipv4Addr> before = primary_;
     note_departures(present, now);
-    note_arrivals(present, effects);
+    note_arrivals(present, markers, effects);
     judge(present, ways);
     leave_what_leads_nowhere(effects);
     move_all(false, effects); // first, so that a marker sees which address the others took
@@ -63,13 +64,13 @@ void Uplink::note_departures(std::span<const AddressInfo> present, Nanos now) {
     }
 }
 
-void Uplink::note_arrivals(std::span<const AddressInfo> present,
+void Uplink::note_arrivals(std::span<const AddressInfo> present, std::span<const Ipv4Addr> markers,
                            std::vector<UplinkEffect>& effects) {
     for (const AddressInfo& a : present) {
         if (!is_eligible(a) || find_present(present, a.address) != &a) {
             continue;
         }
-        const bool marker = rules_.is_marker && rules_.is_marker(a.address);
+        const bool marker = std::ranges::find(markers, a.address) != markers.end();
         Held* h = find(a.address);
         if (h == nullptr) {
             if (!a.deprecated) {

@@ -36,7 +36,6 @@
 #include "sacip_core/kernel/kernel_state.hpp"
 #include "sacip_core/kernel/way_out.hpp"
 
-#include <functional>
 #include <optional>
 #include <span>
 #include <variant>
@@ -78,20 +77,19 @@ struct UplinkRules {
     /// Flows use the primary address (some host is `outside: PORT` or box): no marker may follow
     /// the primary then.
     bool primary_in_use{true};
-    /// Whether a prefix follows this address now; empty: none does.
-    std::function<bool(Ipv4Addr)> is_marker{};
 };
 
 /// Slow path only; one per outside port.
 class Uplink {
 public:
-    explicit Uplink(UplinkRules rules) : rules_{std::move(rules)} {}
+    explicit Uplink(UplinkRules rules) : rules_{rules} {}
 
-    /// Takes the interface's addresses (KernelState::addresses) and default routes. Gives effects
-    /// in the order in which to carry them out: gained and returned, moved, lost, primary. The same
-    /// input again: nothing.
+    /// Takes the interface's addresses (KernelState::addresses) and default routes, and the
+    /// addresses that a prefix follows now. Gives effects in the order in which to carry them out:
+    /// gained and returned, moved, lost, primary. The same input again: nothing.
     std::vector<UplinkEffect> observe(std::span<const AddressInfo> present,
-                                      std::span<const WayOut> ways, Nanos now);
+                                      std::span<const WayOut> ways,
+                                      std::span<const Ipv4Addr> markers, Nanos now);
     /// Call when next_deadline() has come.
     std::vector<UplinkEffect> tick(Nanos now);
     /// When to call tick(); nothing while nobody waits.
@@ -123,7 +121,8 @@ private:
         LeadsOut best{LeadsOut::no};  ///< ever
     };
 
-    void note_arrivals(std::span<const AddressInfo> present, std::vector<UplinkEffect>& effects);
+    void note_arrivals(std::span<const AddressInfo> present, std::span<const Ipv4Addr> markers,
+                       std::vector<UplinkEffect>& effects);
     void note_departures(std::span<const AddressInfo> present, Nanos now);
     void judge(std::span<const AddressInfo> present, std::span<const WayOut> ways);
     void leave_what_leads_nowhere(std::vector<UplinkEffect>& effects);

@@ -30,6 +30,9 @@ void BasicSender::announce(const BasicNotification& text, PathId path, const Exi
 }
 
 void BasicSender::path_ready(PathId path, const Exit& exit) {
+    if (!exit.known()) {
+        return;
+    }
     const auto [first, last] = without_exit_.equal_range(path.value);
     for (auto it = first; it != last; ++it) {
         it->second.exit = exit;

@@ -35,7 +35,7 @@ public:
     /// Sends now, if the exit is known, and schedules the repetitions. `path` is one of those that
     /// the peer shares with us.
     void announce(const BasicNotification& text, PathId path, const Exit& exit, Nanos now);
-    /// The path has this way out now: what waited for it goes.
+    /// The path has this way out now: what waited for it goes, if that is a port's.
     void path_ready(PathId path, const Exit& exit);
     /// What leaves by the port has this source from now on.
     void mac_changed(PortId port, const MacAddr& mac);

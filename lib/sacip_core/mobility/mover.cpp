@@ -24,10 +24,18 @@ MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optio
     MoveRecord& move = history_.add(side, trigger, from, to);
     move.event = now;
     move.date = events_.date_of(now);
-    move.hold_before = hold_counts ? hold_counts() : HoldCounts{};
+    move.hold_before = hold_counts();
     statistics_.moves[static_cast<size_t>(trigger)].add();
     note(move, EventKind::move_begun, now);
     return move;
+}
+
+HoldCounts Mover::hold_counts() const {
+    const auto dropped = [this](DropReason why) {
+        return counters_.dropped[static_cast<size_t>(why)].get();
+    };
+    return {counters_.held_total.get(),
+            dropped(DropReason::hold_overflow) + dropped(DropReason::hold_expired)};
 }
 
 /// The trace is the move's own; the event log has all of them, with names.
@@ -59,23 +67,39 @@ MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool o
     move.date = events_.date_of(now);
     move.old_gone = old_gone || waiting != nullptr;
     basic_sender_.replace(from, to);
-    const std::vector<PathId> at_once = rebind(cache_.locals_active_in(from), to, move, now);
+    std::vector<PathId> at_once = rebind(cache_.locals_active_in(from), to, move, now);
     const bool waits = !move.old_gone && !move.legs.empty();
     history_.advance(move, waiting != nullptr ? MoveEvent::new_address
                            : waits            ? MoveEvent::begin
                                               : MoveEvent::begin_unacknowledged);
-    announce_legs(move, now);
-    switch_paths(at_once, move, now);
-    for (MoveLeg& leg : move.legs) {
-        if (waits) { // prepare: what the peer already sends to the new address is taken
-            for (const PathId path : leg.paths) {
-                manager_.prepare(path, drained);
-            }
-        } else {
-            switch_leg(leg, move, now);
+    announce(move, std::move(at_once));
+    return move.id;
+}
+
+void Mover::announce(MoveRecord& move, std::vector<PathId> paths, bool switches) {
+    Announcement out{move.id, {}, move.old_gone, std::move(paths), switches};
+    for (const MoveLeg& leg : move.legs) {
+        out.peers.push_back(leg.peer);
+    }
+    move.notifications += static_cast<uint32_t>(out.peers.size());
+    announced_.push_back(std::move(out));
+}
+
+void Mover::switch_announced(const Announcement& announcement, Nanos now) {
+    MoveRecord* const move = history_.find(announcement.move);
+    if (move == nullptr || !announcement.switches) {
+        return;
+    }
+    switch_paths(announcement.paths, *move, now);
+    for (MoveLeg& leg : move->legs) {
+        if (move->state != MoveState::announcing) {
+            switch_leg(leg, *move, now);
+            continue;
+        }
+        for (const PathId path : leg.paths) { // what the peer already sends to there is taken
+            manager_.prepare(path, now + nanos(config_.move.drain));
         }
     }
-    return move.id;
 }
 
 /// Gives the bindings their new addresses and tells basic peers, from the old ones. Paths to peers
@@ -138,15 +162,6 @@ void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& mo
     move.notifications += static_cast<uint32_t>(messages.size());
 }
 
-void Mover::announce_legs(MoveRecord& move, Nanos now) {
-    for (const MoveLeg& leg : move.legs) {
-        move.notifications++;
-        if (on_announce) {
-            on_announce(leg.peer, move.old_gone, now);
-        }
-    }
-}
-
 void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
     if (std::exchange(leg.switched, true)) {
         return;
@@ -164,13 +179,6 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
     }
     switch_paths(leg.paths, move, now);
     leg.paths.clear();
-}
-
-void Mover::switch_legs(MoveRecord& move, MoveEvent why, Nanos now) {
-    for (MoveLeg& leg : move.legs) {
-        switch_leg(leg, move, now);
-    }
-    history_.advance(move, why);
 }
 
 /// The old address serves, and a peer that has never been heard can't have understood.
@@ -330,7 +338,7 @@ void Mover::finish_turn(Nanos now) {
         move.flipped = now;
         unsent_.push_back(id);
         note(move, EventKind::switched, now);
-        const HoldCounts counts = hold_counts ? hold_counts() : HoldCounts{};
+        const HoldCounts counts = hold_counts();
         move.hold = {counts.held - move.hold_before.held,
                      counts.dropped - move.hold_before.dropped};
         const int64_t us = (now - move.event).value / 1000;

@@ -18,7 +18,6 @@
 #include "sacip_core/mobility/path_manager.hpp"
 
 #include <deque>
-#include <functional>
 #include <vector>
 
 namespace sacip {
@@ -34,26 +33,40 @@ struct MoveStatistics {
 inline constexpr std::array<int64_t, 7> flip_bounds_us = {100,    300,     1'000,    3'000,
                                                           10'000, 100'000, 1'000'000};
 
+/// What a move asks for, in this order: first its peers with keys are told, then its paths are
+/// switched (Mover::switch_announced). A packet from the new address finds a peer that knows it.
+struct Announcement {
+    MoveId move;
+    std::vector<uint32_t> peers; ///< places in Config::peers
+    bool old_address_lost;
+    std::vector<PathId> paths; ///< that wait for nobody's answer
+    bool switches{true};       ///< else that has been done before
+};
+
 /// Slow path only. References outlive it.
 class Mover {
 public:
-    /// `secret` is random and told to nobody.
+    /// `counters` are the slow path's; `secret` is random and told to nobody.
     Mover(const Config& config, BindingCache& cache, PathManager& manager,
-          BasicSender& basic_sender, EventLog& events, uint64_t secret)
+          BasicSender& basic_sender, EventLog& events, const CoreCounters& counters,
+          uint64_t secret)
         : config_{config}, cache_{cache}, manager_{manager},
-          basic_sender_{basic_sender}, events_{events}, history_{secret} {}
+          basic_sender_{basic_sender}, events_{events}, counters_{counters}, history_{secret} {}
 
-    /// Called when a peer with keys is to be told of a move, before the switch.
-    std::function<void(uint32_t peer, bool old_address_lost, Nanos now)> on_announce;
     /// What has been held and dropped up to now.
-    std::function<HoldCounts()> hold_counts;
+    HoldCounts hold_counts() const;
+
+    /// What moves ask for since the last call. To be taken, and carried out, after move_local() and
+    /// check_old_addresses().
+    std::vector<Announcement> take_announcements() { return std::exchange(announced_, {}); }
+    void switch_announced(const Announcement& announcement, Nanos now);
 
     /// Our addresses in `from` are at the same place in `to` from now on (equal lengths).
     /// `old_gone`: nothing can be sent from there any more, so nobody is waited for.
     MoveId move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone, Nanos now);
     /// The old addresses of moves that still speak from them may have gone meanwhile.
     template <typename IsPresent>
-    void check_old_addresses(IsPresent&& is_present, Nanos now);
+    void check_old_addresses(IsPresent&& is_present);
 
     // What a peer with keys let us know of our moves.
 
@@ -99,9 +112,8 @@ private:
     void tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& move, Nanos now);
     std::vector<PathId> rebind(const std::vector<LocalId>& locals, const Ipv4Prefix& to,
                                MoveRecord& move, Nanos now);
-    void announce_legs(MoveRecord& move, Nanos now);
+    void announce(MoveRecord& move, std::vector<PathId> paths, bool switches = true);
     void switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now);
-    void switch_legs(MoveRecord& move, MoveEvent why, Nanos now);
     void time_out(MoveRecord& move, Nanos now);
     template <typename IsPresent>
     bool speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) const;
@@ -114,7 +126,9 @@ private:
     PathManager& manager_;
     BasicSender& basic_sender_;
     EventLog& events_;
+    const CoreCounters& counters_;
     MoveHistory history_;
+    std::vector<Announcement> announced_;
     std::deque<MoveId> unsent_;    ///< whose first packet is waited for
     std::vector<MoveId> switched_; ///< some of their paths have been, since the last finish_turn()
     MoveStatistics statistics_;
@@ -132,18 +146,18 @@ bool Mover::speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) con
 }
 
 template <typename IsPresent>
-void Mover::check_old_addresses(IsPresent&& is_present, Nanos now) {
+void Mover::check_old_addresses(IsPresent&& is_present) {
     for (MoveRecord* each : history_.local()) {
         MoveRecord& move = *each;
         if (move.state == MoveState::announcing && move.from.is_host() &&
             (!is_present(move.from.address()) || speaks_as_absent(move, is_present))) {
             move.old_gone = true;
-            announce_legs(move, now);
-            switch_legs(move, MoveEvent::old_address_gone, now);
+            history_.advance(move, MoveEvent::old_address_gone);
+            announce(move, {});
         } else if (move.state == MoveState::draining && move.side == Side::local &&
                    !move.old_gone && move.from.is_host() && !is_present(move.from.address())) {
             move.old_gone = true; // its next owner's packets are not ours: peers stop taking them
-            announce_legs(move, now);
+            announce(move, {}, false);
         }
     }
 }

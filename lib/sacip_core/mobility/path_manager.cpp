@@ -204,8 +204,8 @@ bool PathManager::publish(PathId id) {
     const bool out_usable = usable(next.slot.outbound) && !usable(entry.slot.outbound);
     const bool in_usable = usable(next.slot.inbound) && !usable(entry.slot.inbound);
     entry.slot = next.slot;
-    if (out_usable && on_outbound_usable) {
-        on_outbound_usable(id, entry.slot.outbound);
+    if (out_usable) {
+        outbound_usable_.push_back(id);
     }
     became_usable_ = became_usable_ || out_usable || in_usable;
     if (out_usable || in_usable || (entry.flip_waits && usable(entry.slot.outbound))) {

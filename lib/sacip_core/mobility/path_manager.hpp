@@ -12,7 +12,6 @@
 #include "sacip_core/mobility/binding_cache.hpp"
 
 #include <deque>
-#include <functional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -63,10 +62,10 @@ public:
     void on_neighbour_changed(NeighbourKey neighbour);
     /// Next hops that paths wait for or use; Linux is to be asked to resolve them.
     std::vector<NeighbourKey> neighbours_in_use() const;
-    /// Called with a path and its outbound side when it becomes usable, before the workers see it:
-    /// what has to leave ahead of the flows' own packets leaves now.
-    std::function<void(PathId, const DirectionRewrite&)> on_outbound_usable;
-    /// True if a path became usable since the last call; what was held can be tried again.
+    /// Paths whose outbound side became usable since the last call: what has to leave ahead of the
+    /// flows' own packets leaves now, ...
+    std::vector<PathId> take_outbound_usable() { return std::exchange(outbound_usable_, {}); }
+    /// ... and where any side did, what was held can be tried again. Then flip_waiting().
     bool take_usable() { return std::exchange(became_usable_, false); }
 
     void flow_added(PathId id);
@@ -124,6 +123,7 @@ private:
     };
     std::deque<Unused> unused_; ///< the longest unused first; or used again
     uint32_t paths_with_flows_{0}, flows_of_strangers_{0}, paths_of_strangers_{0};
+    std::vector<PathId> outbound_usable_;
     bool became_usable_{false};
     uint32_t cursor_{0};
 };

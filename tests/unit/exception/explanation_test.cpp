@@ -178,5 +178,22 @@ TEST(Explanation, TheGatewaysOwnSockets) {
     EXPECT_TRUE(says(in, "a basic peer")) << in.text;
 }
 
+/// As box_test.cpp has them leave.
+TEST(Explanation, SocketsOfTheGatewayByTheirAddress) {
+    SiteA a{box_config()};
+    a.host.upsert(AddressInfo{loopback, addr("10.255.0.1"), 32});
+    a.obey_actions();
+    a.notice();
+    const Explanation other = why(a, packet("10.255.0.1", 5000, "10.9.0.10", 80));
+    EXPECT_EQ(other.fate, Fate::to_linux) << other.text;
+    const Explanation inside = why(a, packet("10.1.0.1", 5000, "10.9.0.10", 80));
+    EXPECT_EQ(inside.fate, Fate::new_flow) << inside.text;
+    EXPECT_EQ(inside.becomes->source, addr("10.0.1.2"));
+    a.change_address("10.0.1.2/24", "10.0.1.3/24");
+    const Explanation shadow = why(a, packet("10.0.1.2", 5000, "10.9.0.10", 80));
+    EXPECT_EQ(shadow.fate, Fate::new_flow) << shadow.text;
+    EXPECT_EQ(shadow.becomes->source, addr("10.0.1.3"));
+}
+
 } // namespace
 } // namespace sacip::test

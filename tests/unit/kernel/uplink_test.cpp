@@ -265,16 +265,11 @@ TEST(Uplink, DeadlineIsOfferedOnlyWhileSomebodyWaits) {
 }
 
 /// The prefix 10.2.0.0/24 follows 10.2.0.254/32; wherever it went, that address is its marker.
-UplinkRules rules_with_markers(bool primary_in_use) {
-    UplinkRules rules;
-    rules.primary_in_use = primary_in_use;
-    rules.is_marker = [](Ipv4Addr a) { return a == Ipv4Addr{10, 2, 0, 254}; };
-    return rules;
-}
+const std::vector<Ipv4Addr> marker{{10, 2, 0, 254}};
 
 TEST(UplinkMarker, FollowsTheNewMarker) {
     for (const uint32_t pauses : {0U, 1U, 3U}) {
-        Teller teller{rules_with_markers(true)};
+        Teller teller{{}, marker};
         teller.tell({"+198.51.100.1/24", "+10.2.0.254/32"}, 0);
         teller.tell({"+10.7.0.254/32", "-10.2.0.254/32"}, pauses);
         EXPECT_EQ(teller.flows_of("10.2.0.254"), "10.7.0.254");
@@ -284,7 +279,7 @@ TEST(UplinkMarker, FollowsTheNewMarker) {
 
 TEST(UplinkMarker, IsNotDraggedOntoTheInterfacesOwnAddress) {
     for (const uint32_t pauses : {0U, 1U}) {
-        Teller teller{rules_with_markers(true)};
+        Teller teller{{}, marker};
         teller.tell({"+198.51.100.1/32", "+10.2.0.254/32"}, 0);
         teller.tell({"-10.2.0.254/32", "wait 30"}, pauses);
         EXPECT_EQ(teller.flows_of("10.2.0.254"), "held at 10.2.0.254");
@@ -296,7 +291,7 @@ TEST(UplinkMarker, IsNotDraggedOntoTheInterfacesOwnAddress) {
 
 TEST(UplinkMarker, AloneOnAnInterfaceWithoutUplinkHosts) {
     for (const uint32_t pauses : {0U, 1U, 3U}) {
-        Teller teller{rules_with_markers(false)};
+        Teller teller{{.primary_in_use = false}, marker};
         teller.tell({"+10.2.0.254/32"}, 0);
         teller.tell({"+10.7.0.254/32", "-10.2.0.254/32"}, pauses);
         EXPECT_EQ(teller.flows_of("10.2.0.254"), "10.7.0.254");
@@ -304,7 +299,7 @@ TEST(UplinkMarker, AloneOnAnInterfaceWithoutUplinkHosts) {
 }
 
 TEST(UplinkMarker, IsNobodysSuccessor) {
-    Teller teller{rules_with_markers(true)};
+    Teller teller{{}, marker};
     teller.tell({"+198.51.100.1/32", "+10.2.0.254/32"}, 0);
     teller.take_effects();
     teller.tell({"-198.51.100.1/32", "wait 30"}, 0);
@@ -312,11 +307,7 @@ TEST(UplinkMarker, IsNobodysSuccessor) {
 }
 
 TEST(UplinkMarker, TwoPrefixesDoNotEndOnOneAddress) {
-    UplinkRules rules;
-    rules.is_marker = [](Ipv4Addr a) {
-        return a == Ipv4Addr{10, 2, 0, 254} || a == Ipv4Addr{10, 3, 0, 254};
-    };
-    Teller teller{rules};
+    Teller teller{{}, {{10, 2, 0, 254}, {10, 3, 0, 254}}};
     teller.tell({"+198.51.100.1/24", "+10.2.0.254/32", "+10.3.0.254/32"}, 0);
     teller.tell({"+10.7.0.254/32", "-10.2.0.254/32", "-10.3.0.254/32", "wait 30"}, 0);
     EXPECT_EQ(teller.flows_of("10.2.0.254"), "10.7.0.254");

@@ -272,10 +272,8 @@ INSTANTIATE_TEST_SUITE_P(Linux, UplinkHandover, testing::ValuesIn(handovers),
                          [](const auto& row) { return row.param.name; });
 
 TEST(UplinkMarker, FollowsAMarkerWhateverTheDefaultRouteSays) {
-    UplinkRules rules;
-    rules.is_marker = [](Ipv4Addr a) { return a == Ipv4Addr{10, 2, 0, 254}; };
     for (uint32_t pauses = 0; pauses < 8; ++pauses) {
-        Teller teller{rules};
+        Teller teller{{}, {{10, 2, 0, 254}}};
         teller.tell({"+10.2.0.254/32", "+198.51.100.1/32", "+default via 10.99.0.1 onlink"}, 0);
         EXPECT_EQ(teller.primary(), "198.51.100.1");
         teller.tell({"+10.7.0.254/32", "-10.2.0.254/32", "wait 100"}, pauses);

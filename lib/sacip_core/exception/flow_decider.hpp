@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// FlowDecider: what a packet that belongs to no flow would begin.
+//
+// From inside: the host's mapping says what stands for it on the wire; a host of no mapping is
+// Linux's business, routed but not tracked. From the wire: the mapping that has the destination on
+// the wire now. The box's own sockets are a mapping, too: tracked where their address is one that
+// moves, or that a host shares.
+// It counts, sends, holds and makes nothing: FlowSetup carries a decision out, and `sacipctl why`
+// puts the same one into words.
+#pragma once
+
+#include "sacip_core/exception/slow_forwarder.hpp"
+#include "sacip_core/forward/flow_table.hpp"
+
+namespace sacip {
+
+struct FlowDecision {
+    enum class What : uint8_t {
+        to_linux, ///< none of ours: Linux's to forward, or from Linux and left as it is
+        no_route, ///< not by the port that it has to leave by; other ports have one
+        wait,     ///< nothing stands for the host on the wire now
+        begin,
+    };
+    What what{What::to_linux};
+    // Where it is not Linux's:
+    MappingId mapping{};
+    bool of_box{false}; ///< a socket of the box's: Linux has decided about its packets
+    // Where it begins, the local binding:
+    Ipv4Addr host{};
+    Ipv4Addr original{};
+    Ipv4Addr active{};
+    bool moves{true}; ///< with the address, where the far end can be told
+
+    Adjacency way{};                 ///< outbound of a listed host: how it leaves
+    std::optional<MappingId> left{}; ///< inbound, Linux's: its address was this one's a moment ago
+};
+
+/// Slow path only. References outlive it.
+class FlowDecider {
+public:
+    struct Deps {
+        const Config& config;
+        const std::vector<GatewayPort>& ports;
+        const KernelState& host;
+        const AdjacencyResolver& resolver;
+        const FlowTable& flows;
+        const PathTable& paths;
+        const BindingCache& cache;
+    };
+    explicit FlowDecider(const Deps& deps) : r_{deps} {}
+
+    /// From an inside port, or from Linux on an outside one.
+    FlowDecision outbound(const PacketView& view, const Origin& origin, Nanos now) const;
+    /// From an outside port.
+    FlowDecision inbound(const PacketView& view, PortId port, Nanos now) const;
+
+    /// The mapping that a new flow from the wire, come in on this port, is for: the mapped host, or
+    /// the box for its own ports or where no host shares the address.
+    std::optional<MappingId> inbound_mapping(const PacketView& view, PortId port) const;
+    /// The path, and the position of the flow, that take a packet from the wire, if any do.
+    std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const;
+    /// The position of the flow for whose packets the answers to this one, which leaves between
+    /// these addresses, would be taken.
+    int32_t taker_of_answers(const FlowKey& key, WirePair leaves) const;
+    /// The far end of a session that lives between this host and a peer with keys that has left
+    /// `destination`, if there is one. The session's application may have the address from it (FTP,
+    /// SIP, rsh): what the host begins goes where that is.
+    std::optional<RemoteId> session_that_left(Ipv4Addr host, Ipv4Addr destination) const;
+
+private:
+    FlowDecision of_box(const PacketView& view, PortId port, Nanos now) const;
+    bool is_for_linux(const PacketView& view, std::optional<Ipv4Addr> wire,
+                      const Adjacency& way) const;
+    bool is_of_port(Ipv4Addr address, PortId port) const;
+    bool is_of_inside_port(Ipv4Addr address) const;
+    bool has_left(Ipv4Addr address, MappingId box, Nanos now) const;
+    bool takes(PathId path, WirePair pair) const;
+
+    Deps r_;
+};
+
+} // namespace sacip

@@ -180,12 +180,14 @@ void Gateway::carry_out_moves(Nanos now) {
 
 /// What waited for a way out goes as soon as there is one, ahead of the flows' packets.
 void Gateway::notify_usable() {
-    const std::vector<PathId> usable = manager_.take_outbound_usable();
-    for (const PathId path : usable) {
+    if (!manager_.any_outbound_usable()) {
+        return;
+    }
+    for (const PathId path : manager_.take_outbound_usable()) {
         const DirectionRewrite& out = cache_.at(path).slot.outbound;
         basic_sender_.path_ready(path, {out.port, {out.link->next_hop(), out.link->port_mac()}});
     }
-    if (peer_session_ && !usable.empty()) {
+    if (peer_session_) {
         peer_session_->resume(time_);
     }
 }

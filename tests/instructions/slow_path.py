@@ -20,7 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 baseline = Path(__file__).with_name("slow_path.json")
-cases = ["known", "stranger", "punt", "tick", "route", "neighbour", "router", "forged", "moved"]
+cases = ["known", "stranger", "punt", "tick", "route", "neighbour", "router", "forged", "moved",
+         "bind", "bind_moved", "bind_lost", "paths"]
 sizes = [10, 1000, 60000]
 growth, slack = 1.5, 0.1
 

@@ -9,13 +9,20 @@
 // (slow_path.py). Prints how many times it happened.
 //
 // Cases: known, stranger (first packet of a flow, from inside and from the wire), punt, tick,
+// bind, bind_moved, bind_lost (a peer with keys to whom all far ends belong says where it is: as
+// before; one of them moved, on its way or as it has lost its address),
 // route, neighbour, router (the next hop of all paths has another address), forged (a basic
-// notification), moved (one that is believed).
-#include "tests/support/rig_sites.hpp"
+// notification), moved (one that is believed), paths (ten of them, listed over the control socket).
+#include "app/control/server.hpp"
+#include "app/operator/gateway_view.hpp"
+#include "tests/support/secure_sites.hpp"
 
 #include <cstdlib>
 #include <functional>
 #include <iostream>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace sacip::test {
 namespace {
@@ -41,8 +48,38 @@ Config config_of(uint32_t n) {
     return c;
 }
 
+/// All far ends belong to a peer with keys.
+Config config_with_keys(uint32_t n) {
+    Config c = config_of(n);
+    c.basic_peers.clear();
+    c.identity.emplace();
+    c.peers.resize(1);
+    c.peers[0].name = "b";
+    c.peers[0].addresses = {prefix("100.64.0.0/10")};
+    c.peers[0].roam_to = {prefix("100.64.0.0/10")};
+    return c;
+}
+
+constexpr uint32_t claims_at_once = 10;
+constexpr uint32_t most_claims = 250; // of one peer
+
+/// Of all far ends, and of those from number `first` on; that one is where `number` says, the
+/// others at home.
+Bind claims(uint32_t first, uint32_t number) {
+    Bind out;
+    out.add({{far_end(0), 10}, {far_end(0), 10}, 0, 3600});
+    for (uint32_t i = first; i < first + claims_at_once; i++) {
+        const Ipv4Prefix home = Ipv4Prefix::host(far_end(i));
+        const bool moved = i == first && number != 0;
+        out.add({home, moved ? Ipv4Prefix::host(roamed(number)) : home, 0, 3600});
+    }
+    return out;
+}
+
 struct World : GatewayRig {
-    explicit World(uint32_t n) : GatewayRig{config_of(n)} {
+    World(uint32_t n, bool with_keys)
+        : GatewayRig{with_keys ? config_with_keys(n) : config_of(n), 1,
+                     with_keys ? std::optional{identity_of(1, 1000)} : std::nullopt} {
         set_up_a(*this);
         add_neighbour(lan, "10.1.0.9");
         add_route(lan, "10.128.0.0/9", "10.1.0.9");
@@ -51,7 +88,7 @@ struct World : GatewayRig {
         for (uint32_t i = 0; i < n; i++) {
             receive(lan, first_packet(i, far_end(i)));
             io.departures.clear();
-            if (i < 1000) {
+            if (i < 1000 && !with_keys) {
                 receive(wan, std::vector<Bytes>{notification(far_end(i), roamed(i), wire(i))});
             }
         }
@@ -68,6 +105,102 @@ struct World : GatewayRig {
         return out;
     }
     OwnedPacket own(const Bytes& bytes) { return io.own(bytes); }
+
+    /// What the peer with keys says, from where it is.
+    Bytes said_by_peer(const SecureBody& body, uint16_t flags = 0) {
+        return sealed_frame(*this, keys_, {keys_.sender, keys_.epoch, {++sequence_}, flags}, body,
+                            far_end(0));
+    }
+    /// The gateway gets to know its epoch.
+    void greet(uint32_t n) {
+        io.departures.clear();
+        receive(wan, {said_by_peer(Hello{})});
+        Challenge challenge;
+        for (Bytes& bytes : take(wan)) {
+            if (is_notification(bytes)) {
+                const Said said = said_in(bytes, keys_);
+                const auto* ack = std::get_if<HelloAck>(&said.body);
+                challenge = ack != nullptr ? ack->challenge : challenge;
+            }
+        }
+        Bind here;
+        here.echo = challenge;
+        receive(wan, {said_by_peer(here)});
+        for (uint32_t i = 0; i < std::min(n, most_claims); i += claims_at_once) {
+            receive(wan, {said_by_peer(claims(i, 0))});
+        }
+    }
+
+private:
+    const Identity keys_{identity_of(2, 1000)};
+    uint64_t sequence_{0};
+};
+
+/// An operator who asks for the first ten paths over the control socket.
+class Operator {
+public:
+    explicit Operator(World& world)
+        : world_{world}, view_{world.config, world.host,  *world.flows,
+                               *world.paths, *world.slow, ports_,
+                               watch_,       interfaces_, cores_,
+                               gauges_,      {}} {
+        std::array<char, 32> directory{"/tmp/sacip-probe.XXXXXX"};
+        directory_ = mkdtemp(directory.data());
+        auto opened = control::Server::open(
+            directory_ + "/socket", [this](const std::string& command, const nlohmann::json& args) {
+                return view_.answer(command, args, world_.now);
+            });
+        server_ = std::move(opened.server);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        (directory_ + "/socket").copy(address.sun_path, sizeof address.sun_path - 1);
+        fd_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (server_ == nullptr ||
+            connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+            std::cerr << "slow_path_probe: no control socket: " << opened.error << '\n';
+            std::exit(1);
+        }
+    }
+    ~Operator() {
+        close(fd_);
+        server_.reset();
+        rmdir(directory_.c_str());
+    }
+    Operator(const Operator&) = delete;
+    Operator& operator=(const Operator&) = delete;
+
+    void ask() {
+        constexpr std::string_view request = R"({"command":"paths","args":{"limit":10}})"
+                                             "\n";
+        if (write(fd_, request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
+            std::exit(1);
+        }
+        std::array<char, 16384> reply;
+        size_t length = 0;
+        while (length == 0 || reply[length - 1] != '\n') {
+            server_->poll(world_.now);
+            const ssize_t more =
+                recv(fd_, reply.data() + length, reply.size() - length, MSG_DONTWAIT);
+            length += more > 0 ? static_cast<size_t>(more) : 0;
+        }
+        asked_ =
+            std::string_view{reply.data(), length}.find("\"paths\":[{") != std::string_view::npos;
+    }
+    /// The last reply was a list of paths.
+    bool has_paths() const { return asked_; }
+
+private:
+    World& world_;
+    std::vector<std::unique_ptr<Port>> ports_;
+    PortWatch watch_{ports_};
+    std::vector<std::unique_ptr<HostInterface>> interfaces_;
+    std::vector<std::unique_ptr<CoreCounters>> cores_;
+    Gauges gauges_;
+    GatewayView view_;
+    std::string directory_;
+    std::unique_ptr<control::Server> server_;
+    int fd_{-1};
+    bool asked_{false};
 };
 
 /// All that is counted.
@@ -78,7 +211,16 @@ struct World : GatewayRig {
 }
 
 int probe(const std::string& what, uint32_t n) {
-    World world{n};
+    const bool with_keys = what.starts_with("bind");
+    World world{n, with_keys};
+    if (with_keys) {
+        world.greet(n);
+        if (world.slow->peer_session()->peers()[0].association.epoch() != Epoch{1000}) {
+            std::cerr << "slow_path_probe: the peer is not known\n";
+            return 1;
+        }
+    }
+    std::optional<Operator> op;
     std::vector<OwnedPacket> packets;
     const auto punted = [&](PortId port, PuntReason why) {
         return [&, port, why](uint32_t i) {
@@ -112,6 +254,16 @@ int probe(const std::string& what, uint32_t n) {
             packets.push_back(
                 world.own(world.notification(from, far_end((3 << 20) + i), wire(one))));
             happen = punted(wan, PuntReason::notification);
+        } else if (with_keys) {
+            const uint32_t number = what == "bind" ? 0 : i + 1;
+            packets.push_back(world.own(world.said_by_peer(
+                claims(0, number), what == "bind_lost" ? flag_old_address_lost : uint16_t{0})));
+            happen = punted(wan, PuntReason::notification);
+        } else if (what == "paths") {
+            if (!op) {
+                op.emplace(world);
+            }
+            happen = [&](uint32_t) { op->ask(); };
         } else if (what == "tick") {
             happen = [&](uint32_t) {
                 world.now = world.now + from_ms(1);
@@ -141,6 +293,10 @@ int probe(const std::string& what, uint32_t n) {
         return 2;
     }
     slow_path_at_work(happen);
+    if (op && !op->has_paths()) {
+        std::cerr << "slow_path_probe: no paths were listed\n";
+        return 1;
+    }
     std::cout << times << '\n';
     return 0;
 }

@@ -138,6 +138,34 @@ struct SecurePair {
     std::unique_ptr<SiteB> b;
 };
 
+/// What a peer with keys says, or the gateway.
+struct Said {
+    CarrierRoute route;
+    SecureHeader header;
+    SecureBody body;
+};
+
+/// The frame in which whoever has `keys`, those of one peer, says so by ICMP to gateway A.
+inline Bytes sealed_frame(const GatewayRig& a, const Identity& keys, const SecureHeader& header,
+                          const SecureBody& body, Ipv4Addr from) {
+    std::array<std::byte, secure_message_max_bytes> message;
+    const std::span<std::byte> bytes{message.data(), encode(header, body, message)};
+    const CarrierRoute route{Carrier::icmp, {from, addr("10.0.1.2")}, {}, {}};
+    EXPECT_TRUE(seal(bytes, keys.peers[0].send, route.addresses));
+    Bytes out(secure_frame_max_bytes);
+    out.resize(encode_carrier(bytes, route, 20, {a.ports[wan.value].mac, default_sender_mac}, out));
+    return out;
+}
+
+/// What a notification for whoever has `keys` says.
+inline Said said_in(Bytes& frame, const Identity& keys) {
+    const auto carried = decode_carrier(frame_of(frame), view_of(frame));
+    const auto& [route, message] = std::get<CarriedMessage>(carried);
+    const auto envelope = std::get<Envelope>(decode_envelope(message));
+    EXPECT_TRUE(is_genuine(envelope, keys.peers[0].receive, route.addresses));
+    return {route, envelope.header, std::get<SecureBody>(decode_body(envelope))};
+}
+
 /// A notification, by either carrier.
 inline bool is_notification(const Bytes& bytes) {
     const std::byte* ip = bytes.data() + ether_header_bytes;

@@ -91,9 +91,8 @@ bool BindingCache::has_at(const Ipv4Prefix& wire) const {
 }
 
 std::vector<LocalId> BindingCache::locals_active_in(const Ipv4Prefix& prefix) const {
-    std::vector<LocalId> out;
-    visit_in(locals_by_active_, prefix, [&](LocalId id) { out.push_back(id); });
-    return out;
+    const auto all = all_in(locals_by_active_, prefix);
+    return {all.begin(), all.end()};
 }
 
 std::vector<PathId> BindingCache::paths_toward(const Ipv4Prefix& prefix) const {
@@ -101,8 +100,8 @@ std::vector<PathId> BindingCache::paths_toward(const Ipv4Prefix& prefix) const {
     const auto take = [&](auto id) {
         out.insert(out.end(), at(id).paths.begin(), at(id).paths.end());
     };
-    visit_in(remotes_by_active_, prefix, take);
-    visit_in(locals_by_host_, prefix, take);
+    std::ranges::for_each(all_in(remotes_by_active_, prefix), take);
+    std::ranges::for_each(all_in(locals_by_host_, prefix), take);
     return out;
 }
 
@@ -202,11 +201,12 @@ void BindingCache::set_claim(uint32_t peer, const Claim& claim) {
     }
 }
 
-const Claim* BindingCache::claim_for(uint32_t peer, Ipv4Addr original) const {
+const Claim* BindingCache::claim_for(uint32_t peer, const Ipv4Prefix& original) const {
     const auto& claims = claims_[peer];
-    for (auto at = claims.begin(); at != claims.end();) {
+    const std::pair first{-static_cast<int>(original.length()), Ipv4Addr{}};
+    for (auto at = std::ranges::lower_bound(claims, first, {}, by_place); at != claims.end();) {
         const uint8_t length = at->original.length();
-        const Ipv4Prefix wanted{original, length};
+        const Ipv4Prefix wanted{original.address(), length};
         const auto found =
             std::ranges::lower_bound(at, claims.end(), place_of_claim(wanted), {}, by_place);
         if (found != claims.end() && found->original == wanted) {
@@ -218,15 +218,32 @@ const Claim* BindingCache::claim_for(uint32_t peer, Ipv4Addr original) const {
     return nullptr;
 }
 
-bool BindingCache::has_remote_in(uint32_t peer, const Ipv4Prefix& original) const {
-    if (!original.is_host()) {
-        return std::ranges::any_of(of_peer_[peer],
-                                   [&](RemoteId id) { return original.contains(at(id).original); });
-    }
-    const auto [first, last] = remotes_by_original_.equal_range(original.address());
-    return std::any_of(first, last, [&](const auto& r) {
-        return at(r.second).speaker == Speaker{Speaker::Kind::secure, peer};
-    });
+std::vector<RemoteId> BindingCache::of_peer(uint32_t peer, const ByAddress<RemoteId>& index,
+                                            const Ipv4Prefix& prefix) const {
+    std::vector<RemoteId> out;
+    std::ranges::copy_if(all_in(index, prefix), std::back_inserter(out),
+                         [&](RemoteId id) { return is_of_peer(id, peer); });
+    return out;
+}
+
+std::vector<RemoteId> BindingCache::remotes_of_peer_from(uint32_t peer,
+                                                         const Ipv4Prefix& original) const {
+    return of_peer(peer, remotes_by_original_, original);
+}
+
+std::vector<RemoteId> BindingCache::remotes_of_peer_at(uint32_t peer,
+                                                       const Ipv4Prefix& active) const {
+    return of_peer(peer, remotes_by_active_, active);
+}
+
+bool BindingCache::has_remote_from(uint32_t peer, const Ipv4Prefix& original) const {
+    return std::ranges::any_of(all_in(remotes_by_original_, original),
+                               [&](RemoteId id) { return is_of_peer(id, peer); });
+}
+
+bool BindingCache::has_remote_at(uint32_t peer, const Ipv4Prefix& active) const {
+    return std::ranges::any_of(all_in(remotes_by_active_, active),
+                               [&](RemoteId id) { return is_of_peer(id, peer); });
 }
 
 bool BindingCache::claims_to_be_at(uint32_t peer, Ipv4Addr address) const {
@@ -247,12 +264,15 @@ void BindingCache::depart(const Departure& departure) {
     departures_.push_back(departure);
 }
 
-void BindingCache::hasten_departures(uint32_t peer, Nanos until) {
+std::vector<Ipv4Prefix> BindingCache::hasten_departures(uint32_t peer, Nanos until) {
+    std::vector<Ipv4Prefix> out;
     for (Departure& d : departures_) {
         if (d.peer == peer) {
             d.until = std::min(d.until, until);
+            out.push_back(d.to);
         }
     }
+    return out;
 }
 
 void BindingCache::forget_departures(uint32_t peer, Nanos now) {

@@ -20,6 +20,7 @@
 
 #include <map>
 #include <optional>
+#include <ranges>
 #include <unordered_map>
 #include <vector>
 
@@ -174,11 +175,14 @@ public:
     const std::vector<Claim>& claims(uint32_t peer) const { return claims_[peer]; }
     /// The claim with the longest prefix around `original`; nullptr if there is none. O(lengths of
     /// claims x log claims).
-    const Claim* claim_for(uint32_t peer, Ipv4Addr original) const;
+    const Claim* claim_for(uint32_t peer, const Ipv4Prefix& original) const;
+    const Claim* claim_for(uint32_t peer, Ipv4Addr original) const {
+        return claim_for(peer, Ipv4Prefix::host(original));
+    }
     /// Records that the peer went from one place to another; ends what it says of the new one.
     void depart(const Departure& departure);
-    /// What the peer has lost serves no longer than until `until`.
-    void hasten_departures(uint32_t peer, Nanos until);
+    /// What the peer has lost serves no longer than until `until`. Gives where it went.
+    std::vector<Ipv4Prefix> hasten_departures(uint32_t peer, Nanos until);
     void forget_departures(uint32_t peer, Nanos now);
     /// The peer that has just left this address, and where it went; nullptr if none has.
     const Departure* departed_from(Ipv4Addr address, Nanos now) const;
@@ -189,9 +193,13 @@ public:
     bool is_heard(const Speaker& speaker) const { return heard_[place_of(speaker)]; }
     /// In no order.
     const std::vector<RemoteId>& remotes_of_peer(uint32_t peer) const { return of_peer_[peer]; }
-    /// True if the peer speaks for a far end that was set up as an address in `original`. O(1) for
-    /// one address, else O(far ends of the peer).
-    bool has_remote_in(uint32_t peer, const Ipv4Prefix& original) const;
+    /// Those of them that were set up as an address in `original`. O(far ends there), as the next
+    /// three, of which those that ask end at the first one.
+    std::vector<RemoteId> remotes_of_peer_from(uint32_t peer, const Ipv4Prefix& original) const;
+    bool has_remote_from(uint32_t peer, const Ipv4Prefix& original) const;
+    /// Those that are in `active` now.
+    std::vector<RemoteId> remotes_of_peer_at(uint32_t peer, const Ipv4Prefix& active) const;
+    bool has_remote_at(uint32_t peer, const Ipv4Prefix& active) const;
     /// The peer leaves TCP and UDP checksums in terms of the originals (HELLO). True if that is
     /// new.
     bool set_peer_checksum(uint32_t peer, L4ChecksumMode mode);
@@ -227,14 +235,17 @@ private:
     /// Ordered, so that those in a prefix lie together, and nobody can choose a bad one.
     template <typename IdType>
     using ByAddress = std::multimap<Ipv4Addr, IdType, ByNumber>;
-    template <typename IdType, typename Visit>
-    static void visit_in(const ByAddress<IdType>& index, const Ipv4Prefix& prefix, Visit&& visit) {
+    template <typename IdType>
+    static auto all_in(const ByAddress<IdType>& index, const Ipv4Prefix& prefix) {
         const Ipv4Addr last = prefix.with_host_part_of({255, 255, 255, 255});
-        for (auto it = index.lower_bound(prefix.address());
-             it != index.end() && it->first.value() <= last.value(); ++it) {
-            visit(it->second);
-        }
+        return std::ranges::subrange{index.lower_bound(prefix.address()), index.upper_bound(last)} |
+               std::views::values;
     }
+    bool is_of_peer(RemoteId id, uint32_t peer) const {
+        return at(id).speaker == Speaker{Speaker::Kind::secure, peer};
+    }
+    std::vector<RemoteId> of_peer(uint32_t peer, const ByAddress<RemoteId>& index,
+                                  const Ipv4Prefix& prefix) const;
 
     size_t place_of(const Speaker& speaker) const {
         return speaker.index + (speaker.is_basic() ? claims_.size() : 0);

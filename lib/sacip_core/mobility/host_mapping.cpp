@@ -43,6 +43,7 @@ HostMappings::HostMappings(const Config& config, uint64_t secret)
             boxes_.push_back(id);
         } else {
             by_inside_[mapping.inside] = id;
+            starts_.insert(mapping.inside.address().value());
         }
     }
 }
@@ -102,10 +103,9 @@ bool HostMappings::overlaps(const Ipv4Prefix& prefix) const {
     if (is_own_wire(prefix.address()) || of_host(prefix.address())) {
         return true;
     }
-    return !prefix.is_host() && std::ranges::any_of(all_, [&](const HostMapping& m) {
-        return (m.wire && m.wire->overlaps(prefix)) ||
-               (m.way != Way::box && m.inside.overlaps(prefix));
-    });
+    // One that is not around all of it begins in it.
+    const auto first = starts_.lower_bound(prefix.address().value());
+    return first != starts_.end() && prefix.contains(Ipv4Addr{Be32{*first}});
 }
 
 std::optional<Ipv4Addr> HostMappings::wire_of(MappingId id, Ipv4Addr host) const {
@@ -128,6 +128,12 @@ HostMappings::Sharers HostMappings::at_wire(const Ipv4Prefix& wire) const {
 void HostMappings::set_wire(MappingId id, std::optional<Ipv4Prefix> wire) {
     HostMapping& mapping = at(id);
     generation_++;
+    if (mapping.wire) {
+        starts_.erase(starts_.find(mapping.wire->address().value()));
+    }
+    if (wire) {
+        starts_.insert(wire->address().value());
+    }
     if (!wire) {
         mapping.lost = std::exchange(mapping.wire, std::nullopt);
         return;

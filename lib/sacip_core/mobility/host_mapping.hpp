@@ -14,6 +14,7 @@
 #include "sacip_core/config/config.hpp"
 
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -61,7 +62,7 @@ public:
     /// True if this address stands for one of ours on the wire now.
     bool is_own_wire(Ipv4Addr address) const;
     /// True if the wire address, or the hosts' own, of any of these and `prefix` have an address in
-    /// common. O(1) for one address, else O(mappings).
+    /// common. O(log mappings).
     bool overlaps(const Ipv4Prefix& prefix) const;
     /// True if exactly this stands for one of them, or did until it was lost.
     bool has_at(const Ipv4Prefix& wire) const { return by_wire_.find(wire) != nullptr; }
@@ -105,7 +106,8 @@ private:
     std::vector<HostMapping> all_;
     std::vector<MappingId> boxes_, away_;
     PrefixMap<MappingId> by_inside_;
-    PrefixMap<Sharers> by_wire_; ///< the wire address now, or the one lost
+    PrefixMap<Sharers> by_wire_;     ///< the wire address now, or the one lost
+    std::multiset<uint32_t> starts_; ///< first addresses of hosts' prefixes, and on the wire now
     struct Left {
         MappingId id;
         Ipv4Prefix wire;

@@ -221,6 +221,9 @@ bool PathManager::publish(PathId id) {
 }
 
 void PathManager::flip_waiting() {
+    if (waiting_.empty()) {
+        return; // as it is before nearly every punt
+    }
     for (const PathId id : std::exchange(waiting_, {})) {
         PathEntry& entry = cache_.at(id);
         if (entry.flip_waits) { // not since a path of other bindings, nor unusable again

@@ -64,6 +64,7 @@ public:
     std::vector<NeighbourKey> neighbours_in_use() const;
     /// Paths whose outbound side became usable since the last call: what has to leave ahead of the
     /// flows' own packets leaves now, ...
+    bool any_outbound_usable() const { return !outbound_usable_.empty(); }
     std::vector<PathId> take_outbound_usable() { return std::exchange(outbound_usable_, {}); }
     /// ... and where any side did, what was held can be tried again. Then flip_waiting().
     bool take_usable() { return std::exchange(became_usable_, false); }

@@ -45,10 +45,7 @@ bool BindReceiver::may_bind_original(const Peer& peer, const Ipv4Prefix& origina
     if (inside_any(peer.config.addresses, original)) {
         return !is_ours(original);
     }
-    return original.is_host() &&
-           std::ranges::any_of(r_.cache.remotes_of_peer(peer.index), [&](RemoteId id) {
-               return r_.cache.at(id).original == original.address();
-           });
+    return original.is_host() && r_.cache.has_remote_from(peer.index, original);
 }
 
 bool BindReceiver::is_ours(const Ipv4Prefix& active) const {
@@ -76,6 +73,20 @@ bool BindReceiver::may_be_at(const Peer& peer, const Ipv4Prefix& active) const {
 
 // ---- what it says
 
+/// Those that are claimed now, or on trial, and are no claims yet.
+size_t BindReceiver::originals_added(const Peer& peer, const std::vector<Claim>& claims) const {
+    std::set<Ipv4Prefix> out;
+    const auto add = [&](const Claim& c) {
+        const Claim* known = r_.cache.claim_for(peer.index, c.original);
+        if (known == nullptr || known->original != c.original) {
+            out.insert(c.original);
+        }
+    };
+    std::ranges::for_each(claims, add);
+    std::ranges::for_each(peer.trials, add, &Trial::claim);
+    return out.size();
+}
+
 BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool old_address_lost,
                                              Ipv4Addr source, Nanos now) {
     std::vector<Claim> claims;
@@ -92,17 +103,7 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
         }
     }
     auto& known = r_.cache.claims(peer.index);
-    std::set<Ipv4Prefix> originals;
-    for (const Claim& c : known) {
-        originals.insert(c.original);
-    }
-    for (const Trial& t : peer.trials) {
-        originals.insert(t.claim.original);
-    }
-    for (const Claim& c : claims) {
-        originals.insert(c.original);
-    }
-    if (originals.size() > max_claims) {
+    if (known.size() + originals_added(peer, claims) > max_claims) {
         return {BindStatus::refused, BindReason::capacity, {}};
     }
     std::vector<Claim> unproved; // and the place before is lost
@@ -114,6 +115,7 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
                 }
             }
             std::erase_if(known, [&](const Claim& c) { return c.original == claim.original; });
+            peer.to_follow.insert(claim.original);
             std::erase_if(peer.trials,
                           [&](const Trial& t) { return t.claim.original == claim.original; });
         } else if (!enter(peer, claim, old_address_lost, source, now) && old_address_lost) {
@@ -128,6 +130,7 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
         follow(peer, false, true, now);
     }
     take_along(peer, now, now);
+    peer.vacated.clear();
     follow(peer, true, old_address_lost, now);
     return standing(peer);
 }
@@ -141,7 +144,7 @@ BindReceiver::Decision BindReceiver::standing(const Peer& peer) {
 
 /// One original: recorded if it is proved or needs no proof, else newly on trial: false.
 bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now) {
-    const Claim* known = r_.cache.claim_for(peer.index, claim.original.address());
+    const Claim* known = r_.cache.claim_for(peer.index, claim.original);
     const bool same_prefix = known != nullptr && known->original == claim.original;
     const auto trial = std::ranges::find_if(
         peer.trials, [&](const Trial& t) { return t.claim.original == claim.original; });
@@ -175,37 +178,63 @@ bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr sou
 
 void BindReceiver::record(Peer& peer, const Claim& claim, bool lost, Nanos now) {
     note_departure(peer, claim, lost, now);
+    const Claim* known = r_.cache.claim_for(peer.index, claim.original);
+    if (known == nullptr || known->original != claim.original || known->active != claim.active) {
+        peer.to_follow.insert(claim.original);
+    }
     r_.cache.set_claim(peer.index, claim);
 }
 
 /// Where it was, as far as we know that it was there until now.
-void BindReceiver::note_departure(const Peer& peer, const Claim& claim, bool lost, Nanos now) {
-    const Claim* known = r_.cache.claim_for(peer.index, claim.original.address());
+void BindReceiver::note_departure(Peer& peer, const Claim& claim, bool lost, Nanos now) {
+    const Claim* known = r_.cache.claim_for(peer.index, claim.original);
     const Ipv4Prefix from =
         known == nullptr
             ? claim.original
             : Ipv4Prefix{known->active_for(claim.original.address()), claim.original.length()};
-    const bool was_there =
-        known != nullptr || lost ||
-        std::ranges::any_of(r_.cache.remotes_of_peer(peer.index),
-                            [&](RemoteId id) { return from.contains(r_.cache.at(id).active); });
+    const bool was_there = known != nullptr || lost || r_.cache.has_remote_at(peer.index, from);
     if (from == claim.active || !was_there) {
         return;
     }
     const Nanos accepted = lost ? drain_of_lost(peer) : from_ms(r_.times.drain.count());
     r_.cache.depart({peer.index, from, claim.active, now + accepted});
+    peer.left.insert(from);
+    peer.vacated.insert(from);
 }
 
 /// What the peer said before `heard` of a place that it has left, and did not say again, goes
 /// along: nobody is reached there any more.
-void BindReceiver::take_along(const Peer& peer, Nanos heard, Nanos now) {
+void BindReceiver::take_along(Peer& peer, Nanos heard, Nanos now) {
+    if (peer.vacated.empty()) {
+        return;
+    }
     for (Claim& claim : r_.cache.claims(peer.index)) {
+        if (claim.heard >= heard || !peer.vacated.contains(claim.active)) {
+            continue;
+        }
         const Departure* left = r_.cache.departed_from(claim.active.address(), now);
-        if (claim.heard < heard && left != nullptr && left->peer == peer.index &&
-            left->from == claim.active) {
+        if (left != nullptr && left->peer == peer.index && left->from == claim.active) {
             claim.active = left->to;
+            peer.to_follow.insert(claim.original);
         }
     }
+}
+
+/// Those that may not be where the claims say, in order.
+std::vector<RemoteId> BindReceiver::take_affected(Peer& peer) const {
+    std::vector<RemoteId> out;
+    const auto add = [&](const std::vector<RemoteId>& more) {
+        out.insert(out.end(), more.begin(), more.end());
+    };
+    for (const Ipv4Prefix& original : std::exchange(peer.to_follow, {})) {
+        add(r_.cache.remotes_of_peer_from(peer.index, original));
+    }
+    for (const Ipv4Prefix& from : std::exchange(peer.left, {})) {
+        add(r_.cache.remotes_of_peer_at(peer.index, from));
+    }
+    std::ranges::sort(out);
+    out.erase(std::ranges::unique(out).begin(), out.end());
+    return out;
 }
 
 /// Bindings go where the claims say; moves of them that lie behind one claim are one move.
@@ -215,7 +244,7 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
         std::vector<RemoteId> bindings;
     };
     std::map<std::pair<Ipv4Prefix, Ipv4Prefix>, Step> steps;
-    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+    for (const RemoteId id : take_affected(peer)) {
         const RemoteBinding& b = r_.cache.at(id);
         const Claim* claim = r_.cache.claim_for(peer.index, b.original);
         if (claim != nullptr && claim->active_for(b.original) != b.active) {
@@ -240,10 +269,12 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
     if (!lost) {
         return;
     }
-    r_.cache.hasten_departures(peer.index, now + drain_of_lost(peer));
-    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
-        for (const PathId path : r_.cache.at(id).paths) {
-            r_.manager.hasten_drain(path, now + drain_of_lost(peer));
+    for (const Ipv4Prefix& place :
+         r_.cache.hasten_departures(peer.index, now + drain_of_lost(peer))) {
+        for (const RemoteId id : r_.cache.remotes_of_peer_at(peer.index, place)) {
+            for (const PathId path : r_.cache.at(id).paths) {
+                r_.manager.hasten_drain(path, now + drain_of_lost(peer));
+            }
         }
     }
 }
@@ -251,13 +282,11 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
 /// Its packets may come from there already.
 void BindReceiver::accept_inbound(Peer& peer, const Claim& claim, Nanos now) {
     const Nanos until = now + from_ms(r_.times.drain.count());
-    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+    for (const RemoteId id : r_.cache.remotes_of_peer_from(peer.index, claim.original)) {
         const RemoteBinding& b = r_.cache.at(id);
-        if (claim.original.contains(b.original)) {
-            for (const PathId path : b.paths) {
-                const Ipv4Addr local = r_.cache.at(r_.cache.at(path).local).active;
-                r_.manager.accept_also(path, {claim.active_for(b.original), local}, until);
-            }
+        for (const PathId path : b.paths) {
+            const Ipv4Addr local = r_.cache.at(r_.cache.at(path).local).active;
+            r_.manager.accept_also(path, {claim.active_for(b.original), local}, until);
         }
     }
 }
@@ -265,12 +294,8 @@ void BindReceiver::accept_inbound(Peer& peer, const Claim& claim, Nanos now) {
 // ---- proof, or none
 
 std::vector<RemoteId> BindReceiver::unproven_in(const Peer& peer, const Ipv4Prefix& active) const {
-    std::vector<RemoteId> out;
-    for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
-        if (!r_.cache.at(id).proven && active.contains(r_.cache.at(id).active)) {
-            out.push_back(id);
-        }
-    }
+    std::vector<RemoteId> out = r_.cache.remotes_of_peer_at(peer.index, active);
+    std::erase_if(out, [&](RemoteId id) { return r_.cache.at(id).proven; });
     return out;
 }
 
@@ -338,18 +363,22 @@ bool BindReceiver::tick(Peer& peer, Nanos now) {
     return !failed.empty();
 }
 
-/// What has expired; and of the others one a tick, if no flow needs it: to find that out may take a
-/// look at all far ends of the peer.
+/// What has expired; and of the others one a tick, if no flow needs it.
 void BindReceiver::forget_claims(Peer& peer, Nanos now) {
     auto& claims = r_.cache.claims(peer.index);
-    std::erase_if(claims, [&](const Claim& c) { return c.expires <= now; });
+    std::erase_if(claims, [&](const Claim& c) {
+        if (c.expires <= now) { // a shorter one may speak for its bindings
+            peer.to_follow.insert(c.original);
+        }
+        return c.expires <= now;
+    });
     if (claims.empty()) {
         return;
     }
     peer.claim_looked_at = (peer.claim_looked_at + 1) % claims.size();
     const auto claim = claims.begin() + static_cast<std::ptrdiff_t>(peer.claim_looked_at);
     if (now - claim->heard >= keep_unneeded &&
-        !r_.cache.has_remote_in(peer.index, claim->original)) {
+        !r_.cache.has_remote_from(peer.index, claim->original)) {
         claims.erase(claim);
     }
 }

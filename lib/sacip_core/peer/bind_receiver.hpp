@@ -56,12 +56,14 @@ private:
     bool may_bind_original(const Peer& peer, const Ipv4Prefix& original) const;
     bool may_be_at(const Peer& peer, const Ipv4Prefix& active) const;
     bool is_ours(const Ipv4Prefix& active) const;
+    size_t originals_added(const Peer& peer, const std::vector<Claim>& claims) const;
     bool enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now);
     void go_back(Peer& peer, const Trial& trial, Nanos now);
     void forget_claims(Peer& peer, Nanos now);
     void record(Peer& peer, const Claim& claim, bool lost, Nanos now);
-    void note_departure(const Peer& peer, const Claim& claim, bool lost, Nanos now);
-    void take_along(const Peer& peer, Nanos heard, Nanos now);
+    void note_departure(Peer& peer, const Claim& claim, bool lost, Nanos now);
+    std::vector<RemoteId> take_affected(Peer& peer) const;
+    void take_along(Peer& peer, Nanos heard, Nanos now);
     void follow(Peer& peer, bool proven, bool lost, Nanos now);
     void accept_inbound(Peer& peer, const Claim& claim, Nanos now);
     std::vector<RemoteId> unproven_in(const Peer& peer, const Ipv4Prefix& active) const;

@@ -11,6 +11,8 @@
 #include "sacip_core/peer/bind_sender.hpp"
 #include "sacip_core/wire/secure_carrier.hpp"
 
+#include <set>
+
 namespace sacip {
 
 /// A new address that the peer has not proved yet.
@@ -59,7 +61,10 @@ struct Peer {
     std::optional<Announced> announced{};
     Sequence last_bind{}; ///< of its epoch
     std::vector<Trial> trials;
-    size_t claim_looked_at{0}; ///< whether it is still needed; place in the peer's claims
+    /// Originals whose claim is another since bindings followed last, and places it has left.
+    std::set<Ipv4Prefix> to_follow, left;
+    std::set<Ipv4Prefix> vacated; ///< places left since other claims were last taken along
+    size_t claim_looked_at{0};    ///< whether it is still needed; place in the peer's claims
     TokenBucket unproven_answers{100, 50};
 
     bool has_flows{false}; ///< it answered our first HELLO with flows that it knows

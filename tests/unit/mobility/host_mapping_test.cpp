@@ -126,6 +126,14 @@ TEST(HostMappings, LookUpsSayWhatALookAtAllSays) {
             }
         }
         ASSERT_EQ(mappings.of_wire(asked), wanted) << asked.to_text();
+        const Ipv4Prefix around{asked, static_cast<uint8_t>(8 + dice() % 25)};
+        ASSERT_EQ(mappings.overlaps(around),
+                  std::ranges::any_of(mappings.all(),
+                                      [&](const HostMapping& m) {
+                                          return m.wire->overlaps(around) ||
+                                                 m.inside.overlaps(around);
+                                      }))
+            << around.to_text();
     }
 }
 

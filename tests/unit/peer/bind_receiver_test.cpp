@@ -7,13 +7,6 @@
 namespace sacip::test {
 namespace {
 
-/// A message of the gateway's.
-struct Said {
-    CarrierRoute route;
-    SecureHeader header;
-    SecureBody body;
-};
-
 /// Gateway A, and whoever has B's key; all by ICMP.
 struct FarEnd {
     explicit FarEnd(Config config = secure_a()) : a{std::move(config), identity_of(1, 1000)} {}
@@ -24,16 +17,10 @@ struct FarEnd {
     }
     /// A message with the next sequence, sealed for these addresses; its length.
     size_t say(const SecureBody& body, std::string_view from, uint16_t flags = 0) {
+        const SecureHeader header{keys.sender, keys.epoch, {++sequence}, flags};
+        a.receive(wan, {sealed_frame(a, keys, header, body, addr(from))});
         std::array<std::byte, secure_message_max_bytes> message;
-        const size_t length = encode({keys.sender, keys.epoch, {++sequence}, flags}, body, message);
-        const std::span<std::byte> bytes{message.data(), length};
-        const CarrierRoute route{Carrier::icmp, {addr(from), addr("10.0.1.2")}, {}, {}};
-        EXPECT_TRUE(seal(bytes, keys.peers[0].send, route.addresses));
-        Bytes frame(secure_frame_max_bytes);
-        frame.resize(
-            encode_carrier(bytes, route, 20, {a.ports[wan.value].mac, default_sender_mac}, frame));
-        a.receive(wan, {frame});
-        return length;
+        return encode(header, body, message);
     }
     /// What the gateway said since the last look, by ICMP; the rest that left goes to `sent`.
     std::vector<Said> heard() {
@@ -43,13 +30,8 @@ struct FarEnd {
                 sent.push_back(std::move(bytes));
                 continue;
             }
-            const auto carried = decode_carrier(frame_of(bytes), view_of(bytes));
-            const auto& [route, message] = std::get<CarriedMessage>(carried);
-            const auto envelope = std::get<Envelope>(decode_envelope(message));
-            EXPECT_TRUE(is_genuine(envelope, keys.peers[0].receive, route.addresses));
-            if (route.carrier == Carrier::icmp) {
-                out.push_back(
-                    {route, envelope.header, std::get<SecureBody>(decode_body(envelope))});
+            if (Said said = said_in(bytes, keys); said.route.carrier == Carrier::icmp) {
+                out.push_back(std::move(said));
             }
         }
         return out;
@@ -354,6 +336,20 @@ TEST_F(BindReceiverTest, AfterTwoUnprovenOnesTheLastProvedAddressComesBack) {
     EXPECT_EQ(b_.host_says("x"), Lines{"10.19.0.10 x"});
 }
 
+/// One for the first address of the prefix is another claim.
+TEST_F(BindReceiverTest, OfAPrefixTheLastProvedPlaceComesBack) {
+    const std::vector<BindEntry> around{FarEnd::entry("10.9.0.8/29", "10.19.0.8/29")};
+    const std::vector<BindEntry> first{FarEnd::entry("10.9.0.8", "10.18.0.8")};
+    b_.prove(around, b_.bind(around));
+    b_.prove(first, b_.bind(first));
+    EXPECT_EQ(b_.bind(around).ack.status, BindStatus::applied) << "as before";
+    b_.bind({FarEnd::entry("10.9.0.8/29", "10.39.0.8/29")}, "10.39.0.10", true);
+    EXPECT_EQ(b_.active_of("10.9.0.10"), addr("10.39.0.10"));
+    b_.a.advance(from_ms(1050));
+    EXPECT_EQ(b_.active_of("10.9.0.10"), addr("10.19.0.10"));
+    EXPECT_EQ(b_.host_says("x"), Lines{"10.19.0.10 x"});
+}
+
 TEST_F(BindReceiverTest, ATrialThatWasCutShortLeavesNoDebt) {
     b_.bind({FarEnd::entry("10.9.0.10", "10.19.0.10")}, "10.19.0.10", true);
     while (!b_.host_says("spent").empty()) {
@@ -390,6 +386,29 @@ TEST_F(BindReceiverTest, AWholePrefixIsProvedByOneAddressInIt) {
     EXPECT_EQ(b_.active_of("10.9.0.10"), addr("10.19.0.10"));
     EXPECT_EQ(b_.active_of("10.9.0.11"), addr("10.19.0.11"));
     EXPECT_EQ(b_.host_says("x"), Lines{"10.19.0.10 x"});
+}
+
+/// A claim for one host that ends leaves it to the one for the prefix around.
+TEST_F(BindReceiverTest, WhatNoClaimNamesAnyMoreFollowsTheOneAround) {
+    for (const bool withdrawn : {true, false}) {
+        FarEnd b;
+        b.greet();
+        const std::vector<BindEntry> here{FarEnd::entry("10.9.0.10", "10.18.0.10", 2)};
+        const std::vector<BindEntry> around{FarEnd::entry("10.9.0.0/24", "10.19.0.0/24")};
+        b.prove(here, b.bind(here));
+        b.prove(around, b.bind(around));
+        EXPECT_EQ(b.active_of("10.9.0.10"), addr("10.18.0.10"));
+        if (withdrawn) {
+            b.bind({FarEnd::entry("10.9.0.10", "10.18.0.10", 0)}, "10.19.0.10");
+        } else {
+            b.a.advance(from_s(3));
+            b.heard();
+            b.bind(around, "10.19.0.10");
+        }
+        EXPECT_EQ(b.active_of("10.9.0.10"), addr("10.19.0.10"))
+            << (withdrawn ? "withdrawn" : "ended");
+        b.a.check();
+    }
 }
 
 /// One entry is proved already, the other one is not: the first does not wait for the second.

@@ -16,21 +16,8 @@ json flip_us(const MoveRecord& m) {
     return m.flipped ? json(microseconds(*m.flipped - m.event)) : json(nullptr);
 }
 
-/// Of a move that has not switched yet the record holds what the counters were when it began.
-/// Nothing if it never will.
-std::optional<HoldCounts> hold_of(const MoveRecord& m, const Mover& mover) {
-    if (m.flipped) {
-        return m.hold;
-    }
-    if (is_over(m)) {
-        return std::nullopt;
-    }
-    const HoldCounts now = mover.hold_counts();
-    return HoldCounts{now.held - m.hold.held, now.dropped - m.hold.dropped};
-}
-
 json move_json(const MoveRecord& m, const Mover& mover) {
-    const auto hold = hold_of(m, mover);
+    const auto hold = mover.hold_of(m);
     return {{"id", m.id.value},
             {"side", to_text(m.side)},
             {"trigger", to_text(m.trigger)},

@@ -184,8 +184,11 @@ void Gateway::notify_usable() {
         return;
     }
     for (const PathId path : manager_.take_outbound_usable()) {
-        const DirectionRewrite& out = cache_.at(path).slot.outbound;
-        basic_sender_.path_ready(path, {out.port, {out.link->next_hop(), out.link->port_mac()}});
+        const PathEntry& entry = cache_.at(path);
+        if (entry.in_use) { // it may be gone since, and its link header with it
+            const DirectionRewrite& out = entry.slot.outbound;
+            basic_sender_.path_ready(path, {out.port, ether_addresses(*out.link)});
+        }
     }
     if (peer_session_) {
         peer_session_->resume(time_);

@@ -18,6 +18,7 @@
 #include "tests/support/secure_sites.hpp"
 
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <sys/socket.h>
@@ -144,8 +145,11 @@ public:
                                *world.paths, *world.slow, ports_,
                                watch_,       interfaces_, cores_,
                                gauges_,      {}} {
-        std::array<char, 32> directory{"/tmp/sacip-probe.XXXXXX"};
-        directory_ = mkdtemp(directory.data());
+        directory_ = (std::filesystem::temp_directory_path() / "sacip-probe.XXXXXX").string();
+        if (mkdtemp(directory_.data()) == nullptr) {
+            std::cerr << "slow_path_probe: can't make " << directory_ << '\n';
+            std::exit(1);
+        }
         auto opened = control::Server::open(
             directory_ + "/socket", [this](const std::string& command, const nlohmann::json& args) {
                 return view_.answer(command, args, world_.now);

@@ -38,6 +38,17 @@ HoldCounts Mover::hold_counts() const {
             dropped(DropReason::hold_overflow) + dropped(DropReason::hold_expired)};
 }
 
+HoldCounts Mover::since_begun(const MoveRecord& move) const {
+    const HoldCounts now = hold_counts();
+    return {now.held - move.hold_before.held, now.dropped - move.hold_before.dropped};
+}
+
+std::optional<HoldCounts> Mover::hold_of(const MoveRecord& move) const {
+    return move.flipped    ? std::optional{move.hold}
+           : is_over(move) ? std::nullopt
+                           : std::optional{since_begun(move)};
+}
+
 /// The trace is the move's own; the event log has all of them, with names.
 void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint32_t> peer) {
     if (move.trace.size() < trace_points_kept) {
@@ -156,8 +167,7 @@ void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& mo
     for (const BasicMessage& m : messages) {
         manager_.prepare(m.path, now + nanos(config_.move.drain));
         const DirectionRewrite& out = cache_.at(m.path).slot.outbound;
-        basic_sender_.announce(m.message, m.path,
-                               {out.port, {out.link->next_hop(), out.link->port_mac()}}, now);
+        basic_sender_.announce(m.message, m.path, {out.port, ether_addresses(*out.link)}, now);
     }
     move.notifications += static_cast<uint32_t>(messages.size());
 }
@@ -338,9 +348,7 @@ void Mover::finish_turn(Nanos now) {
         move.flipped = now;
         unsent_.push_back(id);
         note(move, EventKind::switched, now);
-        const HoldCounts counts = hold_counts();
-        move.hold = {counts.held - move.hold_before.held,
-                     counts.dropped - move.hold_before.dropped};
+        move.hold = since_begun(move);
         const int64_t us = (now - move.event).value / 1000;
         statistics_.flips.add();
         statistics_.flip_us_total.add(static_cast<uint64_t>(us));

@@ -53,8 +53,9 @@ public:
         : config_{config}, cache_{cache}, manager_{manager},
           basic_sender_{basic_sender}, events_{events}, counters_{counters}, history_{secret} {}
 
-    /// What has been held and dropped up to now.
-    HoldCounts hold_counts() const;
+    /// What was held and dropped from a move's beginning to its switch, or up to now; nothing if it
+    /// never will switch.
+    std::optional<HoldCounts> hold_of(const MoveRecord& move) const;
 
     /// What moves ask for since the last call. To be taken, and carried out, after move_local() and
     /// check_old_addresses().
@@ -101,6 +102,8 @@ public:
     const MoveStatistics& statistics() const { return statistics_; }
 
 private:
+    HoldCounts hold_counts() const;
+    HoldCounts since_begun(const MoveRecord& move) const;
     void look_for_first_packets(Nanos now);
     MoveRecord& begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
                       Nanos now);

@@ -127,8 +127,8 @@ std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos 
     entry.pair = pair;
     entry.slot = composed.slot;
     entry.unused_since = now;
-    turn(*id, entry.out, composed.out);
-    turn(*id, entry.in, composed.in);
+    set_adjacency(*id, entry.out, composed.out);
+    set_adjacency(*id, entry.in, composed.in);
     return id;
 }
 
@@ -196,8 +196,8 @@ void PathManager::accept_crossing(PathId id, WirePair next) {
 bool PathManager::publish(PathId id) {
     PathEntry& entry = cache_.at(id);
     const Composed next = compose_path(entry.local, entry.remote, entry.speaks_as);
-    turn(id, entry.out, next.out);
-    turn(id, entry.in, next.in);
+    set_adjacency(id, entry.out, next.out);
+    set_adjacency(id, entry.in, next.in);
     if (next.slot.outbound == entry.slot.outbound && next.slot.inbound == entry.slot.inbound) {
         return false;
     }
@@ -334,8 +334,8 @@ void PathManager::forget(PathId id) {
         table_.retire(id, d.pair, view_of(entry));
     }
     table_.retire(id, entry.pair, view_of(entry));
-    turn(id, entry.out, {});
-    turn(id, entry.in, {});
+    set_adjacency(id, entry.out, {});
+    set_adjacency(id, entry.in, {});
     cache_.remove_path(id);
     table_.remove(id);
 }
@@ -386,7 +386,7 @@ void PathManager::tick(Nanos now) {
 }
 
 /// One of the path's adjacencies is another now.
-void PathManager::turn(PathId id, Adjacency& side, const Adjacency& next) {
+void PathManager::set_adjacency(PathId id, Adjacency& side, const Adjacency& next) {
     if (side.neighbour != next.neighbour) {
         if (const auto old = users_.find(side.neighbour); old != users_.end()) {
             auto& paths = old->second.paths;

@@ -96,7 +96,7 @@ private:
     bool is_unused(PathId id) const;
     void forget(PathId id);
     void forget_unused();
-    void turn(PathId id, Adjacency& side, const Adjacency& next);
+    void set_adjacency(PathId id, Adjacency& side, const Adjacency& next);
     void release_links();
 
     BindingCache& cache_;

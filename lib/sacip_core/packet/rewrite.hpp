@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// Rewrite: the only file that writes addresses and checksums into packets.
+// Rewrite: the only file that writes IP addresses and checksums into packets; what stands in front
+// is the link header's (link_header.hpp).
 //
 // Addresses come precomputed from the path's slot, checksums are mended by adding the one's
 // complement delta of what is written over what was there (RFC 1624): a corrupted packet stays

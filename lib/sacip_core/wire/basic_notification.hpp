@@ -19,6 +19,7 @@
 // The checksum is ICMP's own (RFC 792), over these eight bytes.
 #pragma once
 
+#include "sacip_core/packet/link_header.hpp"
 #include "sacip_core/packet/notification_marks.hpp"
 #include "sacip_core/packet/parse.hpp"
 
@@ -51,6 +52,9 @@ struct EtherAddresses {
     MacAddr destination;
     MacAddr source;
 };
+inline EtherAddresses ether_addresses(const LinkHeader& link) {
+    return {link.next_hop(), link.port_mac()};
+}
 
 /// The message, or why it is none: never DropReason::none.
 using DecodedNotification = std::variant<BasicNotification, DropReason>;

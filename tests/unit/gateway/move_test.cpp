@@ -231,6 +231,33 @@ TEST(SlowPathMove, AGapThenANewAddress) {
     a.check();
 }
 
+/// Of each its own: what waited in an earlier gap is not what waits in this one.
+TEST(SlowPathMove, AMoveTellsWhatIsHeldSinceItBegan) {
+    SiteA a;
+    open_flow(a);
+    const auto lose = [&](const char* address) {
+        a.del_address(wan, address);
+        a.notice();
+        a.advance(from_ms(30));
+    };
+    const auto held = [&] { return a.slow->mover().hold_of(a.last_move())->held; };
+    lose("10.0.1.2/24");
+    out(a, "1");
+    out(a, "2");
+    EXPECT_EQ(held(), 2U);
+    a.add_address(wan, "10.0.1.3/24");
+    a.notice();
+    EXPECT_EQ(held(), 2U);
+    lose("10.0.1.3/24");
+    EXPECT_EQ(held(), 0U);
+    out(a, "3");
+    EXPECT_EQ(held(), 1U);
+    a.add_address(wan, "10.0.1.4/24");
+    a.notice();
+    EXPECT_EQ(held(), 1U) << "as many as when it switched";
+    a.check();
+}
+
 TEST(SlowPathMove, AGapThenTheSameAddress) {
     SiteA a;
     open_flow(a);

@@ -44,11 +44,12 @@ for gap in "${gaps[@]}"; do
     assert_flows_run 4 4
 done
 # After a long gap a host's own TCP says nothing until its retransmission timer ends (RFC 6298: twice
-# as long each time, up to half the gap's length again).
+# as long each time, up to the gap's length again), for each way by itself.
 tcp_carries_bytes() {
     traffic mark >/dev/null
     sleep 1
-    [ "$(traffic mark | jq '.tcp_gap_ms < 1000')" = true ]
+    [ "$(traffic mark | jq '.tcp_gap_ms < 1000')" = true ] &&
+        [ "$(traffic status | jq .tcp_backing_off)" = 0 ]
 }
 eventually 60 tcp_carries_bytes || fail "not all TCP connections carry bytes again: $(traffic status)"
 sleep 1

@@ -192,11 +192,12 @@ void report_window(unsigned number, const Streams& streams, const Datagrams& dat
 }
 
 void report_status(const Streams& streams, const Datagrams& datagrams, std::uint64_t now) {
-    unsigned running = 0, broken = 0, alive = 0;
+    unsigned running = 0, broken = 0, backing_off = 0, alive = 0;
     std::uint64_t received = 0, wrong = 0, disorder = 0;
     for (const auto& flow : streams) {
         running += flow->received() != 0 && !flow->is_over() ? 1U : 0U;
         broken += flow->state() == StreamFlow::State::broken ? 1U : 0U;
+        backing_off += !flow->is_over() && is_backing_off(flow->fd()) ? 1U : 0U;
         received += flow->received();
         wrong += flow->wrong_bytes();
     }
@@ -206,9 +207,13 @@ void report_status(const Streams& streams, const Datagrams& datagrams, std::uint
         disorder += flow.sequence().duplicated() + flow.sequence().reordered() +
                     flow.peer().duplicated + flow.peer().reordered;
     }
-    const Json out = {{"tcp_running", running},   {"tcp_broken", broken},
-                      {"tcp_received", received}, {"wrong_bytes", wrong},
-                      {"datagrams_alive", alive}, {"datagrams_twice_or_out_of_order", disorder}};
+    const Json out = {{"tcp_running", running},
+                      {"tcp_broken", broken},
+                      {"tcp_backing_off", backing_off},
+                      {"tcp_received", received},
+                      {"wrong_bytes", wrong},
+                      {"datagrams_alive", alive},
+                      {"datagrams_twice_or_out_of_order", disorder}};
     std::cout << out.dump() << std::endl;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,6 +47,12 @@ SocketAddresses addresses_of(int fd) {
         found.remote = to_text(address);
     }
     return found;
+}
+
+bool is_backing_off(int fd) {
+    tcp_info info{};
+    socklen_t length = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_backoff != 0;
 }
 
 bool parse_address(const std::string& text, sockaddr_in& address) {

@@ -40,6 +40,9 @@ struct SocketAddresses {
 };
 
 SocketAddresses addresses_of(int fd);
+// A TCP socket whose retransmission or window probe timer ended at least once without an
+// acknowledgement since: it says nothing until the timer, which gets longer, ends again (RFC 6298).
+bool is_backing_off(int fd);
 std::string to_text(const sockaddr_in& address);
 // "10.9.0.10:7000", or "10.9.0.10" which leaves the port as it was. False if it is neither.
 bool parse_address(const std::string& text, sockaddr_in& address);

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 AT = 50000  # the byte of a connection, or the number of the datagram / 1000, that is harmed
 
@@ -117,6 +118,31 @@ def run(flowcheck, harm, is_stream):
         return client.returncode, server_status, report
 
 
+def backs_off(flowcheck):
+    """The `status` of a connection whose other end takes nothing, once its sender backs off."""
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.bind(("127.0.0.1", 0))
+    deaf.listen()
+    with tempfile.TemporaryDirectory() as directory:
+        client = subprocess.Popen([flowcheck, "client", "--to", f"127.0.0.1:{deaf.getsockname()[1]}",
+                                   "--tcp", "1", "--tcp-rate-kbit", "400000", "--finish-timeout", "0",
+                                   "--commands", "--json", directory + "/client"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        held, _ = deaf.accept()
+        for _ in range(100):
+            client.stdin.write("status\n")
+            client.stdin.flush()
+            report = json.loads(client.stdout.readline())
+            if report["tcp_backing_off"] != 0:
+                break
+            time.sleep(0.1)
+        client.communicate("stop\n")
+        held.close()
+    deaf.close()
+    return report
+
+
 def main():
     flowcheck = sys.argv[1]
     failures = 0
@@ -135,6 +161,8 @@ def main():
         expect(f"TCP, {harm}", status == 1 and report["tcp"]["wrong_bytes"] > 0, report)
     status, _, report = run(flowcheck, "early end", True)
     expect("TCP, early end", status == 1 and report["tcp"]["broken"] == 1, report)
+    report = backs_off(flowcheck)
+    expect("TCP, nothing is taken: told that it backs off", report["tcp_backing_off"] == 1, report)
 
     status, server, report = run(flowcheck, "none", False)
     expect("a good datagram flow is good", status == 0 and server == 0 and report["udp"]["lost"] == 0, report)

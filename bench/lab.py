@@ -189,6 +189,14 @@ def bound_below(what, value, at_least):
             "kept": value >= at_least}
 
 
+def bounds_beside(what, ratios):
+    """The bound of a comparison with the other build, if there is one: ratios of costs, ours to
+    its, of which the median counts, as each of them is noisy."""
+    ratios = [r for r in ratios if r is not None]
+    return [bound(f"{what}, median of its cost / before", statistics.median(ratios),
+                  1.03)] if ratios else []
+
+
 def end_orderly():
     """SIGTERM and its like unwind the stack, so that gateways are ended on every way out."""
     def leave(number, _):

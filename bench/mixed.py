@@ -49,14 +49,15 @@ def write(path):
 class Run:
     """One gateway's life, sampled."""
 
-    def __init__(self, name, replayed, replayed_too, answers, played, total, lcores, cpu_seconds):
+    def __init__(self, name, replayed, replayed_too, answers, played, total, lcores, cpu_seconds,
+                 program):
         buffers = 3 * 2 * established + 40_000
         with contextlib.ExitStack() as stack:
             stack.enter_context(lab.huge_pages(640))
             gateway = stack.enter_context(lab.Gateway(
                 name, "10.2.0.0/24", 1 << 20, 512, f"net_pcap0,rx_pcap={replayed},infinite_rx=1",
                 f"net_pcap3,rx_pcap={answers},infinite_rx=1", lcores=lcores, packets=buffers,
-                more_lan=(f"net_pcap1,rx_pcap={played}",
+                program=program, more_lan=(f"net_pcap1,rx_pcap={played}",
                           f"net_pcap2,rx_pcap={replayed_too},infinite_rx=1")))
             self.name, self.samples, over = name, [], 0
             worker_stat = traffic.polling_thread(gateway.process.pid) / "schedstat"
@@ -94,6 +95,7 @@ class Run:
 
 
 def measure(runs, lcores, cpu_seconds):
+    """What so many runs showed, and as many of the other build in turns with them, if there is one."""
     directory = Path(os.environ["BENCH_TMP"])
     replayed, replayed_too, answers, played = (
         directory / f"{n}.pcap" for n in ("out", "out-too", "in", "mixed"))
@@ -101,14 +103,20 @@ def measure(runs, lcores, cpu_seconds):
     replay.write(replayed_too, lab.pcap_mac[:-1] + "2", established, 2, lab.seed)
     replay.write(answers, lab.pcap_mac[:-1] + "3", established, 2, lab.seed, inbound=True)
     total = write(played)
-    out = []
-    for i in range(runs):
-        run = Run(f"mixed-{i}", replayed, replayed_too, answers, played, total, lcores,
-                  cpu_seconds)
+
+    def seen_by(name, program):
+        run = Run(name, replayed, replayed_too, answers, played, total, lcores, cpu_seconds,
+                  program)
         warm = warm_up // established * established
         whole = run.between(warm // 2, total)
         lab.check(whole["made"] + whole["lost"] >= established + new, f"flows are missing: {whole}")
-        out.append({"peace": run.between(total, total), "known lost": run.known_lost,
-                    "first lost": whole["lost"],
-                    "busy": run.between(warm + 2000 * burst, total - burst)})
-    return out
+        return {"peace": run.between(total, total), "known lost": run.known_lost,
+                "first lost": whole["lost"],
+                "busy": run.between(warm + 2000 * burst, total - burst)}
+
+    out, former = [], []
+    for i in range(runs):
+        out.append(seen_by(f"mixed-{i}", None))
+        if lab.beside:
+            former.append(seen_by(f"mixed-{i}-before", lab.beside))
+    return out, former

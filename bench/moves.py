@@ -8,6 +8,7 @@ turn of the slow path's loop in which the request came in until the last path wa
 import contextlib
 import os
 import random
+import statistics
 from pathlib import Path
 
 import feed
@@ -21,11 +22,12 @@ away_begin = "10.7.0."
 class Subject:
     """What is measured: a gateway with `flows` flows on `paths` paths, made by `blocks(mac)`."""
 
-    def __init__(self, name, flows, paths, blocks):
+    def __init__(self, name, flows, paths, blocks, program=None):
         self.name = name
         self.flows = flows
         self.paths = paths
         self.blocks = blocks
+        self.program = program
         self.times_us = []
         self.gateway = None
 
@@ -35,7 +37,8 @@ class Subject:
         path = Path(os.environ["BENCH_TMP"]) / f"{self.name}.fifo"
         fifo = stack.enter_context(contextlib.closing(feed.Fifo(path)))
         self.gateway = stack.enter_context(
-            lab.Gateway(self.name, home, capacity, memory_mb, f"net_pcap0,rx_pcap={path}"))
+            lab.Gateway(self.name, home, capacity, memory_mb, f"net_pcap0,rx_pcap={path}",
+                        program=self.program))
         fifo.send(self.gateway, self.blocks(self.gateway.mac))
         self.gateway.wait_for_flows(self.flows, self.paths)
 
@@ -55,6 +58,21 @@ class Subject:
             is_away = {p["local_active"].startswith(away_begin)
                        for p in self.gateway.ctl("paths")["paths"]}
             lab.check(is_away == {moves % 2 == 1}, f"{self.name}: paths are in the wrong place")
+
+
+def before(subjects):
+    """The same of the other build; none where no other is given."""
+    return [Subject(f"before-{s.name}", s.flows, s.paths, s.blocks, lab.beside)
+            for s in subjects if lab.beside]
+
+
+def compared(row, subject, former):
+    """The row with what a move took beside the other build: the median of the turns' ratios."""
+    if former is None:
+        return row
+    ratios = [now / then for now, then in zip(subject.times_us, former.times_us)]
+    return {**row, "before": lab.summary(former.times_us)["median"],
+            "median / before": round(statistics.median(ratios), 3)}
 
 
 def measure(subjects, moves):

@@ -15,7 +15,7 @@ using nlohmann::json;
 
 json claims_json(const Peer& peer, const BindingCache& cache) {
     json out = json::array();
-    for (const Claim& c : cache.claims(peer.index)) {
+    for (const Claim& c : cache.claims().of(peer.index)) {
         const bool in_doubt = std::ranges::any_of(peer.trials, [&](const Trial& t) {
             return t.in_use && t.claim.original == c.original && t.claim.active == c.active;
         });

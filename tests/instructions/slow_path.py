@@ -3,7 +3,7 @@
 """slow_path.py PROBE [--write]
 
 Instructions that the slow path takes in each case of slow_path_probe, with 10, 1,000 and 60,000
-mapped hosts, bindings, far ends, paths, flows and past moves: whoever sends a packet may start none
+mapped hosts, bindings, far ends, paths, flows, claims and past moves: whoever sends a packet may start none
 of them so often that what it costs must grow with these. At 60,000 a case may cost 1.5 times of what
 it does at 10, and at 10 no more than slow_path.json says.
 
@@ -21,7 +21,7 @@ from pathlib import Path
 
 baseline = Path(__file__).with_name("slow_path.json")
 cases = ["known", "stranger", "punt", "tick", "route", "neighbour", "router", "forged", "moved",
-         "bind", "bind_moved", "bind_lost", "paths"]
+         "bind", "bind_moved", "bind_lost", "claimed", "paths"]
 sizes = [10, 1000, 60000]
 growth, slack = 1.5, 0.1
 

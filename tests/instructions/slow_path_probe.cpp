@@ -4,13 +4,14 @@
 //
 // A gateway in memory (tests/support/gateway_rig.hpp) has N mapped hosts, each with a binding, a
 // far end of its own, a path and a flow; and as many past moves of far ends, as long as they are
-// remembered. Then the case happens `times` times, each with something that never happened before.
-// Under callgrind, told to collect in `slow_path_at_work` only, this gives the instructions of one
-// (slow_path.py). Prints how many times it happened.
+// remembered. Where peers have keys, N claims. Then the case happens `times` times, each with
+// something that never happened before. Under callgrind, told to collect in `slow_path_at_work`
+// only, this gives the instructions of one (slow_path.py). Prints how many times it happened.
 //
 // Cases: known, stranger (first packet of a flow, from inside and from the wire), punt, tick,
 // bind, bind_moved, bind_lost (a peer with keys to whom all far ends belong says where it is: as
-// before; one of them moved, on its way or as it has lost its address),
+// before; one of them moved, on its way or as it has lost its address), claimed (N claims by peers
+// with keys, of 250 each; the middle of a TCP flow of somebody else, from the wire),
 // route, neighbour, router (the next hop of all paths has another address), forged (a basic
 // notification), moved (one that is believed), paths (ten of them, listed over the control socket).
 #include "app/control/server.hpp"
@@ -49,20 +50,46 @@ Config config_of(uint32_t n) {
     return c;
 }
 
-/// All far ends belong to a peer with keys.
-Config config_with_keys(uint32_t n) {
+constexpr uint32_t claims_at_once = 10;
+constexpr uint32_t most_claims = 250; // of one peer
+
+/// What the peer with keys number k has; the first one all far ends.
+Ipv4Prefix network_of(uint32_t k) {
+    return k == 0 ? prefix("100.64.0.0/10")
+                  : Ipv4Prefix{Ipv4Addr{Be32{(203U << 24) + (k << 8)}}, 24};
+}
+
+Config config_with_keys(uint32_t n, uint32_t peers) {
     Config c = config_of(n);
     c.basic_peers.clear();
     c.identity.emplace();
-    c.peers.resize(1);
-    c.peers[0].name = "b";
-    c.peers[0].addresses = {prefix("100.64.0.0/10")};
-    c.peers[0].roam_to = {prefix("100.64.0.0/10")};
+    for (uint32_t k = 0; k < peers; k++) {
+        PeerConfig& peer = c.peers.emplace_back();
+        peer.name = "b" + std::to_string(k);
+        peer.addresses = peer.roam_to = {network_of(k)};
+    }
     return c;
 }
 
-constexpr uint32_t claims_at_once = 10;
-constexpr uint32_t most_claims = 250; // of one peer
+/// The gateway's own keys, and what it has of so many peers.
+Identity identity_with(uint32_t peers) {
+    Identity out = identity_of(1, 1000);
+    for (uint32_t k = 1; k < peers; k++) {
+        PeerKeys& keys = out.peers.emplace_back(std::move(identity_of(1, 1000).peers[0]));
+        keys.sender.value += k;
+    }
+    return out;
+}
+
+/// Of ten addresses of peer k, from number `first` on: at home.
+Bind claims_of(uint32_t k, uint32_t first) {
+    Bind out;
+    for (uint32_t i = first; i < first + claims_at_once; i++) {
+        const auto home = Ipv4Prefix::host(Ipv4Addr{Be32{network_of(k).address().value() + i}});
+        out.add({home, home, 0, 3600});
+    }
+    return out;
+}
 
 /// Of all far ends, and of those from number `first` on; that one is where `number` says, the
 /// others at home.
@@ -78,9 +105,10 @@ Bind claims(uint32_t first, uint32_t number) {
 }
 
 struct World : GatewayRig {
-    World(uint32_t n, bool with_keys)
-        : GatewayRig{with_keys ? config_with_keys(n) : config_of(n), 1,
-                     with_keys ? std::optional{identity_of(1, 1000)} : std::nullopt} {
+    World(uint32_t n, uint32_t peers_with_keys)
+        : GatewayRig{peers_with_keys > 0 ? config_with_keys(n, peers_with_keys) : config_of(n), 1,
+                     peers_with_keys > 0 ? std::optional{identity_with(peers_with_keys)}
+                                         : std::nullopt} {
         set_up_a(*this);
         add_neighbour(lan, "10.1.0.9");
         add_route(lan, "10.128.0.0/9", "10.1.0.9");
@@ -89,7 +117,7 @@ struct World : GatewayRig {
         for (uint32_t i = 0; i < n; i++) {
             receive(lan, first_packet(i, far_end(i)));
             io.departures.clear();
-            if (i < 1000 && !with_keys) {
+            if (i < 1000 && peers_with_keys == 0) {
                 receive(wan, std::vector<Bytes>{notification(far_end(i), roamed(i), wire(i))});
             }
         }
@@ -107,15 +135,16 @@ struct World : GatewayRig {
     }
     OwnedPacket own(const Bytes& bytes) { return io.own(bytes); }
 
-    /// What the peer with keys says, from where it is.
-    Bytes said_by_peer(const SecureBody& body, uint16_t flags = 0) {
-        return sealed_frame(*this, keys_, {keys_.sender, keys_.epoch, {++sequence_}, flags}, body,
-                            far_end(0));
+    /// What a peer with keys says, from where it is.
+    Bytes said_by_peer(const SecureBody& body, uint16_t flags = 0, uint32_t k = 0) {
+        const SenderId sender{keys_.sender.value + k};
+        return sealed_frame(*this, keys_, {sender, keys_.epoch, {++sequence_}, flags}, body,
+                            k == 0 ? far_end(0) : Ipv4Addr{Be32{network_of(k).address().value()}});
     }
     /// The gateway gets to know its epoch.
-    void greet(uint32_t n) {
+    void greet(uint32_t k) {
         io.departures.clear();
-        receive(wan, {said_by_peer(Hello{})});
+        receive(wan, {said_by_peer(Hello{}, 0, k)});
         Challenge challenge;
         for (Bytes& bytes : take(wan)) {
             if (is_notification(bytes)) {
@@ -126,10 +155,25 @@ struct World : GatewayRig {
         }
         Bind here;
         here.echo = challenge;
-        receive(wan, {said_by_peer(here)});
-        for (uint32_t i = 0; i < std::min(n, most_claims); i += claims_at_once) {
-            receive(wan, {said_by_peer(claims(i, 0))});
+        receive(wan, {said_by_peer(here, 0, k)});
+    }
+    /// Peers with keys say, together, where n of their addresses are.
+    void claim(uint32_t n) {
+        for (uint32_t i = 0; i < n; i += claims_at_once) {
+            const uint32_t k = i / most_claims;
+            if (k < config.peers.size()) {
+                const uint32_t first = i % most_claims;
+                receive(wan, {said_by_peer(k == 0 ? claims(first, 0) : claims_of(k, first), 0, k)});
+            }
         }
+    }
+    /// How many of them are kept.
+    size_t claimed() const {
+        size_t out = 0;
+        for (uint32_t k = 0; k < config.peers.size(); k++) {
+            out += slow->cache().claims().of(k).size();
+        }
+        return out;
     }
 
 private:
@@ -215,14 +259,17 @@ private:
 }
 
 int probe(const std::string& what, uint32_t n) {
-    const bool with_keys = what.starts_with("bind");
-    World world{n, with_keys};
-    if (with_keys) {
-        world.greet(n);
-        if (world.slow->peer_session()->peers()[0].association.epoch() != Epoch{1000}) {
-            std::cerr << "slow_path_probe: the peer is not known\n";
-            return 1;
-        }
+    const bool one_peer = what.starts_with("bind"), many_peers = what == "claimed";
+    World world{n, one_peer ? 1 : many_peers ? 1 + n / most_claims : 0};
+    for (uint32_t k = 0; k < world.config.peers.size(); k++) {
+        world.greet(k);
+    }
+    world.claim(n);
+    if (const size_t most = one_peer ? std::min(n, most_claims) : n;
+        !world.config.peers.empty() && world.claimed() < most) {
+        std::cerr << "slow_path_probe: " << world.claimed() << " claims instead of " << most
+                  << '\n';
+        return 1;
     }
     std::optional<Operator> op;
     std::vector<OwnedPacket> packets;
@@ -258,7 +305,14 @@ int probe(const std::string& what, uint32_t n) {
             packets.push_back(
                 world.own(world.notification(from, far_end((3 << 20) + i), wire(one))));
             happen = punted(wan, PuntReason::notification);
-        } else if (with_keys) {
+        } else if (many_peers) {
+            packets.push_back(world.own(world.frame(wan)
+                                            .from(stranger(i).to_text())
+                                            .to(wire(one).to_text())
+                                            .tcp(80, 4000)
+                                            .build()));
+            happen = punted(wan, PuntReason::first_packet);
+        } else if (one_peer) {
             const uint32_t number = what == "bind" ? 0 : i + 1;
             packets.push_back(world.own(world.said_by_peer(
                 claims(0, number), what == "bind_lost" ? flag_old_address_lost : uint16_t{0})));

@@ -167,9 +167,8 @@ std::optional<RemoteId> FlowDecider::session_that_left(Ipv4Addr host, Ipv4Addr d
     if (r_.cache.speaker_of(destination, destination).is_known()) {
         return std::nullopt; // a peer is there
     }
-    for (uint32_t peer = 0; peer < r_.config.peers.size(); peer++) {
-        const Claim* claim = r_.cache.claim_for(peer, destination);
-        if (claim == nullptr || claim->active_for(destination) == destination) {
+    for (const Claim* claim : r_.cache.claims().all_around(destination)) {
+        if (claim->active_for(destination) == destination) {
             continue;
         }
         for (const RemoteId id : r_.cache.remotes_active_at(claim->active_for(destination))) {

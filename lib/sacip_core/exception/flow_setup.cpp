@@ -101,7 +101,7 @@ void FlowSetup::explained(PuntedPacket& punted, Direction direction, const FlowK
         return;
     }
     // Where the peer says it is; as long as it has said nothing, where its packet came from.
-    const Claim* claim = r_.cache.claim_for(admission.peer, admission.remote_original);
+    const Claim* claim = r_.cache.claims().around(admission.peer, admission.remote_original);
     const Ipv4Addr seen =
         direction == Direction::inbound ? punted.view.source : admission.remote_original;
     const Ipv4Addr remote_active =
@@ -142,7 +142,7 @@ void FlowSetup::inbound(PuntedPacket& punted) {
     if (!admit(punted, admission) || !give_way(punted, r_.flows.find(key))) {
         return;
     }
-    const Departure* left = r_.cache.departed_from(v.source, punted.now);
+    const Departure* left = r_.cache.claims().departed_from(v.source, punted.now);
     // Begun just before its peer left from there, and overtaken by the word of that: it is the
     // peer's and follows it; what was sent with its first packet comes on the same pair.
     const RemoteId remote = left != nullptr

@@ -15,7 +15,7 @@ uint64_t path_key(LocalId local, RemoteId remote) {
 
 BindingCache::BindingCache(const Config& config, uint64_t secret)
     : config_{config}, mappings_{config, secret}, paths_(config.limits.paths),
-      of_peer_(config.peers.size()), claims_(config.peers.size()),
+      of_peer_(config.peers.size()), claims_{config.peers.size(), secret},
       peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
       heard_(config.peers.size() + config.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
     for (uint32_t i = 0; i < config.peers.size(); i++) {
@@ -155,17 +155,24 @@ std::optional<uint32_t> BindingCache::basic_peer_of(Ipv4Addr address) const {
     return std::nullopt;
 }
 
+std::optional<uint32_t> BindingCache::peer_of(Ipv4Addr address) const {
+    const uint32_t* peer = peer_of_.longest(address);
+    return peer == nullptr ? std::nullopt : std::optional{*peer};
+}
+
 Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
-    if (const uint32_t* own = peer_of_.longest(original)) {
-        const Claim* claim = claim_for(*own, original);
+    if (const auto own = peer_of(original)) {
+        const Claim* claim = claims_.around(*own, original);
         const bool left = claim != nullptr && original == active &&
-                          claim->active_for(original) != active && !claims_to_be_at(*own, original);
+                          claim->active_for(original) != active && !claims_.is_at(*own, original);
         return left ? Speaker{} : Speaker{Speaker::Kind::secure, *own};
     }
-    for (uint32_t i = 0; i < config_.peers.size(); i++) {
-        if (claims_to_be_at(i, original) || (original != active && claims_to_be_at(i, active))) {
-            return {Speaker::Kind::secure, i};
-        }
+    auto there = claims_.peer_at(original);
+    if (!there && original != active) {
+        there = claims_.peer_at(active);
+    }
+    if (there) {
+        return {Speaker::Kind::secure, *there};
     }
     const auto basic = basic_peer_of(original);
     return basic ? Speaker{Speaker::Kind::basic, *basic} : Speaker{};
@@ -179,43 +186,6 @@ bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
     return speaker.is_secure() &&
            (std::ranges::any_of(config_.peers[speaker.index].addresses, holds) ||
             std::ranges::any_of(config_.peers[speaker.index].roam_to, holds));
-}
-
-namespace {
-
-/// The order of a peer's claims.
-auto place_of_claim(const Ipv4Prefix& original) {
-    return std::pair{-static_cast<int>(original.length()), original.address()};
-}
-constexpr auto by_place = [](const Claim& c) { return place_of_claim(c.original); };
-
-} // namespace
-
-void BindingCache::set_claim(uint32_t peer, const Claim& claim) {
-    auto& claims = claims_[peer];
-    const auto at = std::ranges::lower_bound(claims, place_of_claim(claim.original), {}, by_place);
-    if (at != claims.end() && at->original == claim.original) {
-        *at = claim;
-    } else {
-        claims.insert(at, claim);
-    }
-}
-
-const Claim* BindingCache::claim_for(uint32_t peer, const Ipv4Prefix& original) const {
-    const auto& claims = claims_[peer];
-    const std::pair first{-static_cast<int>(original.length()), Ipv4Addr{}};
-    for (auto at = std::ranges::lower_bound(claims, first, {}, by_place); at != claims.end();) {
-        const uint8_t length = at->original.length();
-        const Ipv4Prefix wanted{original.address(), length};
-        const auto found =
-            std::ranges::lower_bound(at, claims.end(), place_of_claim(wanted), {}, by_place);
-        if (found != claims.end() && found->original == wanted) {
-            return &*found;
-        }
-        const std::pair shorter{1 - static_cast<int>(length), Ipv4Addr{}};
-        at = std::ranges::lower_bound(found, claims.end(), shorter, {}, by_place);
-    }
-    return nullptr;
 }
 
 std::vector<RemoteId> BindingCache::of_peer(uint32_t peer, const ByAddress<RemoteId>& index,
@@ -244,46 +214,6 @@ bool BindingCache::has_remote_from(uint32_t peer, const Ipv4Prefix& original) co
 bool BindingCache::has_remote_at(uint32_t peer, const Ipv4Prefix& active) const {
     return std::ranges::any_of(all_in(remotes_by_active_, active),
                                [&](RemoteId id) { return is_of_peer(id, peer); });
-}
-
-bool BindingCache::claims_to_be_at(uint32_t peer, Ipv4Addr address) const {
-    return std::ranges::any_of(claims_[peer],
-                               [&](const Claim& c) { return c.active.contains(address); });
-}
-
-void BindingCache::depart(const Departure& departure) {
-    std::erase_if(departures_, [&](const Departure& d) {
-        return d.peer == departure.peer &&
-               (d.from == departure.from || d.from.overlaps(departure.to));
-    });
-    for (Departure& d : departures_) {
-        if (d.peer == departure.peer && d.to == departure.from) {
-            d.to = departure.to;
-        }
-    }
-    departures_.push_back(departure);
-}
-
-std::vector<Ipv4Prefix> BindingCache::hasten_departures(uint32_t peer, Nanos until) {
-    std::vector<Ipv4Prefix> out;
-    for (Departure& d : departures_) {
-        if (d.peer == peer) {
-            d.until = std::min(d.until, until);
-            out.push_back(d.to);
-        }
-    }
-    return out;
-}
-
-void BindingCache::forget_departures(uint32_t peer, Nanos now) {
-    std::erase_if(departures_,
-                  [&](const Departure& d) { return d.peer == peer && d.until <= now; });
-}
-
-const Departure* BindingCache::departed_from(Ipv4Addr address, Nanos now) const {
-    const auto found = std::ranges::find_if(
-        departures_, [&](const Departure& d) { return d.until > now && d.from.contains(address); });
-    return found == departures_.end() ? nullptr : &*found;
 }
 
 bool BindingCache::set_peer_checksum(uint32_t peer, L4ChecksumMode mode) {

@@ -3,8 +3,7 @@
 // BindingCache: bindings and paths, as the slow path knows them.
 //
 // A binding says for one address which active address stands for the original one: local bindings
-// are ours, remote bindings a far end's. A claim is what a peer with keys said of its bindings
-// last; it outlives the flows for a while. A path is a local and a remote binding. A move looks
+// are ours, remote bindings a far end's. A path is a local and a remote binding. A move looks
 // bindings up by their active address, gives them another, and thereby knows the paths to switch;
 // nothing here is ever proportional to the number of flows.
 //
@@ -15,6 +14,7 @@
 #include "sacip_core/config/config.hpp"
 #include "sacip_core/forward/path.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
+#include "sacip_core/mobility/claim_table.hpp"
 #include "sacip_core/mobility/host_mapping.hpp"
 #include "sacip_core/packet/rewrite.hpp"
 
@@ -66,25 +66,6 @@ struct RemoteBinding {
     bool proven{true};
     uint32_t in_peer{0}; ///< its place in the peer's list
     std::vector<PathId> paths;
-};
-
-/// "What was set up as `original` is now reached at `active`", said by a peer with keys. Equal
-/// lengths.
-struct Claim {
-    Ipv4Prefix original;
-    Ipv4Prefix active;
-    std::vector<Ipv4Prefix> fallbacks; ///< in falling preference
-    Nanos heard;
-    Nanos expires;
-    Ipv4Addr active_for(Ipv4Addr o) const { return active.with_host_part_of(o); }
-};
-
-/// A peer with keys was reached at `from` until a moment ago. What still comes from there is its
-/// own until `until`; later, whoever has the address next. Equal lengths.
-struct Departure {
-    uint32_t peer;
-    Ipv4Prefix from, to;
-    Nanos until;
 };
 
 /// A wire pair that is still accepted after a move, until `until`.
@@ -168,26 +149,10 @@ public:
 
     // Peers with keys, by their place in Config::peers.
 
-    /// The longest prefixes first, those of a length by their address: keep it so.
-    std::vector<Claim>& claims(uint32_t peer) { return claims_[peer]; }
-    /// In the place of the one for the same original, if there is one.
-    void set_claim(uint32_t peer, const Claim& claim);
-    const std::vector<Claim>& claims(uint32_t peer) const { return claims_[peer]; }
-    /// The claim with the longest prefix around `original`; nullptr if there is none. O(lengths of
-    /// claims x log claims).
-    const Claim* claim_for(uint32_t peer, const Ipv4Prefix& original) const;
-    const Claim* claim_for(uint32_t peer, Ipv4Addr original) const {
-        return claim_for(peer, Ipv4Prefix::host(original));
-    }
-    /// Records that the peer went from one place to another; ends what it says of the new one.
-    void depart(const Departure& departure);
-    /// What the peer has lost serves no longer than until `until`. Gives where it went.
-    std::vector<Ipv4Prefix> hasten_departures(uint32_t peer, Nanos until);
-    void forget_departures(uint32_t peer, Nanos now);
-    /// The peer that has just left this address, and where it went; nullptr if none has.
-    const Departure* departed_from(Ipv4Addr address, Nanos now) const;
-    /// True if the peer says that it is at this address now.
-    bool claims_to_be_at(uint32_t peer, Ipv4Addr address) const;
+    ClaimTable& claims() { return claims_; }
+    const ClaimTable& claims() const { return claims_; }
+    /// Of those whose `addresses` hold it, the one with the longest prefix.
+    std::optional<uint32_t> peer_of(Ipv4Addr address) const;
     /// It has spoken since our start: it is there.
     void set_heard(const Speaker& speaker) { heard_[place_of(speaker)] = true; }
     bool is_heard(const Speaker& speaker) const { return heard_[place_of(speaker)]; }
@@ -248,7 +213,7 @@ private:
                                   const Ipv4Prefix& prefix) const;
 
     size_t place_of(const Speaker& speaker) const {
-        return speaker.index + (speaker.is_basic() ? claims_.size() : 0);
+        return speaker.index + (speaker.is_basic() ? of_peer_.size() : 0);
     }
     LocalId find_or_add(const LocalBinding& binding);
     void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
@@ -269,8 +234,7 @@ private:
     std::unordered_map<uint64_t, PathId> path_of_;
     std::vector<PathEntry> paths_;
     std::vector<std::vector<RemoteId>> of_peer_;
-    std::vector<std::vector<Claim>> claims_;
-    std::vector<Departure> departures_; ///< as a rule empty
+    ClaimTable claims_;
     std::vector<L4ChecksumMode> peer_checksums_;
     std::vector<bool> heard_; ///< peers with keys, then basic ones
     struct Allowance {

@@ -77,7 +77,7 @@ bool BindReceiver::may_be_at(const Peer& peer, const Ipv4Prefix& active) const {
 size_t BindReceiver::originals_added(const Peer& peer, const std::vector<Claim>& claims) const {
     std::set<Ipv4Prefix> out;
     const auto add = [&](const Claim& c) {
-        const Claim* known = r_.cache.claim_for(peer.index, c.original);
+        const Claim* known = r_.cache.claims().around(peer.index, c.original);
         if (known == nullptr || known->original != c.original) {
             out.insert(c.original);
         }
@@ -102,8 +102,8 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
             claims.push_back({e.original, e.active, {}, now, now + from_s(e.lifetime_s)});
         }
     }
-    auto& known = r_.cache.claims(peer.index);
-    if (known.size() + originals_added(peer, claims) > max_claims) {
+    ClaimTable& table = r_.cache.claims();
+    if (table.of(peer.index).size() + originals_added(peer, claims) > max_claims) {
         return {BindStatus::refused, BindReason::capacity, {}};
     }
     std::vector<Claim> unproved; // and the place before is lost
@@ -114,7 +114,7 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
                     go_back(peer, t, now);
                 }
             }
-            std::erase_if(known, [&](const Claim& c) { return c.original == claim.original; });
+            table.erase(peer.index, claim.original);
             peer.to_follow.insert(claim.original);
             std::erase_if(peer.trials,
                           [&](const Trial& t) { return t.claim.original == claim.original; });
@@ -144,7 +144,7 @@ BindReceiver::Decision BindReceiver::standing(const Peer& peer) {
 
 /// One original: recorded if it is proved or needs no proof, else newly on trial: false.
 bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now) {
-    const Claim* known = r_.cache.claim_for(peer.index, claim.original);
+    const Claim* known = r_.cache.claims().around(peer.index, claim.original);
     const bool same_prefix = known != nullptr && known->original == claim.original;
     const auto trial = std::ranges::find_if(
         peer.trials, [&](const Trial& t) { return t.claim.original == claim.original; });
@@ -178,16 +178,16 @@ bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr sou
 
 void BindReceiver::record(Peer& peer, const Claim& claim, bool lost, Nanos now) {
     note_departure(peer, claim, lost, now);
-    const Claim* known = r_.cache.claim_for(peer.index, claim.original);
+    const Claim* known = r_.cache.claims().around(peer.index, claim.original);
     if (known == nullptr || known->original != claim.original || known->active != claim.active) {
         peer.to_follow.insert(claim.original);
     }
-    r_.cache.set_claim(peer.index, claim);
+    r_.cache.claims().set(peer.index, claim);
 }
 
 /// Where it was, as far as we know that it was there until now.
 void BindReceiver::note_departure(Peer& peer, const Claim& claim, bool lost, Nanos now) {
-    const Claim* known = r_.cache.claim_for(peer.index, claim.original);
+    const Claim* known = r_.cache.claims().around(peer.index, claim.original);
     const Ipv4Prefix from =
         known == nullptr
             ? claim.original
@@ -197,7 +197,7 @@ void BindReceiver::note_departure(Peer& peer, const Claim& claim, bool lost, Nan
         return;
     }
     const Nanos accepted = lost ? drain_of_lost(peer) : from_ms(r_.times.drain.count());
-    r_.cache.depart({peer.index, from, claim.active, now + accepted});
+    r_.cache.claims().depart({peer.index, from, claim.active, now + accepted});
     peer.left.insert(from);
     peer.vacated.insert(from);
 }
@@ -208,13 +208,16 @@ void BindReceiver::take_along(Peer& peer, Nanos heard, Nanos now) {
     if (peer.vacated.empty()) {
         return;
     }
-    for (Claim& claim : r_.cache.claims(peer.index)) {
+    ClaimTable& table = r_.cache.claims();
+    for (const Claim& claim : std::vector<Claim>{table.of(peer.index)}) {
         if (claim.heard >= heard || !peer.vacated.contains(claim.active)) {
             continue;
         }
-        const Departure* left = r_.cache.departed_from(claim.active.address(), now);
-        if (left != nullptr && left->peer == peer.index && left->from == claim.active) {
-            claim.active = left->to;
+        const Departure* left = table.departed_from(peer.index, claim.active.address(), now);
+        if (left != nullptr && left->from == claim.active) {
+            Claim there = claim;
+            there.active = left->to;
+            table.set(peer.index, there);
             peer.to_follow.insert(claim.original);
         }
     }
@@ -246,15 +249,16 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
     std::map<std::pair<Ipv4Prefix, Ipv4Prefix>, Step> steps;
     for (const RemoteId id : take_affected(peer)) {
         const RemoteBinding& b = r_.cache.at(id);
-        const Claim* claim = r_.cache.claim_for(peer.index, b.original);
+        const Claim* claim = r_.cache.claims().around(peer.index, b.original);
         if (claim != nullptr && claim->active_for(b.original) != b.active) {
             const Ipv4Prefix from{b.active, claim->active.length()};
             Step& step = steps[{claim->original, from}];
             step.from = from;
             step.to = claim->active;
             step.bindings.push_back(id);
-        } else if (const Departure* left = r_.cache.departed_from(b.active, now);
-                   claim == nullptr && left != nullptr && left->peer == peer.index) {
+        } else if (const Departure* left =
+                       r_.cache.claims().departed_from(peer.index, b.active, now);
+                   claim == nullptr && left != nullptr) {
             Step& step = steps[{left->from, left->from}]; // begun there, and never named
             step.from = left->from;
             step.to = left->to;
@@ -270,7 +274,7 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
         return;
     }
     for (const Ipv4Prefix& place :
-         r_.cache.hasten_departures(peer.index, now + drain_of_lost(peer))) {
+         r_.cache.claims().hasten_departures(peer.index, now + drain_of_lost(peer))) {
         for (const RemoteId id : r_.cache.remotes_of_peer_at(peer.index, place)) {
             for (const PathId path : r_.cache.at(id).paths) {
                 r_.manager.hasten_drain(path, now + drain_of_lost(peer));
@@ -358,28 +362,26 @@ bool BindReceiver::tick(Peer& peer, Nanos now) {
             go_back(peer, t, now);
         }
     }
-    r_.cache.forget_departures(peer.index, now);
+    r_.cache.claims().forget_departures(peer.index, now);
     forget_claims(peer, now);
     return !failed.empty();
 }
 
 /// What has expired; and of the others one a tick, if no flow needs it.
 void BindReceiver::forget_claims(Peer& peer, Nanos now) {
-    auto& claims = r_.cache.claims(peer.index);
-    std::erase_if(claims, [&](const Claim& c) {
-        if (c.expires <= now) { // a shorter one may speak for its bindings
-            peer.to_follow.insert(c.original);
-        }
-        return c.expires <= now;
-    });
+    ClaimTable& table = r_.cache.claims();
+    for (const Ipv4Prefix& original : table.expire(peer.index, now)) {
+        peer.to_follow.insert(original); // a shorter one may speak for its bindings
+    }
+    const auto& claims = table.of(peer.index);
     if (claims.empty()) {
         return;
     }
     peer.claim_looked_at = (peer.claim_looked_at + 1) % claims.size();
-    const auto claim = claims.begin() + static_cast<std::ptrdiff_t>(peer.claim_looked_at);
-    if (now - claim->heard >= keep_unneeded &&
-        !r_.cache.has_remote_from(peer.index, claim->original)) {
-        claims.erase(claim);
+    const Claim& claim = claims[peer.claim_looked_at];
+    if (now - claim.heard >= keep_unneeded &&
+        !r_.cache.has_remote_from(peer.index, claim.original)) {
+        table.erase(peer.index, Ipv4Prefix{claim.original});
     }
 }
 

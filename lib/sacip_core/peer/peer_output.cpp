@@ -88,7 +88,7 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
     for (const RemoteId id :
          std::span{remotes}.first(std::min(remotes.size(), remotes_considered))) {
         const RemoteBinding& b = r_.cache.at(id);
-        const Claim* claim = r_.cache.claim_for(peer.index, b.original);
+        const Claim* claim = r_.cache.claims().around(peer.index, b.original);
         if (out.size() >= max_places) {
             break;
         }

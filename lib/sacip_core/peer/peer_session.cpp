@@ -32,6 +32,9 @@ PeerSession::PeerSession(const Deps& deps)
     peers_.reserve(r_.config.peers.size());
     for (uint32_t i = 0; i < r_.config.peers.size(); i++) {
         peers_.emplace_back(i, r_.config.peers[i], r_.identity.challenge_key);
+        for (const Ipv4Prefix& prefix : r_.config.peers[i].roam_to) {
+            roaming_[prefix].push_back(i);
+        }
     }
 }
 
@@ -324,18 +327,19 @@ PeerSession::Outcome PeerSession::on_solicit_ack(const Message& m, const Solicit
 // ---- flows that we do not know
 
 std::optional<uint32_t> PeerSession::peer_near(Ipv4Addr address) const {
-    std::optional<uint32_t> roaming;
-    for (const Peer& peer : peers_) {
-        const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
-        if (r_.cache.claims_to_be_at(peer.index, address) ||
-            std::ranges::any_of(peer.config.addresses, holds)) {
-            return peer.index;
-        }
-        if (!peer.association.epoch() && std::ranges::any_of(peer.config.roam_to, holds)) {
-            roaming = peer.index;
-        }
+    auto found = r_.cache.claims().peer_at(address);
+    if (!found) {
+        found = r_.cache.peer_of(address);
     }
-    return roaming;
+    if (!found) {
+        roaming_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<uint32_t>& peers) {
+            const auto silent = std::ranges::find_if(
+                peers, [&](uint32_t peer) { return !peers_[peer].association.epoch(); });
+            found = silent == peers.end() ? std::nullopt : std::optional{*silent};
+            return found.has_value();
+        });
+    }
+    return found;
 }
 
 bool PeerSession::is_on_trial(uint32_t index, Ipv4Addr address) const {
@@ -387,7 +391,7 @@ bool PeerSession::tick(Nanos now) {
     for (Peer& peer : peers_) {
         changed = r_.claims.tick(peer, now) || changed;
         peer.association.tick(now,
-                              [&](Ipv4Addr a) { return r_.cache.claims_to_be_at(peer.index, a); });
+                              [&](Ipv4Addr a) { return r_.cache.claims().is_at(peer.index, a); });
         if (peer.is_silent(now) && !std::exchange(peer.silent_noted, true)) {
             note(peer, EventKind::peer_silent, now);
         }

@@ -104,6 +104,7 @@ private:
 
     Deps r_;
     std::vector<Peer> peers_;
+    PrefixMap<std::vector<uint32_t>> roaming_; ///< peers by their `roam_to`
     PeerOutput peer_output_;
     FlowRecovery flow_recovery_;
     PeerStatistics statistics_;

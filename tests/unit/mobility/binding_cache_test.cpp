@@ -3,8 +3,6 @@
 
 #include "tests/support/rig_sites.hpp"
 
-#include <map>
-#include <random>
 #include <set>
 
 namespace sacip::test {
@@ -102,37 +100,6 @@ TEST_F(BindingCacheTest, BindingsGoWithTheirLastPath) {
     EXPECT_TRUE(cache_.at(again).paths.empty()) << "a place used before starts empty";
     cache_.forget_unused(cache_.local(addr("10.1.0.10"), {}, {}, {0}), again);
     EXPECT_EQ(cache_.local_count() + cache_.remote_count(), 0U);
-}
-
-/// A model: the longest of those that hold the address.
-TEST_F(BindingCacheTest, TheLongestPrefixOfAClaimWins) {
-    std::mt19937 random{7};
-    const auto number = [&](uint32_t below) { return static_cast<uint32_t>(random() % below); };
-    std::map<Ipv4Prefix, Ipv4Prefix> model;
-    for (int round = 0; round < 2000; round++) {
-        const auto length = static_cast<uint8_t>(number(4) == 0 ? 32 : 22 + number(10));
-        const Ipv4Prefix original{
-            Ipv4Addr{10, 9, static_cast<uint8_t>(number(4)), static_cast<uint8_t>(number(256))},
-            length};
-        const Ipv4Prefix active{Ipv4Addr{10, 19, static_cast<uint8_t>(number(256)), 0}, length};
-        cache_.set_claim(0, {original, active, {}, {}, {}});
-        model.insert_or_assign(original, active);
-        const Ipv4Addr asked{10, 9, static_cast<uint8_t>(number(4)),
-                             static_cast<uint8_t>(number(256))};
-        const Claim* found = cache_.claim_for(0, asked);
-        std::optional<Ipv4Prefix> wanted;
-        for (const auto& [prefix, at] : model) {
-            if (prefix.contains(asked) && (!wanted || prefix.length() > wanted->length())) {
-                wanted = prefix;
-            }
-        }
-        ASSERT_EQ(found != nullptr, wanted.has_value()) << round;
-        if (found != nullptr) {
-            ASSERT_EQ(found->original, *wanted) << round;
-            ASSERT_EQ(found->active, model.at(*wanted)) << round;
-        }
-    }
-    EXPECT_EQ(cache_.claims(0).size(), model.size());
 }
 
 } // namespace

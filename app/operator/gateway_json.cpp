@@ -17,7 +17,7 @@ using nlohmann::json;
 
 /// Who speaks for a far end: the peer's name, "basic" or "none".
 std::string peer_name(const Config& config, const Speaker& speaker) {
-    return speaker.is_secure()  ? config.peers[speaker.index].name
+    return speaker.is_secure()  ? config.peers[speaker.peer().value].name
            : speaker.is_basic() ? "basic"
                                 : "none";
 }

@@ -38,13 +38,14 @@ json move_json(const MoveRecord& m, const Mover& mover) {
 void add_details(json& out, const MoveRecord& m, const Config& config) {
     json trace = json::array();
     for (const TracePoint& p : m.trace) {
-        trace.push_back({{"event", to_text(p.kind)},
-                         {"after_us", microseconds(p.at - m.event)},
-                         {"peer", p.peer ? json(config.peers[*p.peer].name) : json(nullptr)}});
+        trace.push_back(
+            {{"event", to_text(p.kind)},
+             {"after_us", microseconds(p.at - m.event)},
+             {"peer", p.peer ? json(config.peers[p.peer->value].name) : json(nullptr)}});
     }
     json legs = json::array();
     for (const MoveLeg& leg : m.legs) {
-        legs.push_back({{"peer", config.peers[leg.peer].name},
+        legs.push_back({{"peer", config.peers[leg.peer.value].name},
                         {"switched", leg.switched},
                         {"applied", leg.applied},
                         {"refused", leg.refused}});

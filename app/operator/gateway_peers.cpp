@@ -15,7 +15,7 @@ using nlohmann::json;
 
 json claims_json(const Peer& peer, const BindingCache& cache) {
     json out = json::array();
-    for (const Claim& c : cache.claims().of(peer.index)) {
+    for (const Claim& c : cache.claims().of(peer.id)) {
         const bool in_doubt = std::ranges::any_of(peer.trials, [&](const Trial& t) {
             return t.in_use && t.claim.original == c.original && t.claim.active == c.active;
         });
@@ -38,7 +38,7 @@ json trials_json(const Peer& peer) {
 
 json secure_json(const Peer& peer, const BindingCache& cache, Nanos now) {
     uint64_t flows = 0;
-    for (const RemoteId remote : cache.remotes_of_peer(peer.index)) {
+    for (const RemoteId remote : cache.remotes_of_peer(peer.id)) {
         for (const PathId path : cache.at(remote).paths) {
             flows += cache.at(path).flows;
         }
@@ -60,7 +60,7 @@ json secure_json(const Peer& peer, const BindingCache& cache, Nanos now) {
         {"trials", trials_json(peer)},
         {"told", !peer.bind_sender.pending()},
         {"tries", peer.bind_sender.tries()},
-        {"bindings", cache.remotes_of_peer(peer.index).size()},
+        {"bindings", cache.remotes_of_peer(peer.id).size()},
         {"flows", flows},
     };
 }

@@ -170,7 +170,7 @@ MoveId Gateway::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool
 
 void Gateway::carry_out_moves(Nanos now) {
     for (const Announcement& announcement : mover_.take_announcements()) {
-        for (const uint32_t peer : announcement.peers) {
+        for (const PeerId peer : announcement.peers) {
             peer_session_->announce(peer, announcement.old_address_lost, now);
         }
         mover_.switch_announced(announcement, now);
@@ -187,7 +187,7 @@ void Gateway::notify_usable() {
         const PathEntry& entry = cache_.at(path);
         if (entry.in_use) { // it may be gone since, and its link header with it
             const DirectionRewrite& out = entry.slot.outbound;
-            basic_sender_.path_ready(path, {out.port, ether_addresses(*out.link)});
+            basic_sender_.path_ready(cache_.ref(path), {out.port, ether_addresses(*out.link)});
         }
     }
     if (peer_session_) {

@@ -314,7 +314,7 @@ private:
             const auto bytes = std::as_bytes(std::span{&value, 1});
             out.insert(out.end(), bytes.begin(), bytes.end());
         };
-        for (const Claim& c : slow_->cache().claims().of(0)) {
+        for (const Claim& c : slow_->cache().claims().of({0})) {
             note(c.original.address());
             note(c.active.address());
         }
@@ -330,7 +330,7 @@ private:
     }
     void check() {
         const BindingCache& cache = slow_->cache();
-        for (const Claim& c : cache.claims().of(0)) {
+        for (const Claim& c : cache.claims().of({0})) {
             require(originals.contains(c.original) || c.original.is_host());
             require(originals.contains(c.active) || roams.contains(c.active));
             require(c.original.length() == c.active.length());
@@ -342,7 +342,7 @@ private:
         for (const LocalId id : cache.locals()) {
             require(cache.at(id).active == uplink && cache.at(id).host == host);
         }
-        require(cache.claims().of(0).size() <= 256);
+        require(cache.claims().of({0}).size() <= 256);
         for (const auto& departure : io_.departures) {
             if (departure.port == wan && !departure.linux_side) {
                 check_sent(departure.bytes);

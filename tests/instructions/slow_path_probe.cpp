@@ -171,7 +171,7 @@ struct World : GatewayRig {
     size_t claimed() const {
         size_t out = 0;
         for (uint32_t k = 0; k < config.peers.size(); k++) {
-            out += slow->cache().claims().of(k).size();
+            out += slow->cache().claims().of({k}).size();
         }
         return out;
     }

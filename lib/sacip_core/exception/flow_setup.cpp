@@ -81,7 +81,7 @@ RemoteId FlowSetup::remote_at(Ipv4Addr original, Ipv4Addr active) {
     const RemoteId id = r_.cache.remote(original, active);
     RemoteBinding& remote = r_.cache.at(id);
     if (remote.paths.empty() && remote.speaker.is_secure() &&
-        r_.peer_session->is_on_trial(remote.speaker.index, active)) {
+        r_.peer_session->is_on_trial(remote.speaker.peer(), active)) {
         remote.proven = false;
     }
     return id;
@@ -232,7 +232,7 @@ void FlowSetup::make(PuntedPacket& punted, Direction direction, const FlowKey& k
         return;
     }
     if (const RemoteBinding& far = r_.cache.at(remote); far.speaker.is_secure()) {
-        r_.peer_session->flow_begins(far.speaker.index, {r_.cache.at(local).active, far.active},
+        r_.peer_session->flow_begins(far.speaker.peer(), {r_.cache.at(local).active, far.active},
                                      punted.now);
     }
     const auto flow = lack == EarlyDrop::Lack::nothing

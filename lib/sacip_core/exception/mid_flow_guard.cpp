@@ -11,7 +11,7 @@ constexpr Nanos forgetful_for = from_s(10);
 } // namespace
 
 /// TCP says so itself; all else may be, shortly after our start, if the peer knew us before it.
-bool MidFlowGuard::may_be_middle(const PuntedPacket& punted, uint32_t peer,
+bool MidFlowGuard::may_be_middle(const PuntedPacket& punted, PeerId peer,
                                  const SecureAddresses& between) const {
     if (punted.view.is(IpProto::tcp)) {
         return is_midst_of_tcp(punted.view);
@@ -49,7 +49,7 @@ Admission MidFlowGuard::inbound(const PuntedPacket& punted, Ipv4Addr host) {
         return {};
     }
     const SecureAddresses between{v.destination, v.source};
-    const auto peer = roamed ? std::optional{roamed->index} : peer_session_->peer_near(v.source);
+    const auto peer = roamed ? std::optional{roamed->peer()} : peer_session_->peer_near(v.source);
     if (!peer || (!roamed && !may_be_middle(punted, *peer, between))) {
         return {};
     }
@@ -76,7 +76,7 @@ Admission MidFlowGuard::outbound(const PuntedPacket& punted, Ipv4Addr wire) {
                between);
 }
 
-Admission MidFlowGuard::ask(const PuntedPacket& punted, uint32_t peer, const WireTuple& tuple,
+Admission MidFlowGuard::ask(const PuntedPacket& punted, PeerId peer, const WireTuple& tuple,
                             const SecureAddresses& between) {
     const auto origin = peer_session_->origin_of(peer, tuple, between, punted.now);
     if (origin && origin->state == FlowOrigin::State::known) {

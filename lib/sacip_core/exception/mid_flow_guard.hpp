@@ -37,7 +37,7 @@ struct Admission {
     };
     What what{What::welcome};
     // Of a known flow:
-    uint32_t peer{0}; ///< who explained it
+    PeerId peer{}; ///< who explained it
     Ipv4Addr remote_original{};
     Ipv4Addr local_original{};
 };
@@ -59,9 +59,9 @@ public:
     std::optional<Speaker> roamed_here(const PacketView& view, Ipv4Addr host) const;
 
 private:
-    bool may_be_middle(const PuntedPacket& punted, uint32_t peer,
+    bool may_be_middle(const PuntedPacket& punted, PeerId peer,
                        const SecureAddresses& between) const;
-    Admission ask(const PuntedPacket& punted, uint32_t peer, const WireTuple& tuple,
+    Admission ask(const PuntedPacket& punted, PeerId peer, const WireTuple& tuple,
                   const SecureAddresses& between);
 
     const Config& config_;

@@ -17,7 +17,7 @@ Nanos BasicSender::Message::due() const {
     return began + (times_sent == 0 ? give_up : basic_notification_repeats[times_sent - 1]);
 }
 
-void BasicSender::announce(const BasicNotification& text, PathId path, const Exit& exit,
+void BasicSender::announce(const BasicNotification& text, PathRef path, const Exit& exit,
                            Nanos now) {
     Message message{text, exit, 0, now};
     if (exit.known()) {
@@ -25,15 +25,15 @@ void BasicSender::announce(const BasicNotification& text, PathId path, const Exi
         repeat(message);
     } else {
         next_due_ = std::min(next_due_, message.due());
-        without_exit_.emplace(path.value, message);
+        without_exit_.emplace(key(path), message);
     }
 }
 
-void BasicSender::path_ready(PathId path, const Exit& exit) {
+void BasicSender::path_ready(PathRef path, const Exit& exit) {
     if (!exit.known()) {
         return;
     }
-    const auto [first, last] = without_exit_.equal_range(path.value);
+    const auto [first, last] = without_exit_.equal_range(key(path));
     for (auto it = first; it != last; ++it) {
         it->second.exit = exit;
         send(it->second);

@@ -34,9 +34,9 @@ public:
 
     /// Sends now, if the exit is known, and schedules the repetitions. `path` is one of those that
     /// the peer shares with us.
-    void announce(const BasicNotification& text, PathId path, const Exit& exit, Nanos now);
+    void announce(const BasicNotification& text, PathRef path, const Exit& exit, Nanos now);
     /// The path has this way out now: what waited for it goes, if that is a port's.
-    void path_ready(PathId path, const Exit& exit);
+    void path_ready(PathRef path, const Exit& exit);
     /// What leaves by the port has this source from now on.
     void mac_changed(PortId port, const MacAddr& mac);
     /// `left` is not ours any more: what still names an address of it names that of `now_at` with
@@ -61,7 +61,8 @@ private:
     PacketIo& io_;
     uint8_t icmp_type_;
     std::vector<Message> to_repeat_;
-    std::unordered_multimap<uint32_t, Message> without_exit_; ///< by their path
+    static uint64_t key(PathRef path) { return uint64_t{path.id.value} << 32 | path.generation; }
+    std::unordered_multimap<uint64_t, Message> without_exit_; ///< by their path
     Nanos next_due_{never};
     Counter sent_;
     static constexpr Nanos never{INT64_MAX};

@@ -20,11 +20,11 @@ BindingCache::BindingCache(const Config& config, uint64_t secret)
       heard_(config.peers.size() + config.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
     for (uint32_t i = 0; i < config.peers.size(); i++) {
         for (const Ipv4Prefix& own : config.peers[i].addresses) {
-            peer_of_[own] = i;
+            peer_of_[own] = PeerId{i};
         }
     }
     for (uint32_t i = 0; i < config.basic_peers.size(); i++) {
-        basic_peer_of_[config.basic_peers[i].prefix] = i;
+        basic_peer_of_[config.basic_peers[i].prefix] = BasicPeerId{i};
     }
 }
 
@@ -78,8 +78,8 @@ RemoteId BindingCache::remote(Ipv4Addr original, Ipv4Addr active, const Speaker&
     }
     at(id) = {original, active, speaker, true, 0, {}};
     if (speaker.is_secure()) {
-        at(id).in_peer = static_cast<uint32_t>(of_peer_[speaker.index].size());
-        of_peer_[speaker.index].push_back(id);
+        at(id).in_peer = static_cast<uint32_t>(of_peer_[speaker.peer().value].size());
+        of_peer_[speaker.peer().value].push_back(id);
     }
     remotes_by_original_.emplace(original, id);
     remotes_by_active_.emplace(active, id);
@@ -142,21 +142,21 @@ std::vector<RemoteId> BindingCache::remotes() const {
     return out;
 }
 
-std::optional<uint32_t> BindingCache::basic_peer_of(Ipv4Addr address) const {
-    if (const uint32_t* own = basic_peer_of_.longest(address)) {
+std::optional<BasicPeerId> BindingCache::basic_peer_of(Ipv4Addr address) const {
+    if (const BasicPeerId* own = basic_peer_of_.longest(address)) {
         return *own;
     }
     const auto [first, last] = remotes_by_active_.equal_range(address);
     for (auto it = first; it != last; ++it) {
         if (at(it->second).speaker.is_basic()) {
-            return at(it->second).speaker.index;
+            return at(it->second).speaker.basic_peer();
         }
     }
     return std::nullopt;
 }
 
-std::optional<uint32_t> BindingCache::peer_of(Ipv4Addr address) const {
-    const uint32_t* peer = peer_of_.longest(address);
+std::optional<PeerId> BindingCache::peer_of(Ipv4Addr address) const {
+    const PeerId* peer = peer_of_.longest(address);
     return peer == nullptr ? std::nullopt : std::optional{*peer};
 }
 
@@ -165,30 +165,30 @@ Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
         const Claim* claim = claims_.around(*own, original);
         const bool left = claim != nullptr && original == active &&
                           claim->active_for(original) != active && !claims_.is_at(*own, original);
-        return left ? Speaker{} : Speaker{Speaker::Kind::secure, *own};
+        return left ? Speaker{} : Speaker::of(*own);
     }
     auto there = claims_.peer_at(original);
     if (!there && original != active) {
         there = claims_.peer_at(active);
     }
     if (there) {
-        return {Speaker::Kind::secure, *there};
+        return Speaker::of(*there);
     }
     const auto basic = basic_peer_of(original);
-    return basic ? Speaker{Speaker::Kind::basic, *basic} : Speaker{};
+    return basic ? Speaker::of(*basic) : Speaker{};
 }
 
 bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
     const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
     if (speaker.is_basic()) {
-        return std::ranges::any_of(config_.basic_peers[speaker.index].roam_to, holds);
+        return std::ranges::any_of(config_.basic_peers[speaker.basic_peer().value].roam_to, holds);
     }
     return speaker.is_secure() &&
-           (std::ranges::any_of(config_.peers[speaker.index].addresses, holds) ||
-            std::ranges::any_of(config_.peers[speaker.index].roam_to, holds));
+           (std::ranges::any_of(config_.peers[speaker.peer().value].addresses, holds) ||
+            std::ranges::any_of(config_.peers[speaker.peer().value].roam_to, holds));
 }
 
-std::vector<RemoteId> BindingCache::of_peer(uint32_t peer, const ByAddress<RemoteId>& index,
+std::vector<RemoteId> BindingCache::of_peer(PeerId peer, const ByAddress<RemoteId>& index,
                                             const Ipv4Prefix& prefix) const {
     std::vector<RemoteId> out;
     std::ranges::copy_if(all_in(index, prefix), std::back_inserter(out),
@@ -196,28 +196,28 @@ std::vector<RemoteId> BindingCache::of_peer(uint32_t peer, const ByAddress<Remot
     return out;
 }
 
-std::vector<RemoteId> BindingCache::remotes_of_peer_from(uint32_t peer,
+std::vector<RemoteId> BindingCache::remotes_of_peer_from(PeerId peer,
                                                          const Ipv4Prefix& original) const {
     return of_peer(peer, remotes_by_original_, original);
 }
 
-std::vector<RemoteId> BindingCache::remotes_of_peer_at(uint32_t peer,
+std::vector<RemoteId> BindingCache::remotes_of_peer_at(PeerId peer,
                                                        const Ipv4Prefix& active) const {
     return of_peer(peer, remotes_by_active_, active);
 }
 
-bool BindingCache::has_remote_from(uint32_t peer, const Ipv4Prefix& original) const {
+bool BindingCache::has_remote_from(PeerId peer, const Ipv4Prefix& original) const {
     return std::ranges::any_of(all_in(remotes_by_original_, original),
                                [&](RemoteId id) { return is_of_peer(id, peer); });
 }
 
-bool BindingCache::has_remote_at(uint32_t peer, const Ipv4Prefix& active) const {
+bool BindingCache::has_remote_at(PeerId peer, const Ipv4Prefix& active) const {
     return std::ranges::any_of(all_in(remotes_by_active_, active),
                                [&](RemoteId id) { return is_of_peer(id, peer); });
 }
 
-bool BindingCache::set_peer_checksum(uint32_t peer, L4ChecksumMode mode) {
-    return std::exchange(peer_checksums_[peer], mode) != mode;
+bool BindingCache::set_peer_checksum(PeerId peer, L4ChecksumMode mode) {
+    return std::exchange(peer_checksums_[peer.value], mode) != mode;
 }
 
 bool BindingCache::spend(Ipv4Addr unproven, uint64_t bytes) {
@@ -278,7 +278,9 @@ std::optional<PathId> BindingCache::find_path(LocalId local, RemoteId remote) co
 PathEntry& BindingCache::add_path(PathId id, LocalId local, RemoteId remote) {
     path_of_.emplace(path_key(local, remote), id);
     PathEntry& entry = at(id);
+    const uint32_t generation = entry.generation + 1;
     entry = {};
+    entry.generation = generation;
     entry.in_local = static_cast<uint32_t>(at(local).paths.size());
     entry.in_remote = static_cast<uint32_t>(at(remote).paths.size());
     at(local).paths.push_back(id);
@@ -312,7 +314,7 @@ L4ChecksumMode BindingCache::checksum_mode(RemoteId remote) const {
     const Speaker& speaker = at(remote).speaker;
     const bool original =
         speaker.is_basic() || config_.checksum.l4 == L4Checksum::original ||
-        (speaker.is_secure() && peer_checksums_[speaker.index] == L4ChecksumMode::original);
+        (speaker.is_secure() && peer_checksums_[speaker.peer().value] == L4ChecksumMode::original);
     return original ? L4ChecksumMode::original : L4ChecksumMode::wire;
 }
 
@@ -346,7 +348,7 @@ void BindingCache::forget_if_unused(RemoteId id) {
         unlist(remotes_by_original_, at(id).original, id);
         unlist(remotes_by_active_, at(id).active, id);
         if (at(id).speaker.is_secure()) {
-            auto& list = of_peer_[at(id).speaker.index];
+            auto& list = of_peer_[at(id).speaker.peer().value];
             list[at(id).in_peer] = list.back();
             at(list.back()).in_peer = at(id).in_peer;
             list.pop_back();

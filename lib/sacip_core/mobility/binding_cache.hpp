@@ -46,15 +46,26 @@ struct LocalBinding {
 };
 
 /// Who may say where a far end is.
-struct Speaker {
+class Speaker {
+public:
     enum class Kind : uint8_t { none, basic, secure };
-    Kind kind{Kind::none};
-    uint32_t index{0}; ///< in Config::basic_peers or Config::peers
+    constexpr Speaker() = default;
+    static constexpr Speaker of(PeerId peer) { return {Kind::secure, peer.value}; }
+    static constexpr Speaker of(BasicPeerId peer) { return {Kind::basic, peer.value}; }
+
+    Kind kind() const { return kind_; }
     /// Else the far end is a stranger: nobody can be told of a move.
-    bool is_known() const { return kind != Kind::none; }
-    bool is_basic() const { return kind == Kind::basic; }
-    bool is_secure() const { return kind == Kind::secure; }
+    bool is_known() const { return kind_ != Kind::none; }
+    bool is_basic() const { return kind_ == Kind::basic; }
+    bool is_secure() const { return kind_ == Kind::secure; }
+    PeerId peer() const { return {number_}; }            ///< is_secure() only
+    BasicPeerId basic_peer() const { return {number_}; } ///< is_basic() only
     bool operator==(const Speaker&) const = default;
+
+private:
+    constexpr Speaker(Kind kind, uint32_t number) : kind_{kind}, number_{number} {}
+    Kind kind_{Kind::none};
+    uint32_t number_{0};
 };
 
 struct RemoteBinding {
@@ -86,6 +97,7 @@ struct PathEntry {
     Nanos unused_since{};
     std::vector<DrainingPair> draining;
     uint32_t in_local{0}, in_remote{0}; ///< its places in the two bindings' lists
+    uint32_t generation{0};             ///< which path with this id
     bool in_use{false};
     bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathManager::flip_waiting)
     bool in_turn{false};    ///< workers forward only behind what they punted before
@@ -139,7 +151,7 @@ public:
 
     /// The basic peer that may speak for `address`: its prefix holds it, or it is where a peer that
     /// already roamed is now.
-    std::optional<uint32_t> basic_peer_of(Ipv4Addr address) const;
+    std::optional<BasicPeerId> basic_peer_of(Ipv4Addr address) const;
     /// Who speaks for a far end set up as `original` and now at `active`. A peer with keys does for
     /// its addresses and for where it says it is; not for an address that it says it has left,
     /// whose new owner is somebody else, unless `active` says where it went.
@@ -147,27 +159,27 @@ public:
     /// True if this basic peer, or peer with keys, may have roamed to this address.
     bool may_roam_to(Speaker speaker, Ipv4Addr address) const;
 
-    // Peers with keys, by their place in Config::peers.
+    // Peers with keys.
 
     ClaimTable& claims() { return claims_; }
     const ClaimTable& claims() const { return claims_; }
     /// Of those whose `addresses` hold it, the one with the longest prefix.
-    std::optional<uint32_t> peer_of(Ipv4Addr address) const;
+    std::optional<PeerId> peer_of(Ipv4Addr address) const;
     /// It has spoken since our start: it is there.
     void set_heard(const Speaker& speaker) { heard_[place_of(speaker)] = true; }
     bool is_heard(const Speaker& speaker) const { return heard_[place_of(speaker)]; }
     /// In no order.
-    const std::vector<RemoteId>& remotes_of_peer(uint32_t peer) const { return of_peer_[peer]; }
+    const std::vector<RemoteId>& remotes_of_peer(PeerId peer) const { return of_peer_[peer.value]; }
     /// Those of them that were set up as an address in `original`. O(far ends there), as the next
     /// three, of which those that ask end at the first one.
-    std::vector<RemoteId> remotes_of_peer_from(uint32_t peer, const Ipv4Prefix& original) const;
-    bool has_remote_from(uint32_t peer, const Ipv4Prefix& original) const;
+    std::vector<RemoteId> remotes_of_peer_from(PeerId peer, const Ipv4Prefix& original) const;
+    bool has_remote_from(PeerId peer, const Ipv4Prefix& original) const;
     /// Those that are in `active` now.
-    std::vector<RemoteId> remotes_of_peer_at(uint32_t peer, const Ipv4Prefix& active) const;
-    bool has_remote_at(uint32_t peer, const Ipv4Prefix& active) const;
+    std::vector<RemoteId> remotes_of_peer_at(PeerId peer, const Ipv4Prefix& active) const;
+    bool has_remote_at(PeerId peer, const Ipv4Prefix& active) const;
     /// The peer leaves TCP and UDP checksums in terms of the originals (HELLO). True if that is
     /// new.
-    bool set_peer_checksum(uint32_t peer, L4ChecksumMode mode);
+    bool set_peer_checksum(PeerId peer, L4ChecksumMode mode);
     /// Bytes that may still go to an unproven address.
     void allow(Ipv4Addr unproven, uint64_t bytes) { allowance_[unproven].left += bytes; }
     /// Takes `bytes` of the allowance. False, and then for good until forget_allowance(), if there
@@ -189,6 +201,11 @@ public:
     void remove_path(PathId id);
     PathEntry& at(PathId id) { return paths_[id.value]; }
     const PathEntry& at(PathId id) const { return paths_[id.value]; }
+    PathRef ref(PathId id) const { return {id, at(id).generation}; }
+    /// Not gone since, with the id maybe another path's.
+    bool is_there(const PathRef& ref) const {
+        return at(ref.id).in_use && at(ref.id).generation == ref.generation;
+    }
     PathAddresses addresses(const PathEntry& path) const;
     L4ChecksumMode checksum_mode(RemoteId remote) const;
     uint32_t path_positions() const { return static_cast<uint32_t>(paths_.size()); }
@@ -206,14 +223,13 @@ private:
         return std::ranges::subrange{index.lower_bound(prefix.address()), index.upper_bound(last)} |
                std::views::values;
     }
-    bool is_of_peer(RemoteId id, uint32_t peer) const {
-        return at(id).speaker == Speaker{Speaker::Kind::secure, peer};
-    }
-    std::vector<RemoteId> of_peer(uint32_t peer, const ByAddress<RemoteId>& index,
+    bool is_of_peer(RemoteId id, PeerId peer) const { return at(id).speaker == Speaker::of(peer); }
+    std::vector<RemoteId> of_peer(PeerId peer, const ByAddress<RemoteId>& index,
                                   const Ipv4Prefix& prefix) const;
 
     size_t place_of(const Speaker& speaker) const {
-        return speaker.index + (speaker.is_basic() ? of_peer_.size() : 0);
+        return speaker.is_basic() ? of_peer_.size() + speaker.basic_peer().value
+                                  : speaker.peer().value;
     }
     LocalId find_or_add(const LocalBinding& binding);
     void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
@@ -224,7 +240,8 @@ private:
 
     const Config& config_;
     HostMappings mappings_;
-    PrefixMap<uint32_t> peer_of_, basic_peer_of_; ///< by the addresses that are a peer's own
+    PrefixMap<PeerId> peer_of_; ///< by the addresses that are a peer's own, as the next
+    PrefixMap<BasicPeerId> basic_peer_of_;
     std::vector<LocalBinding> locals_;
     std::vector<RemoteBinding> remotes_;
     std::vector<LocalId> free_locals_;

@@ -22,11 +22,11 @@ ClaimTable::ClaimTable(size_t peers, uint64_t secret)
 
 // ---- claims
 
-void ClaimTable::add(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, uint32_t peer) {
+void ClaimTable::add(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer) {
     index[prefix][peer]++;
 }
 
-void ClaimTable::take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, uint32_t peer) {
+void ClaimTable::take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer) {
     Claimants& claimants = index[prefix];
     const auto own = claimants.find(peer);
     if (--own->second == 0) {
@@ -37,8 +37,8 @@ void ClaimTable::take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix
     }
 }
 
-void ClaimTable::set(uint32_t peer, const Claim& claim) {
-    auto& claims = claims_[peer];
+void ClaimTable::set(PeerId peer, const Claim& claim) {
+    auto& claims = claims_[peer.value];
     const auto at = std::ranges::lower_bound(claims, place_of_claim(claim.original), {}, by_place);
     add(by_active_, claim.active, peer);
     if (at != claims.end() && at->original == claim.original) {
@@ -50,8 +50,8 @@ void ClaimTable::set(uint32_t peer, const Claim& claim) {
     }
 }
 
-void ClaimTable::erase(uint32_t peer, const Ipv4Prefix& original) {
-    auto& claims = claims_[peer];
+void ClaimTable::erase(PeerId peer, const Ipv4Prefix& original) {
+    auto& claims = claims_[peer.value];
     const auto at = std::ranges::lower_bound(claims, place_of_claim(original), {}, by_place);
     if (at != claims.end() && at->original == original) {
         take_away(by_active_, at->active, peer);
@@ -60,9 +60,9 @@ void ClaimTable::erase(uint32_t peer, const Ipv4Prefix& original) {
     }
 }
 
-std::vector<Ipv4Prefix> ClaimTable::expire(uint32_t peer, Nanos now) {
+std::vector<Ipv4Prefix> ClaimTable::expire(PeerId peer, Nanos now) {
     std::vector<Ipv4Prefix> out;
-    for (const Claim& claim : claims_[peer]) {
+    for (const Claim& claim : claims_[peer.value]) {
         if (claim.expires <= now) {
             out.push_back(claim.original);
         }
@@ -73,8 +73,8 @@ std::vector<Ipv4Prefix> ClaimTable::expire(uint32_t peer, Nanos now) {
     return out;
 }
 
-const Claim* ClaimTable::around(uint32_t peer, const Ipv4Prefix& original) const {
-    const auto& claims = claims_[peer];
+const Claim* ClaimTable::around(PeerId peer, const Ipv4Prefix& original) const {
+    const auto& claims = claims_[peer.value];
     const std::pair first{-static_cast<int>(original.length()), Ipv4Addr{}};
     for (auto at = std::ranges::lower_bound(claims, first, {}, by_place); at != claims.end();) {
         const uint8_t length = at->original.length();
@@ -104,20 +104,20 @@ std::vector<const Claim*> ClaimTable::all_around(Ipv4Addr original) const {
     return out;
 }
 
-bool ClaimTable::is_at(uint32_t peer, Ipv4Addr address) const {
+bool ClaimTable::is_at(PeerId peer, Ipv4Addr address) const {
     return by_active_.visit_around(address, [&](const Ipv4Prefix&, const Claimants& claimants) {
         return claimants.contains(peer);
     });
 }
 
-std::optional<uint32_t> ClaimTable::peer_at(Ipv4Addr address) const {
+std::optional<PeerId> ClaimTable::peer_at(Ipv4Addr address) const {
     const Claimants* claimants = by_active_.longest(address);
     return claimants == nullptr ? std::nullopt : std::optional{claimants->begin()->first};
 }
 
 // ---- departures
 
-Departure* ClaimTable::departure(uint32_t peer, const Ipv4Prefix& from) {
+Departure* ClaimTable::departure(PeerId peer, const Ipv4Prefix& from) {
     auto* all = departures_.find(from);
     if (all == nullptr) {
         return nullptr;
@@ -127,8 +127,8 @@ Departure* ClaimTable::departure(uint32_t peer, const Ipv4Prefix& from) {
 }
 
 template <typename IsToGo>
-void ClaimTable::erase_departures_if(uint32_t peer, IsToGo&& is_to_go) {
-    std::erase_if(left_by_[peer], [&](const Ipv4Prefix& from) {
+void ClaimTable::erase_departures_if(PeerId peer, IsToGo&& is_to_go) {
+    std::erase_if(left_by_[peer.value], [&](const Ipv4Prefix& from) {
         if (!is_to_go(*departure(peer, from))) {
             return false;
         }
@@ -148,15 +148,15 @@ void ClaimTable::depart(const Departure& departure) {
         }
         return d.from == departure.from || d.from.overlaps(departure.to);
     });
-    if (left_by_[departure.peer].size() < most_departures) {
+    if (left_by_[departure.peer.value].size() < most_departures) {
         departures_[departure.from].push_back(departure);
-        left_by_[departure.peer].insert(departure.from);
+        left_by_[departure.peer.value].insert(departure.from);
     }
 }
 
-std::vector<Ipv4Prefix> ClaimTable::hasten_departures(uint32_t peer, Nanos until) {
+std::vector<Ipv4Prefix> ClaimTable::hasten_departures(PeerId peer, Nanos until) {
     std::vector<Ipv4Prefix> out;
-    for (const Ipv4Prefix& from : left_by_[peer]) {
+    for (const Ipv4Prefix& from : left_by_[peer.value]) {
         Departure* d = departure(peer, from);
         d->until = std::min(d->until, until);
         out.push_back(d->to);
@@ -164,7 +164,7 @@ std::vector<Ipv4Prefix> ClaimTable::hasten_departures(uint32_t peer, Nanos until
     return out;
 }
 
-void ClaimTable::forget_departures(uint32_t peer, Nanos now) {
+void ClaimTable::forget_departures(PeerId peer, Nanos now) {
     erase_departures_if(peer, [&](const Departure& d) { return d.until <= now; });
 }
 
@@ -178,7 +178,7 @@ const Departure* ClaimTable::departed_from(Ipv4Addr address, Nanos now) const {
     return out;
 }
 
-const Departure* ClaimTable::departed_from(uint32_t peer, Ipv4Addr address, Nanos now) const {
+const Departure* ClaimTable::departed_from(PeerId peer, Ipv4Addr address, Nanos now) const {
     const Departure* out = nullptr;
     departures_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<Departure>& all) {
         const auto found = std::ranges::find_if(

@@ -4,8 +4,7 @@
 //
 // A claim outlives the flows for a while. Claims are kept by peer; beside these stand two indexes
 // of who claims to be at a place, and to have left one for it, so that what a stranger's packet
-// asks costs the same however many peers and claims there are. Peers by their place in
-// Config::peers.
+// asks costs the same however many peers and claims there are.
 //
 // Pure bookkeeping: no packet, no clock. Slow path only.
 #pragma once
@@ -34,7 +33,7 @@ struct Claim {
 /// A peer with keys was reached at `from` until a moment ago. What still comes from there is its
 /// own until `until`; later, whoever has the address next. Equal lengths.
 struct Departure {
-    uint32_t peer;
+    PeerId peer;
     Ipv4Prefix from, to;
     Nanos until;
 };
@@ -45,49 +44,49 @@ public:
     ClaimTable(size_t peers, uint64_t secret);
 
     /// The longest prefixes first, those of a length by their address.
-    const std::vector<Claim>& of(uint32_t peer) const { return claims_[peer]; }
+    const std::vector<Claim>& of(PeerId peer) const { return claims_[peer.value]; }
     /// In the place of the one for the same original, if there is one.
-    void set(uint32_t peer, const Claim& claim);
-    void erase(uint32_t peer, const Ipv4Prefix& original);
+    void set(PeerId peer, const Claim& claim);
+    void erase(PeerId peer, const Ipv4Prefix& original);
     /// Takes away what has expired. Gives its originals. O(claims of the peer).
-    std::vector<Ipv4Prefix> expire(uint32_t peer, Nanos now);
+    std::vector<Ipv4Prefix> expire(PeerId peer, Nanos now);
 
     /// The claim with the longest prefix around `original`; nullptr if there is none. O(lengths of
     /// claims x log claims of the peer).
-    const Claim* around(uint32_t peer, const Ipv4Prefix& original) const;
-    const Claim* around(uint32_t peer, Ipv4Addr original) const {
+    const Claim* around(PeerId peer, const Ipv4Prefix& original) const;
+    const Claim* around(PeerId peer, Ipv4Addr original) const {
         return around(peer, Ipv4Prefix::host(original));
     }
     /// That of each peer which has one. O(lengths of claims, and those found).
     std::vector<const Claim*> all_around(Ipv4Addr original) const;
     /// True if the peer says that it is at this address now. O(lengths of claims).
-    bool is_at(uint32_t peer, Ipv4Addr address) const;
+    bool is_at(PeerId peer, Ipv4Addr address) const;
     /// Who says so, of several with the longest prefix the first. O(lengths of claims).
-    std::optional<uint32_t> peer_at(Ipv4Addr address) const;
+    std::optional<PeerId> peer_at(Ipv4Addr address) const;
 
     /// Records that the peer went from one place to another; ends what it says of the new one.
     /// Forgotten at once if the peer has left a thousand places and more. O(departures of the
     /// peer).
     void depart(const Departure& departure);
     /// What the peer has lost serves no longer than until `until`. Gives where it went.
-    std::vector<Ipv4Prefix> hasten_departures(uint32_t peer, Nanos until);
-    void forget_departures(uint32_t peer, Nanos now);
+    std::vector<Ipv4Prefix> hasten_departures(PeerId peer, Nanos until);
+    void forget_departures(PeerId peer, Nanos now);
     /// Who has just left this address, and where it went; nullptr if nobody has. O(lengths of
     /// departures).
     const Departure* departed_from(Ipv4Addr address, Nanos now) const;
     /// The same of one peer.
-    const Departure* departed_from(uint32_t peer, Ipv4Addr address, Nanos now) const;
+    const Departure* departed_from(PeerId peer, Ipv4Addr address, Nanos now) const;
 
 private:
     /// By peer, how many of its claims.
-    using Claimants = std::map<uint32_t, uint32_t>;
+    using Claimants = std::map<PeerId, uint32_t>;
 
-    static void add(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, uint32_t peer);
-    static void take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, uint32_t peer);
-    Departure* departure(uint32_t peer, const Ipv4Prefix& from);
+    static void add(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer);
+    static void take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer);
+    Departure* departure(PeerId peer, const Ipv4Prefix& from);
     /// Calls `visit(departure)` for each of the peer; those for which it returns true go.
     template <typename IsToGo>
-    void erase_departures_if(uint32_t peer, IsToGo&& is_to_go);
+    void erase_departures_if(PeerId peer, IsToGo&& is_to_go);
 
     std::vector<std::vector<Claim>> claims_; ///< by peer
     PrefixMap<Claimants> by_active_, by_original_;

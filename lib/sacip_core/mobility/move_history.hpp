@@ -33,13 +33,13 @@ std::string_view to_text(Trigger trigger);
 struct TracePoint {
     EventKind kind;
     Nanos at;
-    std::optional<uint32_t> peer; ///< place in Config::peers
+    std::optional<PeerId> peer;
 };
 
 /// What a move does for one peer with keys.
 struct MoveLeg {
-    uint32_t peer{0};
-    std::vector<PathId> paths; ///< until the switch
+    PeerId peer{};
+    std::vector<PathRef> paths; ///< until the switch
     bool switched{false};
     bool applied{false}; ///< the peer uses the new address
     bool refused{false}; ///< and said that it never will
@@ -71,7 +71,7 @@ struct MoveRecord {
     HoldCounts hold;           ///< from then to the switch; packets of other moves as well
     bool old_gone{false};      ///< nothing can be sent from, or received at, the old address
     std::vector<MoveLeg> legs{};
-    std::vector<PathId> sample{}; ///< whose first packet is waited for
+    std::vector<PathRef> sample{}; ///< whose first packet is waited for
     std::vector<TracePoint> trace{};
 };
 

@@ -50,11 +50,11 @@ std::optional<HoldCounts> Mover::hold_of(const MoveRecord& move) const {
 }
 
 /// The trace is the move's own; the event log has all of them, with names.
-void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint32_t> peer) {
+void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<PeerId> peer) {
     if (move.trace.size() < trace_points_kept) {
         move.trace.push_back({kind, now, peer});
     }
-    events_.note(kind, now, move.id, peer ? config_.peers[*peer].name : std::string{},
+    events_.note(kind, now, move.id, peer ? config_.peers[peer->value].name : std::string{},
                  std::string{to_text(move.side)} + ' ' + move.from.to_text() + " > " +
                      (move.to ? move.to->to_text() : "-"));
 }
@@ -107,8 +107,8 @@ void Mover::switch_announced(const Announcement& announcement, Nanos now) {
             switch_leg(leg, *move, now);
             continue;
         }
-        for (const PathId path : leg.paths) { // what the peer already sends to there is taken
-            manager_.prepare(path, now + nanos(config_.move.drain));
+        for (const PathRef& path : leg.paths) { // what the peer already sends to there is taken
+            manager_.prepare(path.id, now + nanos(config_.move.drain));
         }
     }
 }
@@ -118,7 +118,7 @@ void Mover::switch_announced(const Announcement& announcement, Nanos now) {
 std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4Prefix& to,
                                   MoveRecord& move, Nanos now) {
     std::vector<PathId> paths;
-    std::map<uint32_t, MoveLeg> legs;
+    std::map<PeerId, MoveLeg> legs;
     std::vector<BasicMessage> messages;
     for (const LocalId id : locals) {
         LocalBinding& binding = cache_.at(id);
@@ -138,7 +138,7 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
                 if (!entry.speaks_as && !move.old_gone) { // else it still speaks as it did
                     entry.speaks_as = old_address;
                 }
-                legs[remote.speaker.index].paths.push_back(path);
+                legs[remote.speaker.peer()].paths.push_back(cache_.ref(path));
                 continue;
             }
             paths.push_back(path);
@@ -167,7 +167,8 @@ void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& mo
     for (const BasicMessage& m : messages) {
         manager_.prepare(m.path, now + nanos(config_.move.drain));
         const DirectionRewrite& out = cache_.at(m.path).slot.outbound;
-        basic_sender_.announce(m.message, m.path, {out.port, ether_addresses(*out.link)}, now);
+        basic_sender_.announce(m.message, cache_.ref(m.path),
+                               {out.port, ether_addresses(*out.link)}, now);
     }
     move.notifications += static_cast<uint32_t>(messages.size());
 }
@@ -176,26 +177,26 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
     if (std::exchange(leg.switched, true)) {
         return;
     }
-    std::erase_if(leg.paths, [&](PathId path) { // meanwhile the id may be another path's
-        const PathEntry& entry = cache_.at(path);
-        return !entry.in_use ||
-               cache_.at(entry.remote).speaker != Speaker{Speaker::Kind::secure, leg.peer};
-    });
-    for (const PathId path : leg.paths) {
-        PathEntry& entry = cache_.at(path);
+    std::vector<PathId> paths;
+    for (const PathRef& path : std::exchange(leg.paths, {})) {
+        if (!cache_.is_there(path)) {
+            continue;
+        }
+        paths.push_back(path.id);
+        PathEntry& entry = cache_.at(path.id);
         if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
-            manager_.accept_also(path, {entry.pair.remote, *old}, now + nanos(config_.move.drain));
+            manager_.accept_also(path.id, {entry.pair.remote, *old},
+                                 now + nanos(config_.move.drain));
         }
     }
-    switch_paths(leg.paths, move, now);
-    leg.paths.clear();
+    switch_paths(paths, move, now);
 }
 
 /// The old address serves, and a peer that has never been heard can't have understood.
 void Mover::time_out(MoveRecord& move, Nanos now) {
     bool all = true;
     for (MoveLeg& leg : move.legs) {
-        if (leg.switched || cache_.is_heard({Speaker::Kind::secure, leg.peer})) {
+        if (leg.switched || cache_.is_heard(Speaker::of(leg.peer))) {
             switch_leg(leg, move, now);
         } else {
             all = false;
@@ -215,7 +216,7 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
         manager_.publish(path);
         move.flows += cache_.at(path).flows;
         if (move.sample.size() < paths_sampled) {
-            move.sample.push_back(path);
+            move.sample.push_back(cache_.ref(path));
         }
     }
     move.paths += static_cast<uint32_t>(paths.size());
@@ -226,7 +227,7 @@ void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nan
     }
 }
 
-void Mover::told(uint32_t peer, Nanos now) {
+void Mover::told(PeerId peer, Nanos now) {
     for (MoveRecord* move : history_.local()) {
         for (const MoveLeg& leg : move->legs) {
             if (leg.peer == peer && !leg.applied && !leg.refused) {
@@ -237,7 +238,7 @@ void Mover::told(uint32_t peer, Nanos now) {
     }
 }
 
-void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
+void Mover::acknowledged(PeerId peer, bool applied, Nanos now) {
     for (MoveRecord* each : history_.local()) {
         MoveRecord& move = *each;
         for (MoveLeg& leg : move.legs) {
@@ -260,7 +261,7 @@ void Mover::acknowledged(uint32_t peer, bool applied, Nanos now) {
     }
 }
 
-void Mover::refused(uint32_t peer, Nanos now) {
+void Mover::refused(PeerId peer, Nanos now) {
     for (MoveRecord* move : history_.local()) {
         for (MoveLeg& leg : move->legs) {
             if (leg.peer == peer && !leg.applied && !std::exchange(leg.refused, true)) {
@@ -325,7 +326,7 @@ MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from
     return move.id;
 }
 
-void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, uint32_t peer,
+void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, PeerId peer,
                          Nanos now) {
     for (const RemoteId id : bindings) {
         cache_.at(id).proven = true;
@@ -382,7 +383,9 @@ void Mover::look_for_first_packets(Nanos now) {
         if (move == nullptr || is_over(*move) || !move->flipped || move->sample.empty()) {
             continue; // if it is switched again, it is put in again
         }
-        if (std::ranges::any_of(move->sample, [&](PathId p) { return manager_.was_used(p); })) {
+        if (std::ranges::any_of(move->sample, [&](const PathRef& p) {
+                return cache_.is_there(p) && manager_.was_used(p.id);
+            })) {
             note(*move, EventKind::first_packet, now);
             move->sample.clear();
         } else {

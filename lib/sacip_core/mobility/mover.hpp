@@ -37,7 +37,7 @@ inline constexpr std::array<int64_t, 7> flip_bounds_us = {100,    300,     1'000
 /// switched (Mover::switch_announced). A packet from the new address finds a peer that knows it.
 struct Announcement {
     MoveId move;
-    std::vector<uint32_t> peers; ///< places in Config::peers
+    std::vector<PeerId> peers;
     bool old_address_lost;
     std::vector<PathId> paths; ///< that wait for nobody's answer
     bool switches{true};       ///< else that has been done before
@@ -72,10 +72,10 @@ public:
     // What a peer with keys let us know of our moves.
 
     /// A BIND left for it.
-    void told(uint32_t peer, Nanos now);
+    void told(PeerId peer, Nanos now);
     /// It knows, and takes packets from the new address; `applied`: and sends there.
-    void acknowledged(uint32_t peer, bool applied, Nanos now);
-    void refused(uint32_t peer, Nanos now);
+    void acknowledged(PeerId peer, bool applied, Nanos now);
+    void refused(PeerId peer, Nanos now);
 
     /// One of our addresses is gone and nothing stands for it: its paths hold.
     void lose_local(Ipv4Addr address, Trigger trigger, Nanos now);
@@ -87,7 +87,7 @@ public:
     MoveId move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
                        bool proven, Nanos now);
     /// A peer has proved that it is at `at`: packets of these bindings go there from now on.
-    void prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, uint32_t peer,
+    void prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, PeerId peer,
                       Nanos now);
     /// True if a peer has left this address not long ago: what still comes from there about it is
     /// said again.
@@ -121,7 +121,7 @@ private:
     template <typename IsPresent>
     bool speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) const;
     void switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now);
-    void note(MoveRecord& move, EventKind kind, Nanos now, std::optional<uint32_t> peer = {});
+    void note(MoveRecord& move, EventKind kind, Nanos now, std::optional<PeerId> peer = {});
     static Nanos nanos(Milliseconds time) { return from_ms(time.count()); }
 
     const Config& config_;
@@ -141,9 +141,9 @@ private:
 template <typename IsPresent>
 bool Mover::speaks_as_absent(const MoveRecord& move, IsPresent&& is_present) const {
     return std::ranges::any_of(move.legs, [&](const MoveLeg& leg) {
-        return std::ranges::any_of(leg.paths, [&](PathId path) {
-            const auto as = cache_.at(path).speaks_as;
-            return as && !is_present(*as);
+        return std::ranges::any_of(leg.paths, [&](const PathRef& path) {
+            const auto as = cache_.at(path.id).speaks_as;
+            return cache_.is_there(path) && as && !is_present(*as);
         });
     });
 }

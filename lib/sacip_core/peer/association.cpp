@@ -97,8 +97,8 @@ std::optional<Challenge> Association::challenge_for(Ipv4Addr address, Nanos now)
     std::array<std::byte, 12> name{};
     Writer to{name.data()};
     to.u64(++challenges_made_);
-    to.u16(static_cast<uint16_t>(peer_ >> 16));
-    to.u16(static_cast<uint16_t>(peer_));
+    to.u16(static_cast<uint16_t>(peer_.value >> 16));
+    to.u16(static_cast<uint16_t>(peer_.value));
     const auto tag = hmac_sha256_128(challenge_key_, name, {});
     if (!tag) {
         return std::nullopt;

@@ -52,7 +52,7 @@ enum class Standing : uint8_t {
 class Association {
 public:
     /// The key outlives it; `peer` keeps the challenges of peers apart.
-    Association(const MacKey& challenge_key, uint32_t peer)
+    Association(const MacKey& challenge_key, PeerId peer)
         : challenge_key_{challenge_key}, peer_{peer} {}
 
     // What comes.
@@ -104,7 +104,7 @@ private:
     static constexpr Nanos proof_lasts = from_s(30);
 
     const MacKey& challenge_key_;
-    uint32_t peer_;
+    PeerId peer_;
     uint64_t challenges_made_{0};
     uint64_t sequence_{0};
     std::optional<Epoch> epoch_;

@@ -45,7 +45,7 @@ bool BindReceiver::may_bind_original(const Peer& peer, const Ipv4Prefix& origina
     if (inside_any(peer.config.addresses, original)) {
         return !is_ours(original);
     }
-    return original.is_host() && r_.cache.has_remote_from(peer.index, original);
+    return original.is_host() && r_.cache.has_remote_from(peer.id, original);
 }
 
 bool BindReceiver::is_ours(const Ipv4Prefix& active) const {
@@ -77,7 +77,7 @@ bool BindReceiver::may_be_at(const Peer& peer, const Ipv4Prefix& active) const {
 size_t BindReceiver::originals_added(const Peer& peer, const std::vector<Claim>& claims) const {
     std::set<Ipv4Prefix> out;
     const auto add = [&](const Claim& c) {
-        const Claim* known = r_.cache.claims().around(peer.index, c.original);
+        const Claim* known = r_.cache.claims().around(peer.id, c.original);
         if (known == nullptr || known->original != c.original) {
             out.insert(c.original);
         }
@@ -103,7 +103,7 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
         }
     }
     ClaimTable& table = r_.cache.claims();
-    if (table.of(peer.index).size() + originals_added(peer, claims) > max_claims) {
+    if (table.of(peer.id).size() + originals_added(peer, claims) > max_claims) {
         return {BindStatus::refused, BindReason::capacity, {}};
     }
     std::vector<Claim> unproved; // and the place before is lost
@@ -114,7 +114,7 @@ BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool 
                     go_back(peer, t, now);
                 }
             }
-            table.erase(peer.index, claim.original);
+            table.erase(peer.id, claim.original);
             peer.to_follow.insert(claim.original);
             std::erase_if(peer.trials,
                           [&](const Trial& t) { return t.claim.original == claim.original; });
@@ -144,7 +144,7 @@ BindReceiver::Decision BindReceiver::standing(const Peer& peer) {
 
 /// One original: recorded if it is proved or needs no proof, else newly on trial: false.
 bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now) {
-    const Claim* known = r_.cache.claims().around(peer.index, claim.original);
+    const Claim* known = r_.cache.claims().around(peer.id, claim.original);
     const bool same_prefix = known != nullptr && known->original == claim.original;
     const auto trial = std::ranges::find_if(
         peer.trials, [&](const Trial& t) { return t.claim.original == claim.original; });
@@ -178,26 +178,26 @@ bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr sou
 
 void BindReceiver::record(Peer& peer, const Claim& claim, bool lost, Nanos now) {
     note_departure(peer, claim, lost, now);
-    const Claim* known = r_.cache.claims().around(peer.index, claim.original);
+    const Claim* known = r_.cache.claims().around(peer.id, claim.original);
     if (known == nullptr || known->original != claim.original || known->active != claim.active) {
         peer.to_follow.insert(claim.original);
     }
-    r_.cache.claims().set(peer.index, claim);
+    r_.cache.claims().set(peer.id, claim);
 }
 
 /// Where it was, as far as we know that it was there until now.
 void BindReceiver::note_departure(Peer& peer, const Claim& claim, bool lost, Nanos now) {
-    const Claim* known = r_.cache.claims().around(peer.index, claim.original);
+    const Claim* known = r_.cache.claims().around(peer.id, claim.original);
     const Ipv4Prefix from =
         known == nullptr
             ? claim.original
             : Ipv4Prefix{known->active_for(claim.original.address()), claim.original.length()};
-    const bool was_there = known != nullptr || lost || r_.cache.has_remote_at(peer.index, from);
+    const bool was_there = known != nullptr || lost || r_.cache.has_remote_at(peer.id, from);
     if (from == claim.active || !was_there) {
         return;
     }
     const Nanos accepted = lost ? drain_of_lost(peer) : from_ms(r_.times.drain.count());
-    r_.cache.claims().depart({peer.index, from, claim.active, now + accepted});
+    r_.cache.claims().depart({peer.id, from, claim.active, now + accepted});
     peer.left.insert(from);
     peer.vacated.insert(from);
 }
@@ -209,15 +209,15 @@ void BindReceiver::take_along(Peer& peer, Nanos heard, Nanos now) {
         return;
     }
     ClaimTable& table = r_.cache.claims();
-    for (const Claim& claim : std::vector<Claim>{table.of(peer.index)}) {
+    for (const Claim& claim : std::vector<Claim>{table.of(peer.id)}) {
         if (claim.heard >= heard || !peer.vacated.contains(claim.active)) {
             continue;
         }
-        const Departure* left = table.departed_from(peer.index, claim.active.address(), now);
+        const Departure* left = table.departed_from(peer.id, claim.active.address(), now);
         if (left != nullptr && left->from == claim.active) {
             Claim there = claim;
             there.active = left->to;
-            table.set(peer.index, there);
+            table.set(peer.id, there);
             peer.to_follow.insert(claim.original);
         }
     }
@@ -230,10 +230,10 @@ std::vector<RemoteId> BindReceiver::take_affected(Peer& peer) const {
         out.insert(out.end(), more.begin(), more.end());
     };
     for (const Ipv4Prefix& original : std::exchange(peer.to_follow, {})) {
-        add(r_.cache.remotes_of_peer_from(peer.index, original));
+        add(r_.cache.remotes_of_peer_from(peer.id, original));
     }
     for (const Ipv4Prefix& from : std::exchange(peer.left, {})) {
-        add(r_.cache.remotes_of_peer_at(peer.index, from));
+        add(r_.cache.remotes_of_peer_at(peer.id, from));
     }
     std::ranges::sort(out);
     out.erase(std::ranges::unique(out).begin(), out.end());
@@ -249,15 +249,14 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
     std::map<std::pair<Ipv4Prefix, Ipv4Prefix>, Step> steps;
     for (const RemoteId id : take_affected(peer)) {
         const RemoteBinding& b = r_.cache.at(id);
-        const Claim* claim = r_.cache.claims().around(peer.index, b.original);
+        const Claim* claim = r_.cache.claims().around(peer.id, b.original);
         if (claim != nullptr && claim->active_for(b.original) != b.active) {
             const Ipv4Prefix from{b.active, claim->active.length()};
             Step& step = steps[{claim->original, from}];
             step.from = from;
             step.to = claim->active;
             step.bindings.push_back(id);
-        } else if (const Departure* left =
-                       r_.cache.claims().departed_from(peer.index, b.active, now);
+        } else if (const Departure* left = r_.cache.claims().departed_from(peer.id, b.active, now);
                    claim == nullptr && left != nullptr) {
             Step& step = steps[{left->from, left->from}]; // begun there, and never named
             step.from = left->from;
@@ -274,8 +273,8 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
         return;
     }
     for (const Ipv4Prefix& place :
-         r_.cache.claims().hasten_departures(peer.index, now + drain_of_lost(peer))) {
-        for (const RemoteId id : r_.cache.remotes_of_peer_at(peer.index, place)) {
+         r_.cache.claims().hasten_departures(peer.id, now + drain_of_lost(peer))) {
+        for (const RemoteId id : r_.cache.remotes_of_peer_at(peer.id, place)) {
             for (const PathId path : r_.cache.at(id).paths) {
                 r_.manager.hasten_drain(path, now + drain_of_lost(peer));
             }
@@ -286,7 +285,7 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
 /// Its packets may come from there already.
 void BindReceiver::accept_inbound(Peer& peer, const Claim& claim, Nanos now) {
     const Nanos until = now + from_ms(r_.times.drain.count());
-    for (const RemoteId id : r_.cache.remotes_of_peer_from(peer.index, claim.original)) {
+    for (const RemoteId id : r_.cache.remotes_of_peer_from(peer.id, claim.original)) {
         const RemoteBinding& b = r_.cache.at(id);
         for (const PathId path : b.paths) {
             const Ipv4Addr local = r_.cache.at(r_.cache.at(path).local).active;
@@ -298,7 +297,7 @@ void BindReceiver::accept_inbound(Peer& peer, const Claim& claim, Nanos now) {
 // ---- proof, or none
 
 std::vector<RemoteId> BindReceiver::unproven_in(const Peer& peer, const Ipv4Prefix& active) const {
-    std::vector<RemoteId> out = r_.cache.remotes_of_peer_at(peer.index, active);
+    std::vector<RemoteId> out = r_.cache.remotes_of_peer_at(peer.id, active);
     std::erase_if(out, [&](RemoteId id) { return r_.cache.at(id).proven; });
     return out;
 }
@@ -315,13 +314,13 @@ bool BindReceiver::proven(Peer& peer, Ipv4Addr address, Nanos now) {
     for (const Trial& t : passed) {
         if (t.in_use) {
             const auto bindings = unproven_in(peer, t.claim.active);
-            r_.mover.prove_remote(bindings, t.claim.active, peer.index, now);
+            r_.mover.prove_remote(bindings, t.claim.active, peer.id, now);
             r_.cache.forget_allowance(t.asked);
         } else {
             record(peer, t.claim, false, now);
             take_along(peer, t.claim.heard, now);
             follow(peer, true, false, now);
-            r_.mover.prove_remote({}, t.claim.active, peer.index, now);
+            r_.mover.prove_remote({}, t.claim.active, peer.id, now);
         }
     }
     return !passed.empty();
@@ -362,7 +361,7 @@ bool BindReceiver::tick(Peer& peer, Nanos now) {
             go_back(peer, t, now);
         }
     }
-    r_.cache.claims().forget_departures(peer.index, now);
+    r_.cache.claims().forget_departures(peer.id, now);
     forget_claims(peer, now);
     return !failed.empty();
 }
@@ -370,18 +369,17 @@ bool BindReceiver::tick(Peer& peer, Nanos now) {
 /// What has expired; and of the others one a tick, if no flow needs it.
 void BindReceiver::forget_claims(Peer& peer, Nanos now) {
     ClaimTable& table = r_.cache.claims();
-    for (const Ipv4Prefix& original : table.expire(peer.index, now)) {
+    for (const Ipv4Prefix& original : table.expire(peer.id, now)) {
         peer.to_follow.insert(original); // a shorter one may speak for its bindings
     }
-    const auto& claims = table.of(peer.index);
+    const auto& claims = table.of(peer.id);
     if (claims.empty()) {
         return;
     }
     peer.claim_looked_at = (peer.claim_looked_at + 1) % claims.size();
     const Claim& claim = claims[peer.claim_looked_at];
-    if (now - claim.heard >= keep_unneeded &&
-        !r_.cache.has_remote_from(peer.index, claim.original)) {
-        table.erase(peer.index, Ipv4Prefix{claim.original});
+    if (now - claim.heard >= keep_unneeded && !r_.cache.has_remote_from(peer.id, claim.original)) {
+        table.erase(peer.id, Ipv4Prefix{claim.original});
     }
 }
 

@@ -7,7 +7,7 @@
 
 namespace sacip {
 
-std::vector<BindEntry> entries_for(const BindingCache& cache, uint32_t peer) {
+std::vector<BindEntry> entries_for(const BindingCache& cache, PeerId peer) {
     std::set<LocalId> locals;
     for (const RemoteId remote : cache.remotes_of_peer(peer)) {
         for (const PathId path : cache.at(remote).paths) {

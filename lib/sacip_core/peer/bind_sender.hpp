@@ -20,7 +20,7 @@ inline constexpr uint32_t claim_lifetime_s = 24 * 3600;
 
 /// The entries for a peer: our originals with a path to one of its addresses and where they are,
 /// whole prefixes where all hosts of a routed mapping are at the same place. O(paths to the peer).
-std::vector<BindEntry> entries_for(const BindingCache& cache, uint32_t peer);
+std::vector<BindEntry> entries_for(const BindingCache& cache, PeerId peer);
 
 /// Slow path only.
 class BindSender {

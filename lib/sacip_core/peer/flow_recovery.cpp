@@ -6,12 +6,12 @@
 
 namespace sacip {
 
-const FlowOrigin* FlowRecovery::look_up(uint32_t peer, const WireTuple& tuple,
+const FlowOrigin* FlowRecovery::look_up(PeerId peer, const WireTuple& tuple,
                                         const SecureAddresses& between, Nanos now) {
     if (const auto known = questions_.find(tuple); known != questions_.end()) {
         return &known->second.origin;
     }
-    if (questions_.size() >= max_questions || !new_questions_[peer].take(now)) {
+    if (questions_.size() >= max_questions || !new_questions_[peer.value].take(now)) {
         return nullptr;
     }
     open_++;
@@ -19,7 +19,7 @@ const FlowOrigin* FlowRecovery::look_up(uint32_t peer, const WireTuple& tuple,
                 .first->second.origin;
 }
 
-bool FlowRecovery::on_ack(uint32_t peer, const SolicitAck& ack, Nanos now) {
+bool FlowRecovery::on_ack(PeerId peer, const SolicitAck& ack, Nanos now) {
     const auto found = questions_.find(ack.tuple);
     if (found == questions_.end() || found->second.peer != peer ||
         found->second.origin.state != FlowOrigin::State::asked) {
@@ -33,7 +33,7 @@ bool FlowRecovery::on_ack(uint32_t peer, const SolicitAck& ack, Nanos now) {
     return true;
 }
 
-void FlowRecovery::ask_again(uint32_t peer, Nanos now) {
+void FlowRecovery::ask_again(PeerId peer, Nanos now) {
     for (auto& [tuple, q] : questions_) {
         if (q.peer == peer) {
             q.next = now;
@@ -43,13 +43,13 @@ void FlowRecovery::ask_again(uint32_t peer, Nanos now) {
 
 /// The tuple runs from our host to the peer's. The addresses in it are what the asker knows, and it
 /// may know old ones: ports and the pair of hosts decide.
-std::optional<FlowOrigin> FlowRecovery::find(uint32_t peer, Ipv4Addr host,
+std::optional<FlowOrigin> FlowRecovery::find(PeerId peer, Ipv4Addr host,
                                              const WireTuple& tuple) const {
     std::optional<FlowOrigin> out;
     for (const LocalId id : cache_.locals_of_host(host)) {
         for (const PathId path : cache_.at(id).paths) {
             const RemoteBinding& remote = cache_.at(cache_.at(path).remote);
-            if (remote.speaker != Speaker{Speaker::Kind::secure, peer}) {
+            if (remote.speaker != Speaker::of(peer)) {
                 continue;
             }
             const int32_t flow = flows_.find({host,
@@ -72,7 +72,7 @@ std::optional<FlowOrigin> FlowRecovery::find(uint32_t peer, Ipv4Addr host,
     return out;
 }
 
-SolicitAck FlowRecovery::answer(uint32_t peer, const Solicit& question) const {
+SolicitAck FlowRecovery::answer(PeerId peer, const Solicit& question) const {
     const Ipv4Addr ours = question.tuple.source;
     std::set<Ipv4Addr> hosts;
     for (const LocalId id : cache_.locals_active_in(Ipv4Prefix::host(ours))) {

@@ -40,19 +40,19 @@ public:
 
     /// What is known of this flow; the first question has it asked. nullptr if so much is
     /// asked already that there is no room.
-    const FlowOrigin* look_up(uint32_t peer, const WireTuple& tuple, const SecureAddresses& between,
+    const FlowOrigin* look_up(PeerId peer, const WireTuple& tuple, const SecureAddresses& between,
                               Nanos now);
     /// Takes an answer; false if nobody asked.
-    bool on_ack(uint32_t peer, const SolicitAck& ack, Nanos now);
+    bool on_ack(PeerId peer, const SolicitAck& ack, Nanos now);
     /// The answer to a peer's question.
-    SolicitAck answer(uint32_t peer, const Solicit& question) const;
+    SolicitAck answer(PeerId peer, const Solicit& question) const;
 
     /// Calls ask(peer, Solicit, between, first) for each question that is due, as far as the pace
     /// allows. `first`: it has not been asked before.
     template <typename Ask>
     void tick(Nanos now, Ask&& ask);
     /// All that is still open is due at once: the peer's epoch has just become known.
-    void ask_again(uint32_t peer, Nanos now);
+    void ask_again(PeerId peer, Nanos now);
 
 private:
     struct Hash {
@@ -64,7 +64,7 @@ private:
         }
     };
     struct Question {
-        uint32_t peer;
+        PeerId peer;
         SecureAddresses between;
         FlowOrigin origin;
         Nanos next;
@@ -79,7 +79,7 @@ private:
     static constexpr Nanos ask_for = from_s(1);
     static constexpr Nanos keep_answer = from_s(10);
 
-    std::optional<FlowOrigin> find(uint32_t peer, Ipv4Addr host, const WireTuple& tuple) const;
+    std::optional<FlowOrigin> find(PeerId peer, Ipv4Addr host, const WireTuple& tuple) const;
 
     const BindingCache& cache_;
     FlowTable& flows_;

@@ -29,7 +29,7 @@ std::optional<Nanos> pace_of(const Peer& peer) {
 
 /// Only flows that the peer's own start has not made: those since then it knows itself.
 uint32_t PeerOutput::capabilities(const Peer& peer) const {
-    const bool flows = std::ranges::any_of(r_.cache.remotes_of_peer(peer.index), [&](RemoteId id) {
+    const bool flows = std::ranges::any_of(r_.cache.remotes_of_peer(peer.id), [&](RemoteId id) {
         return std::ranges::any_of(r_.cache.at(id).paths,
                                    [&](PathId p) { return r_.cache.at(p).flows > 0; });
     });
@@ -46,12 +46,12 @@ bool PeerOutput::answer(Peer& peer, const CarrierRoute& came, const SecureBody& 
                             {came.addresses.destination, came.addresses.source},
                             came.destination_port,
                             came.source_port};
-    return r_.secure_sender.send({peer.index, body, peer.association.next_sequence(), 0}, back);
+    return r_.secure_sender.send({peer.id, body, peer.association.next_sequence(), 0}, back);
 }
 
 /// One of ours that flows with the peer use now.
 std::optional<Ipv4Addr> PeerOutput::speaking_address(const Peer& peer) const {
-    for (const RemoteId remote : r_.cache.remotes_of_peer(peer.index)) {
+    for (const RemoteId remote : r_.cache.remotes_of_peer(peer.id)) {
         for (const PathId path : r_.cache.at(remote).paths) {
             const LocalBinding& local = r_.cache.at(r_.cache.at(path).local);
             if (local.usable) {
@@ -84,11 +84,11 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
     const auto is_reached = [&](const Claim& claim) {
         return std::ranges::any_of(out, [&](Ipv4Addr a) { return claim.active.contains(a); });
     };
-    const auto& remotes = r_.cache.remotes_of_peer(peer.index);
+    const auto& remotes = r_.cache.remotes_of_peer(peer.id);
     for (const RemoteId id :
          std::span{remotes}.first(std::min(remotes.size(), remotes_considered))) {
         const RemoteBinding& b = r_.cache.at(id);
-        const Claim* claim = r_.cache.claims().around(peer.index, b.original);
+        const Claim* claim = r_.cache.claims().around(peer.id, b.original);
         if (out.size() >= max_places) {
             break;
         }
@@ -121,15 +121,14 @@ std::optional<Sequence> PeerOutput::send_everywhere(Peer& peer, const SecureBody
     const Sequence sequence = peer.association.next_sequence();
     bool left = false;
     for (const Ipv4Addr place : places_of(peer, also)) {
-        left =
-            r_.secure_sender.send({peer.index, body, sequence, flags}, {source, place}, carrier) ||
-            left;
+        left = r_.secure_sender.send({peer.id, body, sequence, flags}, {source, place}, carrier) ||
+               left;
     }
     return left ? std::optional{sequence} : std::nullopt;
 }
 
 void PeerOutput::send_bind(Peer& peer, bool old_address_lost, Nanos now) {
-    peer.bind_sender.begin(entries_for(r_.cache, peer.index), old_address_lost, now);
+    peer.bind_sender.begin(entries_for(r_.cache, peer.id), old_address_lost, now);
     try_bind(peer, now);
 }
 
@@ -153,7 +152,7 @@ void PeerOutput::try_bind(Peer& peer, Nanos now) {
         bind.echo = peer.to_echo ? peer.to_echo->challenge : Challenge{};
         const auto sequence = send_everywhere(peer, bind, flags, *source, carrier, nullptr);
         if (sequence) {
-            r_.mover.told(peer.index, now);
+            r_.mover.told(peer.id, now);
         }
         return sequence;
     });
@@ -185,7 +184,7 @@ void PeerOutput::ask(Peer& peer, const Solicit& question, const SecureAddresses&
                      bool first) {
     const bool sent =
         first && peer.heard &&
-        r_.secure_sender.send({peer.index, question, peer.association.next_sequence(), 0},
+        r_.secure_sender.send({peer.id, question, peer.association.next_sequence(), 0},
                               {between.source, peer.heard->source}, peer.carrier);
     if (!sent) {
         send_everywhere(peer, question, 0, between.source, peer.carrier, &between);
@@ -215,7 +214,7 @@ void PeerOutput::greet(Peer& peer, Nanos now) {
         }
         const Hello hello{
             r_.identity.public_key, capabilities(peer), own_checksum(), *challenge, {}};
-        left = r_.secure_sender.send({peer.index, hello, peer.association.next_sequence(), 0},
+        left = r_.secure_sender.send({peer.id, hello, peer.association.next_sequence(), 0},
                                      {source, place}, std::nullopt) ||
                left;
     }

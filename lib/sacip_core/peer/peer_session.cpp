@@ -31,9 +31,9 @@ PeerSession::PeerSession(const Deps& deps)
       flow_recovery_{deps.cache, deps.flows, deps.config.peers.size(), deps.secret} {
     peers_.reserve(r_.config.peers.size());
     for (uint32_t i = 0; i < r_.config.peers.size(); i++) {
-        peers_.emplace_back(i, r_.config.peers[i], r_.identity.challenge_key);
+        peers_.emplace_back(PeerId{i}, r_.config.peers[i], r_.identity.challenge_key);
         for (const Ipv4Prefix& prefix : r_.config.peers[i].roam_to) {
-            roaming_[prefix].push_back(i);
+            roaming_[prefix].push_back(PeerId{i});
         }
     }
 }
@@ -135,7 +135,7 @@ PeerSession::Outcome PeerSession::on_unproven(const Message& m, const SecureBody
 void PeerSession::on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now) {
     const bool restarted = peer.association.epoch().has_value();
     peer.association.accept_epoch(header);
-    r_.cache.set_heard({Speaker::Kind::secure, peer.index});
+    r_.cache.set_heard(Speaker::of(peer.id));
     if (peer.announced && peer.announced->epoch == header.epoch) {
         learn_checksum(peer, peer.announced->checksum);
     }
@@ -144,7 +144,7 @@ void PeerSession::on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now
     peer.silent_noted = false; // said by that
     // It knows nothing of us, whatever it had acknowledged before.
     peer_output_.send_bind(peer, false, now);
-    flow_recovery_.ask_again(peer.index, now);
+    flow_recovery_.ask_again(peer.id, now);
 }
 
 PeerSession::Outcome PeerSession::on_fresh(const Message& m, const SecureBody& body, size_t bytes) {
@@ -175,7 +175,7 @@ PeerSession::Outcome PeerSession::on_fresh(const Message& m, const SecureBody& b
         on_bind_ack(m, *bind_ack);
     } else if (const auto* solicit = std::get_if<Solicit>(&body)) {
         peer_output_.repeat(peer, m.now); // it explains more than the answer
-        peer_output_.answer(m.peer, m.route, flow_recovery_.answer(peer.index, *solicit));
+        peer_output_.answer(m.peer, m.route, flow_recovery_.answer(peer.id, *solicit));
         if (!peer.bind_sender.pending() && m.now - peer.said > said_just_now) {
             peer_output_.send_bind(peer, false, m.now);
         }
@@ -200,8 +200,8 @@ PeerSession::Outcome PeerSession::on_fresh(const Message& m, const SecureBody& b
 void PeerSession::learn_checksum(Peer& peer, WireChecksum checksum) {
     const auto mode =
         checksum == WireChecksum::wire ? L4ChecksumMode::wire : L4ChecksumMode::original;
-    if (r_.cache.set_peer_checksum(peer.index, mode)) {
-        for (const RemoteId id : r_.cache.remotes_of_peer(peer.index)) {
+    if (r_.cache.set_peer_checksum(peer.id, mode)) {
+        for (const RemoteId id : r_.cache.remotes_of_peer(peer.id)) {
             for (const PathId path : r_.cache.at(id).paths) {
                 r_.manager.publish(path);
             }
@@ -264,7 +264,7 @@ PeerSession::Outcome PeerSession::answer_bind(const Message& m,
             m.peer.association.challenge_for(*decision.ask, m.now).value_or(Challenge{});
     }
     if (decision.ask && *decision.ask != m.route.addresses.source) {
-        r_.secure_sender.send({m.peer.index, ack, m.peer.association.next_sequence(), 0},
+        r_.secure_sender.send({m.peer.id, ack, m.peer.association.next_sequence(), 0},
                               {m.route.addresses.destination, *decision.ask}, m.peer.carrier);
     } else {
         peer_output_.answer(m.peer, m.route, ack);
@@ -292,29 +292,29 @@ void PeerSession::on_bind_ack(const Message& m, const BindAck& ack) {
         if (answered.complete) {
             peer.said = m.now;
             peer.to_echo.reset();
-            r_.mover.acknowledged(peer.index, true, m.now);
+            r_.mover.acknowledged(peer.id, true, m.now);
         }
         break;
     case BindStatus::validate:
         peer.to_echo = {ack.challenge, m.route.addresses.destination};
-        r_.mover.acknowledged(peer.index, false, m.now);
+        r_.mover.acknowledged(peer.id, false, m.now);
         peer_output_.try_bind(peer, m.now);
         break;
     case BindStatus::stale:
         peer.bind_sender.retry_now(m.now);
         break;
     case BindStatus::refused:
-        r_.mover.refused(peer.index, m.now);
+        r_.mover.refused(peer.id, m.now);
         break;
     }
 }
 
 PeerSession::Outcome PeerSession::on_solicit_ack(const Message& m, const SolicitAck& ack) {
     if (ack.status == SolicitStatus::known &&
-        !r_.cache.may_roam_to({Speaker::Kind::secure, m.peer.index}, ack.original_source)) {
+        !r_.cache.may_roam_to(Speaker::of(m.peer.id), ack.original_source)) {
         return {DropReason::notification_unauthorised};
     }
-    if (!flow_recovery_.on_ack(m.peer.index, ack, m.now)) {
+    if (!flow_recovery_.on_ack(m.peer.id, ack, m.now)) {
         return {};
     }
     note(m.peer, EventKind::solicited, m.now,
@@ -326,15 +326,15 @@ PeerSession::Outcome PeerSession::on_solicit_ack(const Message& m, const Solicit
 
 // ---- flows that we do not know
 
-std::optional<uint32_t> PeerSession::peer_near(Ipv4Addr address) const {
+std::optional<PeerId> PeerSession::peer_near(Ipv4Addr address) const {
     auto found = r_.cache.claims().peer_at(address);
     if (!found) {
         found = r_.cache.peer_of(address);
     }
     if (!found) {
-        roaming_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<uint32_t>& peers) {
+        roaming_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<PeerId>& peers) {
             const auto silent = std::ranges::find_if(
-                peers, [&](uint32_t peer) { return !peers_[peer].association.epoch(); });
+                peers, [&](PeerId peer) { return !at(peer).association.epoch(); });
             found = silent == peers.end() ? std::nullopt : std::optional{*silent};
             return found.has_value();
         });
@@ -342,14 +342,14 @@ std::optional<uint32_t> PeerSession::peer_near(Ipv4Addr address) const {
     return found;
 }
 
-bool PeerSession::is_on_trial(uint32_t index, Ipv4Addr address) const {
-    return std::ranges::any_of(peers_[index].trials, [&](const Trial& t) {
+bool PeerSession::is_on_trial(PeerId id, Ipv4Addr address) const {
+    return std::ranges::any_of(at(id).trials, [&](const Trial& t) {
         return t.in_use && t.claim.active.contains(address);
     });
 }
 
-bool PeerSession::may_know_more(uint32_t index, const SecureAddresses& between, Nanos now) {
-    Peer& peer = peers_[index];
+bool PeerSession::may_know_more(PeerId id, const SecureAddresses& between, Nanos now) {
+    Peer& peer = at(id);
     if (!peer.association.epoch()) {
         peer_output_.request_epoch(peer, between, now);
         return true;
@@ -357,14 +357,14 @@ bool PeerSession::may_know_more(uint32_t index, const SecureAddresses& between, 
     return peer.has_flows;
 }
 
-std::optional<FlowOrigin> PeerSession::origin_of(uint32_t index, const WireTuple& tuple,
+std::optional<FlowOrigin> PeerSession::origin_of(PeerId id, const WireTuple& tuple,
                                                  const SecureAddresses& between, Nanos now) {
-    Peer& peer = peers_[index];
+    Peer& peer = at(id);
     if (!peer.association.epoch()) {
         peer_output_.request_epoch(peer, between, now); // asked once it is there
         return std::nullopt;
     }
-    const FlowOrigin* origin = flow_recovery_.look_up(index, tuple, between, now);
+    const FlowOrigin* origin = flow_recovery_.look_up(id, tuple, between, now);
     if (origin != nullptr && origin->state != FlowOrigin::State::asked) {
         return *origin;
     }
@@ -377,9 +377,9 @@ std::optional<FlowOrigin> PeerSession::origin_of(uint32_t index, const WireTuple
 // ---- time
 
 bool PeerSession::tick(Nanos now) {
-    flow_recovery_.tick(
-        now, [&](uint32_t index, const Solicit& question, const SecureAddresses& between,
-                 bool first) { peer_output_.ask(peers_[index], question, between, first); });
+    flow_recovery_.tick(now,
+                        [&](PeerId id, const Solicit& question, const SecureAddresses& between,
+                            bool first) { peer_output_.ask(at(id), question, between, first); });
     for (Peer& peer : peers_) {
         peer_output_.tick(peer, now);
     }
@@ -390,8 +390,7 @@ bool PeerSession::tick(Nanos now) {
     bool changed = false;
     for (Peer& peer : peers_) {
         changed = r_.claims.tick(peer, now) || changed;
-        peer.association.tick(now,
-                              [&](Ipv4Addr a) { return r_.cache.claims().is_at(peer.index, a); });
+        peer.association.tick(now, [&](Ipv4Addr a) { return r_.cache.claims().is_at(peer.id, a); });
         if (peer.is_silent(now) && !std::exchange(peer.silent_noted, true)) {
             note(peer, EventKind::peer_silent, now);
         }

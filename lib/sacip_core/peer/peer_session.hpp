@@ -46,17 +46,17 @@ public:
     Outcome receive(const Frame& frame, const PacketView& view, Nanos now);
 
     /// Our addresses have changed for this peer.
-    void announce(uint32_t peer, bool old_address_lost, Nanos now) {
-        peer_output_.announce(peers_[peer], old_address_lost, now);
+    void announce(PeerId peer, bool old_address_lost, Nanos now) {
+        peer_output_.announce(at(peer), old_address_lost, now);
     }
     /// A flow with this peer begins, between these addresses of ours (source) and the peer's.
-    void flow_begins(uint32_t peer, const SecureAddresses& between, Nanos now) {
-        if (!peers_[peer].association.epoch()) [[unlikely]] {
-            peer_output_.request_epoch(peers_[peer], between, now);
+    void flow_begins(PeerId peer, const SecureAddresses& between, Nanos now) {
+        if (!at(peer).association.epoch()) [[unlikely]] {
+            peer_output_.request_epoch(at(peer), between, now);
         }
     }
     /// The peer is to be told our state, soon: what is learnt of many flows goes into one message.
-    void bind_soon(uint32_t peer, Nanos now) { peer_output_.bind_soon(peers_[peer], now); }
+    void bind_soon(PeerId peer, Nanos now) { peer_output_.bind_soon(at(peer), now); }
     /// What could not leave may do so now.
     void resume(Nanos now) {
         for (Peer& peer : peers_) {
@@ -65,20 +65,21 @@ public:
     }
     /// What the peer says of a flow whose middle came (WireTuple); asks it where need be. Nothing:
     /// no answer yet.
-    std::optional<FlowOrigin> origin_of(uint32_t peer, const WireTuple& tuple,
+    std::optional<FlowOrigin> origin_of(PeerId peer, const WireTuple& tuple,
                                         const SecureAddresses& between, Nanos now);
     /// True if the peer says that it has flows with us that we may not know, or has not said yet.
-    bool may_know_more(uint32_t peer, const SecureAddresses& between, Nanos now);
+    bool may_know_more(PeerId peer, const SecureAddresses& between, Nanos now);
     /// The peer that may be at this address: its own, where it says it is, or, as long as it has
     /// said nothing, where it may roam.
-    std::optional<uint32_t> peer_near(Ipv4Addr address) const;
-    bool is_silent(uint32_t peer, Nanos now) const { return peers_[peer].is_silent(now); }
+    std::optional<PeerId> peer_near(Ipv4Addr address) const;
+    bool is_silent(PeerId peer, Nanos now) const { return at(peer).is_silent(now); }
     /// The peer is spoken to at this address without having proved it.
-    bool is_on_trial(uint32_t peer, Ipv4Addr address) const;
+    bool is_on_trial(PeerId peer, Ipv4Addr address) const;
 
     /// True if packets that wait should be looked at again.
     bool tick(Nanos now);
 
+    /// By their ids.
     const std::vector<Peer>& peers() const { return peers_; }
     const PeerStatistics& statistics() const { return statistics_; }
 
@@ -102,9 +103,12 @@ private:
     void note(const Peer& peer, EventKind kind, Nanos now, std::string text = {});
     void learn_checksum(Peer& peer, WireChecksum checksum);
 
+    Peer& at(PeerId id) { return peers_[id.value]; }
+    const Peer& at(PeerId id) const { return peers_[id.value]; }
+
     Deps r_;
-    std::vector<Peer> peers_;
-    PrefixMap<std::vector<uint32_t>> roaming_; ///< peers by their `roam_to`
+    std::vector<Peer> peers_;                ///< by their ids
+    PrefixMap<std::vector<PeerId>> roaming_; ///< peers by their `roam_to`
     PeerOutput peer_output_;
     FlowRecovery flow_recovery_;
     PeerStatistics statistics_;

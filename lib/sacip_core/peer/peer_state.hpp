@@ -26,10 +26,10 @@ struct Trial {
 };
 
 struct Peer {
-    Peer(uint32_t place, const PeerConfig& c, const MacKey& challenge_key)
-        : index{place}, config{c}, association{challenge_key, place} {}
+    Peer(PeerId its, const PeerConfig& c, const MacKey& challenge_key)
+        : id{its}, config{c}, association{challenge_key, its} {}
 
-    uint32_t index; ///< place in Config::peers
+    PeerId id;
     const PeerConfig& config;
     Association association;
 

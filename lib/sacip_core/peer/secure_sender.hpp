@@ -35,7 +35,7 @@ public:
     explicit SecureSender(const Deps& deps) : r_{deps} {}
 
     struct Outgoing {
-        uint32_t peer; ///< place in Config::peers
+        PeerId peer;
         const SecureBody& body;
         Sequence sequence;
         uint16_t flags{0};

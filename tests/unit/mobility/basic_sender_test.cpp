@@ -11,7 +11,7 @@ namespace {
 class BasicSenderTest : public testing::Test {
 protected:
     static constexpr PortId out{1};
-    void announce(std::string_view from, std::string_view to, PathId path, bool exit = true) {
+    void announce(std::string_view from, std::string_view to, PathRef path, bool exit = true) {
         sender_.announce({addr(from), addr(to), addr("10.9.0.10")}, path, exit ? exit_ : Exit{},
                          now_);
     }
@@ -59,6 +59,15 @@ TEST_F(BasicSenderTest, WhatHasNoExitGoesWithItsPathOnly) {
     EXPECT_EQ(at(121'000), Lines{"moved 10.0.1.3 > 10.0.2.3, told 10.9.0.10"}) << "its second time";
     sender_.path_ready({7}, exit_);
     EXPECT_EQ(said(), Lines{}) << "given up after two minutes";
+}
+
+/// It would have left through another far end's next hop.
+TEST_F(BasicSenderTest, ItsPathIsNotTheNextOneWithThatId) {
+    announce("10.0.1.2", "10.0.2.2", {PathId{7}, 1}, false);
+    sender_.path_ready({PathId{7}, 2}, exit_);
+    EXPECT_EQ(said(), Lines{});
+    sender_.path_ready({PathId{7}, 1}, exit_);
+    EXPECT_EQ(said(), Lines{"moved 10.0.1.2 > 10.0.2.2, told 10.9.0.10"});
 }
 
 TEST_F(BasicSenderTest, RepetitionsNameTheNewestAddress) {

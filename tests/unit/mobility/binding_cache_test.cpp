@@ -68,11 +68,11 @@ TEST_F(BindingCacheTest, PathsLeaveTheirBindingsInAnyOrder) {
 }
 
 TEST_F(BindingCacheTest, WhoMaySpeakForAnAddress) {
-    EXPECT_EQ(cache_.basic_peer_of(addr("10.9.0.10")), 0U);
+    EXPECT_EQ(cache_.basic_peer_of(addr("10.9.0.10")), BasicPeerId{0});
     EXPECT_FALSE(cache_.basic_peer_of(addr("10.19.0.10")));
     const RemoteId far = cache_.remote(addr("10.9.0.10"), addr("10.9.0.10"));
     cache_.set_active(far, addr("10.19.0.10"));
-    EXPECT_EQ(cache_.basic_peer_of(addr("10.19.0.10")), 0U) << "it roamed there";
+    EXPECT_EQ(cache_.basic_peer_of(addr("10.19.0.10")), BasicPeerId{0}) << "it roamed there";
     EXPECT_TRUE(
         cache_.at(cache_.remote(addr("10.19.0.10"), addr("10.19.0.10"))).speaker.is_basic());
     EXPECT_EQ(cache_.at(cache_.remote(addr("10.8.0.1"), addr("10.8.0.1"))).speaker, Speaker{});
@@ -100,6 +100,20 @@ TEST_F(BindingCacheTest, BindingsGoWithTheirLastPath) {
     EXPECT_TRUE(cache_.at(again).paths.empty()) << "a place used before starts empty";
     cache_.forget_unused(cache_.local(addr("10.1.0.10"), {}, {}, {0}), again);
     EXPECT_EQ(cache_.local_count() + cache_.remote_count(), 0U);
+}
+
+TEST_F(BindingCacheTest, APathsIdIsGivenOutAgainButNotItsGeneration) {
+    const LocalId local = cache_.local(addr("10.1.0.10"), addr("10.0.1.2"), addr("10.0.1.2"), {0});
+    const auto far_end = [&](std::string_view at) { return cache_.remote(addr(at), addr(at)); };
+    cache_.add_path({3}, local, far_end("10.9.0.10"));
+    cache_.add_path({4}, local, far_end("10.9.0.11"));
+    const PathRef first = cache_.ref({3});
+    EXPECT_TRUE(cache_.is_there(first));
+    cache_.remove_path({3});
+    EXPECT_FALSE(cache_.is_there(first));
+    cache_.add_path({3}, local, far_end("10.9.0.12"));
+    EXPECT_FALSE(cache_.is_there(first)) << "another path";
+    EXPECT_TRUE(cache_.is_there(cache_.ref({3})));
 }
 
 } // namespace

@@ -15,9 +15,9 @@ struct Model {
     std::vector<std::map<Ipv4Prefix, Claim>> claims{peers};
     std::vector<sacip::Departure> departures;
 
-    const Claim* around(uint32_t peer, Ipv4Addr address) const {
+    const Claim* around(PeerId peer, Ipv4Addr address) const {
         const Claim* out = nullptr;
-        for (const auto& [original, claim] : claims[peer]) {
+        for (const auto& [original, claim] : claims[peer.value]) {
             if (original.contains(address) &&
                 (out == nullptr || original.length() > out->original.length())) {
                 out = &claim;
@@ -26,18 +26,18 @@ struct Model {
         return out;
     }
     /// The length of its longest place around the address.
-    std::optional<int> place(uint32_t peer, Ipv4Addr address) const {
+    std::optional<int> place(PeerId peer, Ipv4Addr address) const {
         std::optional<int> out;
-        for (const auto& [original, claim] : claims[peer]) {
+        for (const auto& [original, claim] : claims[peer.value]) {
             if (claim.active.contains(address)) {
                 out = std::max(out.value_or(0), int{claim.active.length()});
             }
         }
         return out;
     }
-    std::optional<uint32_t> peer_at(Ipv4Addr address) const {
-        std::optional<uint32_t> out;
-        for (uint32_t peer = 0; peer < peers; peer++) {
+    std::optional<PeerId> peer_at(Ipv4Addr address) const {
+        std::optional<PeerId> out;
+        for (PeerId peer{}; peer.value < peers; peer.value++) {
             if (const auto length = place(peer, address);
                 length && (!out || *length > *place(*out, address))) {
                 out = peer;
@@ -58,7 +58,7 @@ struct Model {
         departures.push_back(departure);
     }
     /// Of anyone, or of one peer, the longest around the address.
-    std::vector<sacip::Departure> departed_from(std::optional<uint32_t> peer, Ipv4Addr address,
+    std::vector<sacip::Departure> departed_from(std::optional<PeerId> peer, Ipv4Addr address,
                                                 Nanos now) const {
         std::vector<sacip::Departure> out;
         for (const sacip::Departure& d : departures) {
@@ -104,7 +104,7 @@ protected:
 TEST_P(ClaimTableProperty, AnswersAsAModelWithoutIndexes) {
     for (int64_t round = 1; round <= 3000; round++) {
         const Nanos now{round};
-        const uint32_t peer = number(peers);
+        const PeerId peer{number(peers)};
         const uint8_t size = length();
         const Ipv4Prefix original{address(9), size};
         const Ipv4Prefix active{address(number(3) == 0 ? 9 : 19), size};
@@ -114,13 +114,13 @@ TEST_P(ClaimTableProperty, AnswersAsAModelWithoutIndexes) {
             if (!known.empty()) {
                 const Ipv4Prefix gone = known[number(static_cast<uint32_t>(known.size()))].original;
                 table_.erase(peer, gone);
-                model_.claims[peer].erase(gone);
+                model_.claims[peer.value].erase(gone);
             }
             table_.erase(peer, original);
-            model_.claims[peer].erase(original);
+            model_.claims[peer.value].erase(original);
             break;
         case 1: {
-            auto wanted = std::erase_if(model_.claims[peer],
+            auto wanted = std::erase_if(model_.claims[peer.value],
                                         [&](const auto& e) { return e.second.expires <= now; });
             EXPECT_EQ(table_.expire(peer, now).size(), wanted);
             break;
@@ -150,15 +150,15 @@ TEST_P(ClaimTableProperty, AnswersAsAModelWithoutIndexes) {
         default: {
             const Claim claim{original, active, {}, now, now + Nanos{number(1000)}};
             table_.set(peer, claim);
-            model_.claims[peer].insert_or_assign(original, claim);
+            model_.claims[peer.value].insert_or_assign(original, claim);
         }
         }
         const Ipv4Addr asked = address(number(2) == 0 ? 9 : 19);
         SCOPED_TRACE("seed " + std::to_string(GetParam()) + ", round " + std::to_string(round) +
                      ", " + asked.to_text());
         std::vector<const Claim*> all;
-        for (uint32_t p = 0; p < peers; p++) {
-            ASSERT_EQ(table_.of(p).size(), model_.claims[p].size());
+        for (PeerId p{}; p.value < peers; p.value++) {
+            ASSERT_EQ(table_.of(p).size(), model_.claims[p.value].size());
             ASSERT_TRUE(same(table_.around(p, asked), model_.around(p, asked)));
             ASSERT_EQ(table_.is_at(p, asked), model_.place(p, asked).has_value());
             ASSERT_TRUE(
@@ -184,28 +184,28 @@ TEST(ClaimTableTest, DeparturesOfAPeerAreBounded) {
     ClaimTable table{2, 1};
     for (uint32_t i = 0; i < 2000; i++) {
         const Ipv4Addr from{Be32{(10U << 24) + i}};
-        table.depart({0, Ipv4Prefix::host(from), prefix("10.9.0.1"), Nanos{10}});
+        table.depart({PeerId{0}, Ipv4Prefix::host(from), prefix("10.9.0.1"), Nanos{10}});
     }
     EXPECT_NE(table.departed_from(addr("10.0.0.0"), Nanos{1}), nullptr);
     EXPECT_EQ(table.departed_from(addr("10.0.7.0"), Nanos{1}), nullptr);
-    table.depart({1, prefix("10.0.7.0"), prefix("10.9.0.1"), Nanos{10}});
+    table.depart({PeerId{1}, prefix("10.0.7.0"), prefix("10.9.0.1"), Nanos{10}});
     EXPECT_NE(table.departed_from(addr("10.0.7.0"), Nanos{1}), nullptr) << "of another peer";
-    table.forget_departures(0, Nanos{10});
-    table.depart({0, prefix("10.0.7.1"), prefix("10.9.0.1"), Nanos{20}});
+    table.forget_departures(PeerId{0}, Nanos{10});
+    table.depart({PeerId{0}, prefix("10.0.7.1"), prefix("10.9.0.1"), Nanos{20}});
     EXPECT_NE(table.departed_from(addr("10.0.7.1"), Nanos{11}), nullptr) << "there is room again";
 }
 
 TEST(ClaimTableTest, SeveralPeersMayBeAtOnePlace) {
     ClaimTable table{3, 1};
-    table.set(2, {prefix("10.9.0.1"), prefix("10.19.0.1"), {}, {}, {}});
-    table.set(1, {prefix("10.9.0.2"), prefix("10.19.0.1"), {}, {}, {}});
-    table.set(1, {prefix("10.9.0.3"), prefix("10.19.0.1"), {}, {}, {}});
-    EXPECT_EQ(table.peer_at(addr("10.19.0.1")), 1U);
-    table.erase(1, prefix("10.9.0.2"));
-    EXPECT_EQ(table.peer_at(addr("10.19.0.1")), 1U) << "by its other claim";
-    table.set(1, {prefix("10.9.0.3"), prefix("10.19.0.2"), {}, {}, {}});
-    EXPECT_EQ(table.peer_at(addr("10.19.0.1")), 2U);
-    table.erase(2, prefix("10.9.0.1"));
+    table.set(PeerId{2}, {prefix("10.9.0.1"), prefix("10.19.0.1"), {}, {}, {}});
+    table.set(PeerId{1}, {prefix("10.9.0.2"), prefix("10.19.0.1"), {}, {}, {}});
+    table.set(PeerId{1}, {prefix("10.9.0.3"), prefix("10.19.0.1"), {}, {}, {}});
+    EXPECT_EQ(table.peer_at(addr("10.19.0.1")), PeerId{1});
+    table.erase(PeerId{1}, prefix("10.9.0.2"));
+    EXPECT_EQ(table.peer_at(addr("10.19.0.1")), PeerId{1}) << "by its other claim";
+    table.set(PeerId{1}, {prefix("10.9.0.3"), prefix("10.19.0.2"), {}, {}, {}});
+    EXPECT_EQ(table.peer_at(addr("10.19.0.1")), PeerId{2});
+    table.erase(PeerId{2}, prefix("10.9.0.1"));
     EXPECT_FALSE(table.peer_at(addr("10.19.0.1")));
 }
 

@@ -96,7 +96,7 @@ protected:
     static constexpr auto nothing_in_use = [](Ipv4Addr) { return false; };
 
     const MacKey key_{key_of(1)};
-    Association a_{key_, 0};
+    Association a_{key_, {0}};
     Nanos now_{from_s(1000)};
     const Ipv4Addr here_{10, 0, 1, 2}, there_{10, 9, 0, 10};
 };
@@ -139,11 +139,11 @@ TEST_F(AssociationTest, NobodyElsesChallengeWillDo) {
     Challenge made_up;
     made_up.bytes.fill(std::byte{0x55});
     EXPECT_EQ(a_.take_echo(made_up, now_), std::nullopt);
-    Association other{key_, 1};
+    Association other{key_, {1}};
     EXPECT_EQ(a_.take_echo(other.challenge_for(here_, now_).value(), now_), std::nullopt)
         << "another peer's, made with the same key";
     const MacKey unlike = key_of(2);
-    Association after_restart{unlike, 0};
+    Association after_restart{unlike, {0}};
     EXPECT_EQ(a_.take_echo(after_restart.challenge_for(here_, now_).value(), now_), std::nullopt);
 }
 

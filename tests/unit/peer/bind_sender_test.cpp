@@ -24,7 +24,7 @@ protected:
     void path(LocalId local, std::string_view to) {
         cache_.add_path({next_path_++}, local, cache_.remote(addr(to), addr(to)));
     }
-    Lines said(uint32_t peer = 0) const {
+    Lines said(PeerId peer = {}) const {
         Lines out;
         for (const BindEntry& e : entries_for(cache_, peer)) {
             out.push_back(e.original.to_text() + " at " + e.active.to_text());
@@ -47,8 +47,8 @@ TEST_F(EntriesTest, ToldIsWhatThePeerHasPathsWith) {
     path(host, "10.9.0.11");
     path(local("10.2.0.7", "10.3.0.7", "10.3.0.7", net), "10.8.0.10");
     path(local("10.2.0.8", "10.3.0.8", "10.3.0.8", net), "192.0.2.1");
-    EXPECT_EQ(said(0), Lines{"10.0.1.2 at 10.0.1.3"}) << "once";
-    EXPECT_EQ(said(1), Lines{"10.3.0.0/24 at 10.3.0.0/24"});
+    EXPECT_EQ(said({0}), Lines{"10.0.1.2 at 10.0.1.3"}) << "once";
+    EXPECT_EQ(said({1}), Lines{"10.3.0.0/24 at 10.3.0.0/24"});
 }
 
 TEST_F(EntriesTest, BoxAndUplinkSpeakForThemselves) {

@@ -18,7 +18,7 @@ protected:
                 addr("10.9.0.10"), addr("10.0.1.2")};
     }
     /// How many of `count` new questions about a peer are taken.
-    unsigned taken(uint32_t peer, uint32_t first, uint32_t count) {
+    unsigned taken(PeerId peer, uint32_t first, uint32_t count) {
         unsigned out = 0;
         for (uint32_t n = first; n < first + count; n++) {
             out += recovery_.look_up(peer, tuple(n), between_, now_) != nullptr ? 1 : 0;
@@ -30,7 +30,7 @@ protected:
     };
     Asked tick() {
         Asked out;
-        recovery_.tick(now_, [&](uint32_t, const Solicit&, const SecureAddresses&, bool first) {
+        recovery_.tick(now_, [&](PeerId, const Solicit&, const SecureAddresses&, bool first) {
             (first ? out.first : out.again)++;
         });
         return out;
@@ -46,16 +46,16 @@ protected:
 };
 
 TEST_F(FlowRecoveryTest, WhoIsAskedAboutIsLimitedByPeer) {
-    EXPECT_EQ(taken(0, 0, 5000), 1000U) << "a storm of forged packets";
-    EXPECT_EQ(taken(1, 5000, 10), 10U) << "costs another peer nothing";
-    EXPECT_EQ(taken(0, 0, 1000), 1000U) << "what was asked is known";
+    EXPECT_EQ(taken({0}, 0, 5000), 1000U) << "a storm of forged packets";
+    EXPECT_EQ(taken({1}, 5000, 10), 10U) << "costs another peer nothing";
+    EXPECT_EQ(taken({0}, 0, 1000), 1000U) << "what was asked is known";
     now_ = now_ + from_ms(500);
-    EXPECT_EQ(taken(0, 6000, 5000), 250U);
+    EXPECT_EQ(taken({0}, 6000, 5000), 250U);
 }
 
 TEST_F(FlowRecoveryTest, QuestionsLeaveAtAPace) {
-    ASSERT_EQ(taken(0, 0, 1000), 1000U);
-    ASSERT_EQ(taken(1, 1000, 1000), 1000U);
+    ASSERT_EQ(taken({0}, 0, 1000), 1000U);
+    ASSERT_EQ(taken({1}, 1000, 1000), 1000U);
     EXPECT_EQ(tick().first, 1000U);
     for (int i = 0; i < 50; i++) {
         now_ = now_ + from_ms(10);

@@ -40,14 +40,17 @@ void ClaimTable::take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix
 void ClaimTable::set(PeerId peer, const Claim& claim) {
     auto& claims = claims_[peer.value];
     const auto at = std::ranges::lower_bound(claims, place_of_claim(claim.original), {}, by_place);
-    add(by_active_, claim.active, peer);
-    if (at != claims.end() && at->original == claim.original) {
-        take_away(by_active_, at->active, peer);
-        *at = claim;
-    } else {
+    if (at == claims.end() || at->original != claim.original) {
+        add(by_active_, claim.active, peer);
         add(by_original_, claim.original, peer);
         claims.insert(at, claim);
+        return;
     }
+    if (at->active != claim.active) {
+        take_away(by_active_, at->active, peer);
+        add(by_active_, claim.active, peer);
+    }
+    *at = claim;
 }
 
 void ClaimTable::erase(PeerId peer, const Ipv4Prefix& original) {

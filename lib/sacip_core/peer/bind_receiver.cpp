@@ -209,15 +209,15 @@ void BindReceiver::take_along(Peer& peer, Nanos heard, Nanos now) {
         return;
     }
     ClaimTable& table = r_.cache.claims();
-    for (const Claim& claim : std::vector<Claim>{table.of(peer.id)}) {
-        if (claim.heard >= heard || !peer.vacated.contains(claim.active)) {
-            continue;
-        }
+    std::vector<Claim> along;
+    std::ranges::copy_if(table.of(peer.id), std::back_inserter(along), [&](const Claim& c) {
+        return c.heard < heard && peer.vacated.contains(c.active);
+    });
+    for (Claim& claim : along) {
         const Departure* left = table.departed_from(peer.id, claim.active.address(), now);
         if (left != nullptr && left->from == claim.active) {
-            Claim there = claim;
-            there.active = left->to;
-            table.set(peer.id, there);
+            claim.active = left->to;
+            table.set(peer.id, claim);
             peer.to_follow.insert(claim.original);
         }
     }

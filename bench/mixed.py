@@ -57,7 +57,8 @@ class Run:
             gateway = stack.enter_context(lab.Gateway(
                 name, "10.2.0.0/24", 1 << 20, 512, f"net_pcap0,rx_pcap={replayed},infinite_rx=1",
                 f"net_pcap3,rx_pcap={answers},infinite_rx=1", lcores=lcores, packets=buffers,
-                program=program, more_lan=(f"net_pcap1,rx_pcap={played}",
+                program=program,
+                more_lan=(f"net_pcap1,rx_pcap={played}",
                           f"net_pcap2,rx_pcap={replayed_too},infinite_rx=1")))
             self.name, self.samples, over = name, [], 0
             worker_stat = traffic.polling_thread(gateway.process.pid) / "schedstat"

@@ -273,9 +273,9 @@ int probe(const std::string& what, uint32_t n) {
         world.greet(k);
     }
     world.claim(n);
-    if (const size_t most = one_peer ? std::min(n, most_claims) : n;
-        !world.config.peers.empty() && world.claimed() < most) {
-        std::cerr << "slow_path_probe: " << world.claimed() << " claims instead of " << most
+    if (const size_t wanted = one_peer ? std::min(n, most_claims) : n;
+        !world.config.peers.empty() && world.claimed() < wanted) {
+        std::cerr << "slow_path_probe: " << world.claimed() << " claims instead of " << wanted
                   << '\n';
         return 1;
     }

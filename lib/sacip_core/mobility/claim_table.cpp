@@ -171,25 +171,24 @@ void ClaimTable::forget_departures(PeerId peer, Nanos now) {
     erase_departures_if(peer, [&](const Departure& d) { return d.until <= now; });
 }
 
-const Departure* ClaimTable::departed_from(Ipv4Addr address, Nanos now) const {
+template <typename IsMeant>
+const Departure* ClaimTable::departure_around(Ipv4Addr address, IsMeant&& is_meant) const {
     const Departure* out = nullptr;
     departures_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<Departure>& all) {
-        const auto found = std::ranges::find_if(all, [&](const auto& d) { return d.until > now; });
+        const auto found = std::ranges::find_if(all, is_meant);
         out = found == all.end() ? nullptr : &*found;
         return out != nullptr;
     });
     return out;
 }
 
+const Departure* ClaimTable::departed_from(Ipv4Addr address, Nanos now) const {
+    return departure_around(address, [&](const Departure& d) { return d.until > now; });
+}
+
 const Departure* ClaimTable::departed_from(PeerId peer, Ipv4Addr address, Nanos now) const {
-    const Departure* out = nullptr;
-    departures_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<Departure>& all) {
-        const auto found = std::ranges::find_if(
-            all, [&](const auto& d) { return d.peer == peer && d.until > now; });
-        out = found == all.end() ? nullptr : &*found;
-        return out != nullptr;
-    });
-    return out;
+    return departure_around(address,
+                            [&](const Departure& d) { return d.peer == peer && d.until > now; });
 }
 
 } // namespace sacip

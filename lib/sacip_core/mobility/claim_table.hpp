@@ -64,15 +64,14 @@ public:
     /// Who says so, of several with the longest prefix the first. O(lengths of claims).
     std::optional<PeerId> peer_at(Ipv4Addr address) const;
 
-    /// Records that the peer went from one place to another; ends what it says of the new one.
-    /// Forgotten at once if the peer has left a thousand places and more. O(departures of the
-    /// peer).
+    /// Records that the peer went from one place to another, which it has not left any more. Not
+    /// recorded if it has just left 1,024 others. O(departures of the peer).
     void depart(const Departure& departure);
     /// What the peer has lost serves no longer than until `until`. Gives where it went.
     std::vector<Ipv4Prefix> hasten_departures(PeerId peer, Nanos until);
     void forget_departures(PeerId peer, Nanos now);
     /// Who has just left this address, and where it went; nullptr if nobody has. O(lengths of
-    /// departures).
+    /// departures, and peers that have left the same place).
     const Departure* departed_from(Ipv4Addr address, Nanos now) const;
     /// The same of one peer.
     const Departure* departed_from(PeerId peer, Ipv4Addr address, Nanos now) const;
@@ -84,6 +83,9 @@ private:
     static void add(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer);
     static void take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer);
     Departure* departure(PeerId peer, const Ipv4Prefix& from);
+    /// The one with the longest prefix around the address for which `is_meant(departure)` is true.
+    template <typename IsMeant>
+    const Departure* departure_around(Ipv4Addr address, IsMeant&& is_meant) const;
     /// Calls `visit(departure)` for each of the peer; those for which it returns true go.
     template <typename IsToGo>
     void erase_departures_if(PeerId peer, IsToGo&& is_to_go);

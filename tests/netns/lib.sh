@@ -77,18 +77,18 @@ need_root_and_tools() {
 }
 
 clean_up() {
-    local status=$? pid ns
+    local status=$? pid ns told=0
     trap - EXIT INT TERM HUP
     [ $status = 0 ] || save_state
     [ $status = 0 ] && [ $story_failed = 1 ] && status=1
     for pid in "${!child[@]}" "${gateway_pid[@]}"; do
-        kill -TERM "$pid" 2>/dev/null
+        kill -TERM "$pid" 2>/dev/null && told=1
     done
     for ns in "$P"-{ha,hc,ga,r,gb,hb,relay,hx}; do # whatever daemonised inside our own namespaces
         [ -e "/run/netns/$ns" ] || continue
-        for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -TERM "$pid" 2>/dev/null; done
+        for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -TERM "$pid" 2>/dev/null && told=1; done
     done
-    sleep 0.2
+    [ $told = 0 ] || sleep 0.2
     for ns in "$P"-{ha,hc,ga,r,gb,hb,relay,hx}; do
         [ -e "/run/netns/$ns" ] || continue
         for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null; done
@@ -337,17 +337,24 @@ device() { # NUMBER INTERFACE: for --vdev
 }
 
 start_gateway() { # a|b
-    local side=$1 pid lcores="0@(${cpus:-0-1})" worker
+    launch_gateway "$1"
+    await_gateway "$1"
+}
+
+launch_gateway() { # a|b
+    local side=$1 lcores="0@(${cpus:-0-1})" worker
     : >>"$T/gw-$side.log"
     for worker in $(seq "${SACIP_WORKERS:-1}"); do lcores+=",$worker@(${cpus:-0-1})"; done
     # shellcheck disable=SC2086 # arguments, if there are any
     ip netns exec "$P-g$side" "$SACIP_GW" --no-pci --no-telemetry --no-huge -m "${memory:-256}" --file-prefix "$P-$side" \
         --lcores "$lcores" --vdev "$(device 0 ethi)" --vdev "$(device 1 etho)" ${more_vdevs[$side]:-} \
         -- --config "$T/$side.yaml" >>"$T/gw-$side.log" 2>&1 &
-    pid=$!
-    gateway_pid[$side]=$pid
-    eventually 20 gateway_answers "$side" "$pid" || fail "gateway $side did not become ready"
-    [ "$port_driver" != net_tap ] || join_taps "$side"
+    gateway_pid[$side]=$!
+}
+
+await_gateway() { # a|b
+    eventually 20 gateway_answers "$1" "${gateway_pid[$1]}" || fail "gateway $1 did not become ready"
+    [ "$port_driver" != net_tap ] || join_taps "$1"
 }
 
 join_taps() { # SIDE: each of its taps with the veth of its name
@@ -374,14 +381,19 @@ gateway_answers() { # SIDE PID
 declare -A gateway_starts=()
 declare -A more_vdevs=() # SIDE -> further EAL arguments
 
-stop_gateway() { # SIDE; must end cleanly with exit 0
-    local pid=${gateway_pid[$1]} status
-    unset "gateway_pid[$1]"
-    kill -TERM "$pid" || fail "gateway $1 was gone already"
-    eventually 10 process_ended "$pid" || fail "gateway $1 did not end within 10 s of SIGTERM"
-    wait "$pid"
-    status=$?
-    [ $status = 0 ] || fail "gateway $1 ended with exit status $status"
+stop_gateway() { # SIDE...: each must end cleanly with exit 0
+    local side pid status
+    for side in "$@"; do
+        kill -TERM "${gateway_pid[$side]}" || fail "gateway $side was gone already"
+    done
+    for side in "$@"; do
+        pid=${gateway_pid[$side]}
+        unset "gateway_pid[$side]"
+        eventually 10 process_ended "$pid" || fail "gateway $side did not end within 10 s of SIGTERM"
+        wait "$pid"
+        status=$?
+        [ $status = 0 ] || fail "gateway $side ended with exit status $status"
+    done
 }
 
 process_ended() { # PID: gone, or a zombie waiting for us
@@ -531,15 +543,16 @@ stage() { # WAY [plain|dhcp]
 
 start_gateways() {
     [ -x "$SACIP_GW" ] || fail "no gateway at $SACIP_GW"
-    start_gateway a
-    start_gateway b
+    launch_gateway a
+    launch_gateway b
+    await_gateway a
+    await_gateway b
 }
 
 the_end() { # traffic has stopped: balance, clean ends
     [ -z "${SACIP_KEEP:-}" ] || save_state
     assert_balanced a b
-    stop_gateway a
-    stop_gateway b
+    stop_gateway a b
     assert_no_leftovers
     say "PASSED"
 }

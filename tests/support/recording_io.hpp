@@ -15,7 +15,6 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace sacip::test {
@@ -29,45 +28,15 @@ struct Departure {
 
 class RecordingIo final : public PacketIo {
 public:
-    ~RecordingIo() override {
-        for (Bytes* block : blocks_) {
-            delete block;
-        }
-    }
+    ~RecordingIo() override;
 
-    OwnedPacket own(Bytes bytes) {
-        auto* block = new Bytes(std::move(bytes));
-        block->shrink_to_fit();
-        blocks_.insert(block);
-        return {{block->data(), static_cast<uint32_t>(block->size()), RxFacts::none}, block};
-    }
-    bool transmit(PortId port, OwnedPacket packet) override {
-        Bytes bytes = give_back(packet);
-        if (tx_full) {
-            return false;
-        }
-        departures.push_back({port, false, std::move(bytes)});
-        if (const auto meanwhile = std::exchange(once_sent, nullptr)) {
-            meanwhile();
-        }
-        return true;
-    }
-    bool to_linux(PortId port, OwnedPacket packet) override {
-        Bytes bytes = give_back(packet);
-        if (linux_full) {
-            return false;
-        }
-        departures.push_back({port, true, std::move(bytes)});
-        return true;
-    }
-    void release(OwnedPacket packet) override { give_back(packet); }
-    OwnedPacket allocate(uint32_t length) override {
-        return no_memory ? OwnedPacket{} : own(Bytes(length));
-    }
+    OwnedPacket own(Bytes bytes);
+    bool transmit(PortId port, OwnedPacket packet) override;
+    bool to_linux(PortId port, OwnedPacket packet) override;
+    void release(OwnedPacket packet) override;
+    OwnedPacket allocate(uint32_t length) override;
 
-    void keep_turns(Direction to, bool keep) override {
-        turns_kept[static_cast<size_t>(to)] = keep;
-    }
+    void keep_turns(Direction to, bool keep) override;
 
     /// Packets handed out and not yet given back.
     size_t live() const { return blocks_.size(); }
@@ -78,16 +47,7 @@ public:
     std::array<bool, 2> turns_kept{}; ///< by Direction
 
 private:
-    Bytes give_back(OwnedPacket packet) {
-        auto* block = static_cast<Bytes*>(packet.owner);
-        if (blocks_.erase(block) != 1) {
-            throw std::logic_error{"a packet was given back twice"};
-        }
-        Bytes bytes = std::move(*block);
-        bytes.resize(packet.frame.length);
-        delete block;
-        return bytes;
-    }
+    Bytes give_back(OwnedPacket packet);
 
     std::set<Bytes*> blocks_;
 };
@@ -95,13 +55,11 @@ private:
 /// "resolve 10.0.1.1", "keep 10.0.1.2", "drop 10.0.1.2".
 class RecordingActions final : public KernelRequests {
 public:
-    void resolve(NeighbourKey neighbour) override {
-        done.push_back("resolve " + neighbour.address.to_text());
-    }
-    void keep_shadow(Ipv4Addr address) override { done.push_back("keep " + address.to_text()); }
-    void drop_shadow(Ipv4Addr address) override { done.push_back("drop " + address.to_text()); }
+    void resolve(NeighbourKey neighbour) override;
+    void keep_shadow(Ipv4Addr address) override;
+    void drop_shadow(Ipv4Addr address) override;
 
-    std::vector<std::string> take() { return std::exchange(done, {}); }
+    std::vector<std::string> take();
     std::vector<std::string> done;
 };
 

@@ -3,7 +3,9 @@
 
 #include "tests/support/frame_text.hpp"
 #include "tests/support/recording_io.hpp"
-#include "tests/support/rig_sites.hpp"
+#include "tests/support/rig_config.hpp"
+
+#include <gtest/gtest.h>
 
 namespace sacip::test {
 namespace {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/mobility/claim_table.hpp"
 
-#include "tests/support/rig_sites.hpp"
+#include "tests/support/rig_config.hpp"
 
+#include <gtest/gtest.h>
 #include <random>
 
 namespace sacip::test {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/peer/flow_recovery.hpp"
 
-#include "tests/support/rig_sites.hpp"
+#include "tests/support/rig_config.hpp"
+
+#include <gtest/gtest.h>
 
 namespace sacip::test {
 namespace {

@@ -4,7 +4,8 @@
 // One test per row, so `--gtest_filter=*/udp_computed_zero_on_wire` runs just that one.
 #include "sacip_core/packet/parse.hpp"
 #include "sacip_core/packet/rewrite.hpp"
-#include "tests/support/packet_builder.hpp"
+#include "tests/support/hex.hpp"
+#include "tests/vectors/pipeline_row.hpp"
 
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
@@ -22,6 +23,9 @@ namespace sacip {
 namespace {
 
 using test::Bytes;
+using test::from_hex;
+using test::text_of;
+using test::to_hex;
 
 struct Row {
     std::string name;
@@ -42,24 +46,6 @@ struct Vectors {
     MacAddr egress_mac;
     std::vector<Row> rows;
 };
-
-Bytes from_hex(const std::string& text) {
-    Bytes out;
-    for (size_t i = 0; i < text.size(); i += 2) {
-        out.push_back(static_cast<std::byte>(std::stoi(text.substr(i, 2), nullptr, 16)));
-    }
-    return out;
-}
-
-std::string to_hex(const Bytes& bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string out;
-    for (const std::byte b : bytes) {
-        out += digits[std::to_integer<size_t>(b >> 4)];
-        out += digits[std::to_integer<size_t>(b & std::byte{15})];
-    }
-    return out;
-}
 
 bool is_second(const YAML::Node& node, const std::string& first, const std::string& second) {
     const auto text = node.as<std::string>();
@@ -111,20 +97,6 @@ const Vectors& vectors() {
     return out;
 }
 
-std::string to_text(const Verdict& verdict) {
-    switch (verdict.action) {
-    case Action::proceed:
-        return "proceed";
-    case Action::forward:
-        return "forward";
-    case Action::punt:
-        return "punt " + std::string{text_of(verdict.punt_reason()).name};
-    case Action::drop:
-        return "drop " + std::string{text_of(verdict.drop_reason()).name};
-    }
-    return "?";
-}
-
 class Vector : public testing::TestWithParam<Row> {};
 
 TEST_P(Vector, ComesOutAsWritten) {
@@ -139,7 +111,7 @@ TEST_P(Vector, ComesOutAsWritten) {
     PacketView view;
     const ParseContext context{
         .port_mac = vectors().port_mac, .outside = row.outside, .mtu = vectors().port_mtu};
-    EXPECT_EQ(to_text(parse(frame, context, view)), row.verdict);
+    EXPECT_EQ(text_of(parse(frame, context, view)), row.verdict);
     EXPECT_EQ(to_hex(bytes()), to_hex(row.in)) << "parse() has changed the frame";
     if (!row.out) {
         return;

@@ -26,6 +26,11 @@ slack = 0.02
 cases = [" ".join(words) for words in itertools.product(
     ("outbound", "inbound"), ("still", "moved"), ("udp", "tcp"), ("1",))]
 cases += ["inbound moved udp 10"]  # ten originals behind a pair
+# Of other kinds: rows of pipeline.yaml, and the port whose packets are counted.
+rows_file = Path(__file__).parents[1] / "vectors" / "pipeline.yaml"
+cases += ["row " + row for row in (
+    "tcp_both_moved_original 1", "echo_moved 0", "draining 1", "path_says_hold 0",
+    "unknown_outbound 0", "unknown_inbound 1", "fragments_inbound 1", "burst_full_inbound 1")]
 
 
 def by_object(text):
@@ -48,11 +53,13 @@ def by_object(text):
 def measure(probe, case, directory):
     """Instructions per packet: ours, and those of libraries."""
     out = directory / "callgrind.out"
+    words = case.split()
+    words = [rows_file, *words[1:]] if words[0] == "row" else [flows, *words]
     subprocess.run(
         ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet",
          "--toggle-collect=*judge_burst*", probe, "--no-huge", "-m", "64", "--no-pci",
          "--no-telemetry", "--log-level", "4", "--file-prefix", f"sacip-probe-{os.getpid()}",
-         "--lcores", "0@0", "--", str(flows), *case.split(), str(bursts)],
+         "--lcores", "0@0", "--", *map(str, words), str(bursts)],
         check=True, stdout=subprocess.DEVNULL, timeout=100)
     cost = by_object(out.read_text())
     packets = burst * bursts * turns
@@ -67,14 +74,14 @@ def main():
         return 77
     expected = {} if write else json.loads(baseline.read_text())
     measured, wrong = {}, 0
-    print(f"{'instructions per packet':28}{'ours':>8}{'baseline':>10}{'libraries':>11}")
+    print(f"{'instructions per packet':31}{'ours':>8}{'baseline':>10}{'libraries':>11}")
     with tempfile.TemporaryDirectory() as directory:
         for case in cases:
             measured[case], libraries = measure(probe, case, Path(directory))
             held = expected.get(case, measured[case])
             good = abs(measured[case] - held) <= slack * held
             wrong += not good
-            print(f"{case:28}{measured[case]:8}{held:10}{libraries:11}{'' if good else '  WRONG'}")
+            print(f"{case:31}{measured[case]:8}{held:10}{libraries:11}{'' if good else '  WRONG'}")
     if write:
         baseline.write_text(json.dumps(measured, indent=4) + "\n")
     if wrong:

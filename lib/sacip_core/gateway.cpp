@@ -24,7 +24,7 @@ Overloaded(F...) -> Overloaded<F...>;
 } // namespace
 
 Gateway::Gateway(const World& world)
-    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports, links_},
+    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports},
       manager_{cache_, world.paths, resolver_, links_, world.ports},
       basic_sender_{world.io, world.config.protocol.icmp_type}, mover_{world.config, cache_,
                                                                        manager_,     basic_sender_,
@@ -187,7 +187,7 @@ void Gateway::notify_usable() {
         const PathEntry& entry = cache_.at(path);
         if (entry.in_use) { // it may be gone since, and its link header with it
             const DirectionRewrite& out = entry.slot.outbound;
-            basic_sender_.path_ready(cache_.ref(path), {out.port, ether_addresses(*out.link)});
+            basic_sender_.path_ready(cache_.ref(path), {out.port, out.link->addresses()});
         }
     }
     if (peer_session_) {

@@ -39,6 +39,7 @@ constexpr uint32_t times = 32;
 
 Ipv4Addr inside_host(uint32_t i) { return Ipv4Addr{Be32{(10U << 24 | 128U << 16) + i}}; }
 Ipv4Addr wire(uint32_t i) { return Ipv4Addr{Be32{(172U << 24 | 16U << 16) + i}}; }
+Ipv4Addr away(uint32_t i) { return Ipv4Addr{Be32{(172U << 24 | 24U << 16) + i}}; }
 Ipv4Addr far_end(uint32_t i) { return Ipv4Addr{Be32{(100U << 24 | 64U << 16) + i}}; }
 Ipv4Addr stranger(uint32_t i) { return Ipv4Addr{Be32{(198U << 24 | 18U << 16) + i}}; }
 /// Where a far end may roam.
@@ -293,6 +294,13 @@ int probe(const std::string& what, uint32_t n) {
         if (what == "known") {
             packets.push_back(world.own(world.first_packet(one, far_end((1 << 20) + i)).build()));
             happen = punted(lan, PuntReason::first_packet);
+        } else if (what == "flow") {
+            packets.push_back(world.own(world.frame(lan)
+                                            .from(inside_host(0).to_text())
+                                            .to(far_end(0).to_text())
+                                            .udp(static_cast<uint16_t>(5000 + i), 53)
+                                            .build()));
+            happen = punted(lan, PuntReason::first_packet);
         } else if (what == "stranger") {
             packets.push_back(world.own(world.frame(wan)
                                             .from(stranger(i).to_text())
@@ -330,6 +338,13 @@ int probe(const std::string& what, uint32_t n) {
                 op.emplace(world);
             }
             happen = [&](uint32_t) { op->ask(); };
+        } else if (what == "switched") {
+            happen = [&](uint32_t k) {
+                const Ipv4Addr from = k < n ? wire(k) : away(k - n);
+                world.slow->request_move({Ipv4Prefix::host(from), Ipv4Prefix::host(away(k))},
+                                         world.now);
+                world.slow->finish_turn(world.now);
+            };
         } else if (what == "tick") {
             happen = [&](uint32_t) {
                 world.now = world.now + from_ms(1);

@@ -2,6 +2,7 @@
 #include "sacip_core/base/units.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace sacip {
@@ -57,9 +58,13 @@ std::optional<Ipv4Addr> Ipv4Addr::from_text(std::string_view text) {
 }
 
 std::string Ipv4Addr::to_text() const {
-    const uint32_t v = value();
-    return std::to_string(v >> 24) + '.' + std::to_string((v >> 16) & 255) + '.' +
-           std::to_string((v >> 8) & 255) + '.' + std::to_string(v & 255);
+    std::array<char, sizeof "255.255.255.255"> out;
+    char* end = out.data();
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+        end = std::to_chars(end, out.data() + out.size(), (value() >> shift) & 255).ptr;
+        *end++ = '.';
+    }
+    return {out.data(), end - 1};
 }
 
 std::optional<Ipv4Prefix> Ipv4Prefix::from_text(std::string_view text) {

@@ -302,7 +302,9 @@ Explanation Explainer::begin_outbound(const PacketView& v, Nanos now) const {
     case FlowDecision::What::begin:
         break;
     }
-    const auto session = r_.decider.session_that_left(v.source, v.destination);
+    const bool has_speaker = r_.cache.speaker_of(v.destination, v.destination).is_known();
+    const auto session =
+        has_speaker ? std::nullopt : r_.decider.session_that_left(v.source, v.destination);
     const Ipv4Addr far = session ? r_.cache.at(*session).active : v.destination;
     if (const auto flow = live(r_.decider.taker_of_answers(key_from_host(v), {far, d.active}))) {
         return conflict(v, way, *flow);

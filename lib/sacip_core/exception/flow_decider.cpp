@@ -164,9 +164,6 @@ int32_t FlowDecider::taker_of_answers(const FlowKey& key, WirePair leaves) const
 }
 
 std::optional<RemoteId> FlowDecider::session_that_left(Ipv4Addr host, Ipv4Addr destination) const {
-    if (r_.cache.speaker_of(destination, destination).is_known()) {
-        return std::nullopt; // a peer is there
-    }
     for (const Claim* claim : r_.cache.claims().all_around(destination)) {
         if (claim->active_for(destination) == destination) {
             continue;

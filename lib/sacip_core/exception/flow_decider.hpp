@@ -64,8 +64,9 @@ public:
     /// these addresses, would be taken.
     int32_t taker_of_answers(const FlowKey& key, WirePair leaves) const;
     /// The far end of a session that lives between this host and a peer with keys that has left
-    /// `destination`, if there is one. The session's application may have the address from it (FTP,
-    /// SIP, rsh): what the host begins goes where that is.
+    /// `destination`, of which nobody is the speaker now, if there is one. The session's
+    /// application may have the address from it (FTP, SIP, rsh): what the host begins goes where
+    /// that is.
     std::optional<RemoteId> session_that_left(Ipv4Addr host, Ipv4Addr destination) const;
 
 private:

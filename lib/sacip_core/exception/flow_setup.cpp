@@ -72,8 +72,10 @@ bool FlowSetup::admit(PuntedPacket& punted, const Admission& admission) {
 
 /// The far end of a new flow from here.
 RemoteId FlowSetup::remote_of(Ipv4Addr host, Ipv4Addr destination) {
-    const auto session = r_.decider.session_that_left(host, destination);
-    return session ? *session : r_.cache.remote(destination, destination);
+    const Speaker speaker = r_.cache.speaker_of(destination, destination);
+    const auto session =
+        speaker.is_known() ? std::nullopt : r_.decider.session_that_left(host, destination);
+    return session ? *session : r_.cache.remote(destination, destination, speaker);
 }
 
 /// The far end of a flow, where its peer says that it is now.

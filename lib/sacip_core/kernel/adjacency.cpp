@@ -64,15 +64,7 @@ Adjacency AdjacencyResolver::inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) 
 
 Adjacency AdjacencyResolver::to_box(PortId port) const {
     const MacAddr mac = ports_[port.value].mac;
-    return {.state = State::ready, .port = port, .link = links_.obtain({}, mac, mac)};
-}
-
-bool AdjacencyResolver::renew(NeighbourKey neighbour) const {
-    const auto mac = host_.mac_of(neighbour);
-    if (mac) {
-        links_.set_next_hop(neighbour, *mac);
-    }
-    return mac.has_value();
+    return {.state = State::ready, .port = port, .ether = {mac, mac}};
 }
 
 /// Linux's answer, without its last way out for the box's sockets.
@@ -97,8 +89,7 @@ Adjacency AdjacencyResolver::by(const RouteAnswer& answer) const {
 
 Adjacency AdjacencyResolver::fixed(PortId id) const {
     const GatewayPort& port = ports_[id.value];
-    return {
-        .state = State::ready, .port = id, .link = links_.obtain({}, *port.next_hop_mac, port.mac)};
+    return {.state = State::ready, .port = id, .ether = {*port.next_hop_mac, port.mac}};
 }
 
 /// No route at all: the first port without a Linux side, if there is one.
@@ -122,12 +113,12 @@ std::optional<PortId> AdjacencyResolver::port_of(IfIndex interface) const {
 
 Adjacency AdjacencyResolver::through(PortId port, const RouteAnswer& answer) const {
     const NeighbourKey neighbour{answer.hop.interface, answer.hop.address};
-    const auto mac = host_.mac_of(neighbour);
-    return mac ? Adjacency{State::ready, port, neighbour,
-                           links_.obtain(neighbour, *mac, ports_[port.value].mac),
-                           neighbour.interface}
-               : Adjacency{State::unresolved, port, neighbour, &no_link_header,
-                           neighbour.interface};
+    const auto mac = mac_of(neighbour);
+    return {.state = mac ? State::ready : State::unresolved,
+            .port = port,
+            .neighbour = neighbour,
+            .ether = mac ? EtherAddresses{*mac, ports_[port.value].mac} : EtherAddresses{},
+            .interface = neighbour.interface};
 }
 
 } // namespace sacip

@@ -13,8 +13,8 @@
 #pragma once
 
 #include "sacip_core/kernel/kernel_state.hpp"
-#include "sacip_core/kernel/link_headers.hpp"
 #include "sacip_core/packet/frame.hpp"
+#include "sacip_core/packet/link_header.hpp"
 
 #include <optional>
 #include <vector>
@@ -50,9 +50,9 @@ struct Adjacency {
     };
     State state{State::absent};
     PortId port{no_port};
-    NeighbourKey neighbour{};                ///< interface 0 for a fixed next hop
-    const LinkHeader* link{&no_link_header}; ///< of frames to there, where it is ready
-    IfIndex interface {};                    ///< of the route; 0: none
+    NeighbourKey neighbour{}; ///< interface 0 for a fixed next hop
+    EtherAddresses ether{};   ///< of frames to there, where it was ready when this was asked
+    IfIndex interface {};     ///< of the route; 0: none
     bool operator==(const Adjacency&) const = default;
 };
 
@@ -64,9 +64,8 @@ std::optional<PortId> outside_port_within(const Ipv4Prefix& prefix, const Kernel
 /// Slow path only. References outlive it.
 class AdjacencyResolver {
 public:
-    AdjacencyResolver(const KernelState& host, const std::vector<GatewayPort>& ports,
-                      LinkHeaders& links)
-        : host_{host}, ports_{ports}, links_{links} {}
+    AdjacencyResolver(const KernelState& host, const std::vector<GatewayPort>& ports)
+        : host_{host}, ports_{ports} {}
 
     /// A packet of ours on its way out.
     struct Departure {
@@ -82,9 +81,8 @@ public:
     Adjacency inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) const;
     /// To the box itself, by the port's host interface.
     Adjacency to_box(PortId port) const;
-    /// Whether frames can be sent to the neighbour now; if so, its link headers say what Linux
-    /// does.
-    bool renew(NeighbourKey neighbour) const;
+    /// Nothing while no frames can be sent to the neighbour.
+    std::optional<MacAddr> mac_of(NeighbourKey neighbour) const { return host_.mac_of(neighbour); }
     std::optional<PortId> port_of_source(Ipv4Addr address) const {
         return port_within(Ipv4Prefix::host(address));
     }
@@ -102,7 +100,6 @@ private:
 
     const KernelState& host_;
     const std::vector<GatewayPort>& ports_;
-    LinkHeaders& links_;
 };
 
 } // namespace sacip

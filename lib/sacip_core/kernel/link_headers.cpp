@@ -9,8 +9,8 @@ struct LinkHeaders::Entry : LinkHeader {
     NeighbourKey neighbour;
     uint32_t holders{0};
     bool listed{false}; ///< in unheld_
-    Entry(NeighbourKey of, MacAddr next_hop, MacAddr port)
-        : LinkHeader{next_hop, port}, neighbour{of} {}
+    Entry(NeighbourKey of, const EtherAddresses& ether)
+        : LinkHeader{ether.destination, ether.source}, neighbour{of} {}
 };
 
 LinkHeaders::LinkHeaders() = default;
@@ -23,17 +23,23 @@ LinkHeaders::Entry* LinkHeaders::entry_of(const LinkHeader* header) {
                : static_cast<Entry*>(const_cast<LinkHeader*>(header)); // NOLINT: ours
 }
 
-const LinkHeader* LinkHeaders::obtain(NeighbourKey neighbour, MacAddr next_hop, MacAddr port) {
+const LinkHeader* LinkHeaders::obtain(NeighbourKey neighbour, const EtherAddresses& ether,
+                                      const LinkHeader* has) {
+    if (const Entry* const entry = entry_of(has);
+        entry != nullptr && entry->neighbour == neighbour && entry->is(ether)) {
+        return has;
+    }
     auto& entries = entries_[neighbour];
     const bool is_nobody = neighbour == NeighbourKey{};
     const auto found = std::ranges::find_if(entries, [&](const std::unique_ptr<Entry>& entry) {
-        return entry->port_mac() == port && (!is_nobody || entry->next_hop() == next_hop);
+        return entry->port_mac() == ether.source &&
+               (!is_nobody || entry->next_hop() == ether.destination);
     });
     if (found != entries.end()) {
-        (*found)->set_next_hop(next_hop);
+        (*found)->set_next_hop(ether.destination);
         return found->get();
     }
-    entries.push_back(std::make_unique<Entry>(neighbour, next_hop, port));
+    entries.push_back(std::make_unique<Entry>(neighbour, ether));
     size_++;
     list(*entries.back());
     return entries.back().get();

@@ -24,8 +24,10 @@ public:
     LinkHeaders& operator=(const LinkHeaders&) = delete;
 
     /// Made if need be. `neighbour` is nobody for a next hop that is no neighbour of Linux's: then
-    /// the address is all that it is known by. Valid until the next sweep(), and while it is held.
-    const LinkHeader* obtain(NeighbourKey neighbour, MacAddr next_hop, MacAddr port);
+    /// the address is all that it is known by. `has`: one that the asker holds, which it mostly is.
+    /// Valid until the next sweep(), and while it is held.
+    const LinkHeader* obtain(NeighbourKey neighbour, const EtherAddresses& ether,
+                             const LinkHeader* has = &no_link_header);
     /// The neighbour has this address now: one write for each port that has led to it.
     void set_next_hop(NeighbourKey neighbour, MacAddr next_hop);
 

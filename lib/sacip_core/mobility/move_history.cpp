@@ -164,6 +164,10 @@ MoveRecord* MoveHistory::find(MoveId id) {
 }
 
 const MoveRecord* MoveHistory::find(MoveId id) const {
+    const size_t place = records_.empty() ? 0 : id.value - records_.front().id.value;
+    if (place < records_.size() && records_[place].id == id) { // none before it went out of turn
+        return &records_[place];
+    }
     const auto found = std::ranges::lower_bound(records_, id, {}, &MoveRecord::id);
     return found == records_.end() || found->id != id ? nullptr : &*found;
 }

@@ -54,9 +54,12 @@ void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<Peer
     if (move.trace.size() < trace_points_kept) {
         move.trace.push_back({kind, now, peer});
     }
+    std::string text;
+    text.reserve(64);
+    text.append(to_text(move.side)).append(" ").append(move.from.to_text()).append(" > ");
+    text.append(move.to ? move.to->to_text() : "-");
     events_.note(kind, now, move.id, peer ? config_.peers[peer->value].name : std::string{},
-                 std::string{to_text(move.side)} + ' ' + move.from.to_text() + " > " +
-                     (move.to ? move.to->to_text() : "-"));
+                 std::move(text));
 }
 
 void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
@@ -167,8 +170,8 @@ void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& mo
     for (const BasicMessage& m : messages) {
         manager_.prepare(m.path, now + nanos(config_.move.drain));
         const DirectionRewrite& out = cache_.at(m.path).slot.outbound;
-        basic_sender_.announce(m.message, cache_.ref(m.path),
-                               {out.port, ether_addresses(*out.link)}, now);
+        basic_sender_.announce(m.message, cache_.ref(m.path), {out.port, out.link->addresses()},
+                               now);
     }
     move.notifications += static_cast<uint32_t>(messages.size());
 }

@@ -13,30 +13,20 @@ constexpr uint32_t paths_per_tick = 256;
 /// Whoever moves faster than pairs drain loses the oldest ones.
 constexpr size_t max_draining = 16;
 
-void point(DirectionRewrite& side, const Adjacency& adjacency,
-           const std::vector<GatewayPort>& ports) {
-    side.port = adjacency.port;
-    side.link = adjacency.link;
-    if (adjacency.port != no_port) {
-        side.mtu = ports[adjacency.port.value].mtu;
-        side.device = ports[adjacency.port.value].fills;
-    }
-    switch (adjacency.state) {
+PathAction action_of(Adjacency::State state) {
+    switch (state) {
     case Adjacency::State::ready:
-        side.action = PathAction::forward;
-        break;
+        return PathAction::forward;
     case Adjacency::State::unresolved:
-        side.action = PathAction::unresolved;
-        break;
+        return PathAction::unresolved;
     case Adjacency::State::linux_only:
-        side.action = PathAction::to_linux;
-        break;
+        return PathAction::to_linux;
     case Adjacency::State::absent: // they may come back with the next address
     case Adjacency::State::no_route:
     case Adjacency::State::refused:
-        side.action = PathAction::hold;
         break;
     }
+    return PathAction::hold;
 }
 
 bool usable(const DirectionRewrite& side) {
@@ -46,8 +36,20 @@ bool usable(const DirectionRewrite& side) {
 
 } // namespace
 
+/// `has`: the link header that this side of the path has.
+void PathManager::point(DirectionRewrite& side, const Adjacency& to, const LinkHeader* has) const {
+    side.action = action_of(to.state);
+    side.port = to.port;
+    side.link = to.state == Adjacency::State::ready ? links_.obtain(to.neighbour, to.ether, has)
+                                                    : &no_link_header;
+    if (to.port != no_port) {
+        side.mtu = ports_[to.port.value].mtu;
+        side.device = ports_[to.port.value].fills;
+    }
+}
+
 PathManager::Composed PathManager::compose(MappingId mapping, const PathAddresses& addresses,
-                                           L4ChecksumMode mode) const {
+                                           L4ChecksumMode mode, const Links& has) const {
     const HostMapping& of = cache_.mappings()[mapping];
     const IfIndex outside = of.port == no_port ? IfIndex{} : ports_[of.port.value].host_interface;
     const bool of_box = of.way == Way::box;
@@ -55,13 +57,13 @@ PathManager::Composed PathManager::compose(MappingId mapping, const PathAddresse
     prepare_rewrite(addresses, mode, out.slot);
     out.in = of_box ? resolver_.to_box(of.port)
                     : resolver_.inward(addresses.host, addresses.remote_original, outside);
-    point(out.slot.inbound, out.in, ports_);
+    point(out.slot.inbound, out.in, has.in);
     const PortId pinned = // a flow that moved away leaves by the port of its new address
         of.port == no_port ? no_port
                            : resolver_.port_of_source(addresses.local_active).value_or(of.port);
     out.out = resolver_.outward({addresses.remote_active, addresses.host, addresses.local_active,
                                  pinned, out.in.interface, of_box});
-    point(out.slot.outbound, out.out, ports_);
+    point(out.slot.outbound, out.out, has.out);
     if (of_box) {
         out.slot.inbound.action = PathAction::to_box;
     }
@@ -77,26 +79,27 @@ PathManager::Composed PathManager::compose(MappingId mapping, const PathAddresse
 }
 
 /// From one host of ours to another: both directions end at an inside port.
-PathManager::Composed PathManager::compose_inside(const PathAddresses& addresses) const {
+PathManager::Composed PathManager::compose_inside(const PathAddresses& addresses,
+                                                  const Links& has) const {
     Composed out;
     prepare_rewrite(addresses, L4ChecksumMode::wire, out.slot);
     out.out = resolver_.inward(addresses.remote_active, addresses.local_active, {});
-    point(out.slot.outbound, out.out, ports_);
+    point(out.slot.outbound, out.out, has.out);
     out.in = resolver_.inward(addresses.host, addresses.remote_original, {});
-    point(out.slot.inbound, out.in, ports_);
+    point(out.slot.inbound, out.in, has.in);
     return out;
 }
 
-PathManager::Composed PathManager::compose_path(LocalId local, RemoteId remote,
+PathManager::Composed PathManager::compose_path(LocalId local, RemoteId remote, const Links& has,
                                                 std::optional<Ipv4Addr> speaks_as) const {
     const LocalBinding& l = cache_.at(local);
     const RemoteBinding& r = cache_.at(remote);
     const Ipv4Addr active = speaks_as.value_or(l.active);
     if (l.inside) {
-        return compose_inside({l.host, l.original, l.active, r.original, r.active});
+        return compose_inside({l.host, l.original, l.active, r.original, r.active}, has);
     }
     Composed out = compose(l.mapping, {l.host, l.original, active, r.original, r.active},
-                           cache_.checksum_mode(remote));
+                           cache_.checksum_mode(remote), has);
     if (!l.usable || !r.proven) {
         out.slot.outbound.action = PathAction::hold;
     }
@@ -115,7 +118,7 @@ std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos 
     if (const auto known = cache_.find_path(local, remote)) {
         return known;
     }
-    const Composed composed = compose_path(local, remote);
+    const Composed composed = compose_path(local, remote, {});
     const LocalBinding& l = cache_.at(local);
     const RemoteBinding& r = cache_.at(remote);
     const WirePair pair{r.active, l.active};
@@ -125,10 +128,10 @@ std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos 
     }
     PathEntry& entry = cache_.add_path(*id, local, remote);
     entry.pair = pair;
-    entry.slot = composed.slot;
     entry.unused_since = now;
     set_adjacency(*id, entry.out, composed.out);
     set_adjacency(*id, entry.in, composed.in);
+    set_slot(entry, composed.slot);
     return id;
 }
 
@@ -195,7 +198,9 @@ void PathManager::accept_crossing(PathId id, WirePair next) {
 
 bool PathManager::publish(PathId id) {
     PathEntry& entry = cache_.at(id);
-    const Composed next = compose_path(entry.local, entry.remote, entry.speaks_as);
+    const Composed next =
+        compose_path(entry.local, entry.remote, {entry.slot.outbound.link, entry.slot.inbound.link},
+                     entry.speaks_as);
     set_adjacency(id, entry.out, next.out);
     set_adjacency(id, entry.in, next.in);
     if (next.slot.outbound == entry.slot.outbound && next.slot.inbound == entry.slot.inbound) {
@@ -203,7 +208,7 @@ bool PathManager::publish(PathId id) {
     }
     const bool out_usable = usable(next.slot.outbound) && !usable(entry.slot.outbound);
     const bool in_usable = usable(next.slot.inbound) && !usable(entry.slot.inbound);
-    entry.slot = next.slot;
+    set_slot(entry, next.slot);
     if (out_usable) {
         outbound_usable_.push_back(id);
     }
@@ -278,9 +283,12 @@ void PathManager::on_neighbour_changed(NeighbourKey neighbour) {
     if (found == users_.end()) {
         return;
     }
-    const bool ready = resolver_.renew(neighbour);
-    if (std::exchange(found->second.ready, ready) == ready) {
-        return; // another address is in all frames by now
+    const auto mac = resolver_.mac_of(neighbour);
+    if (mac) {
+        links_.set_next_hop(neighbour, *mac); // in all frames from now on
+    }
+    if (std::exchange(found->second.ready, mac.has_value()) == mac.has_value()) {
+        return;
     }
     const std::vector<uint32_t> users(found->second.paths.begin(), found->second.paths.end());
     for (const uint32_t id : users) {
@@ -336,6 +344,7 @@ void PathManager::forget(PathId id) {
     table_.retire(id, entry.pair, view_of(entry));
     set_adjacency(id, entry.out, {});
     set_adjacency(id, entry.in, {});
+    set_slot(entry, {});
     cache_.remove_path(id);
     table_.remove(id);
 }
@@ -401,11 +410,19 @@ void PathManager::set_adjacency(PathId id, Adjacency& side, const Adjacency& nex
                 .first->second.paths.insert(id.value);
         }
     }
-    if (side.link != next.link) {
-        links_.hold(next.link);
-        replaced_.push_back(side.link);
-    }
     side = next;
+}
+
+void PathManager::set_slot(PathEntry& entry, const RewriteSlot& next) {
+    const auto replace = [&](const LinkHeader* before, const LinkHeader* after) {
+        if (before != after) {
+            links_.hold(after);
+            replaced_.push_back(before);
+        }
+    };
+    replace(entry.slot.outbound.link, next.outbound.link);
+    replace(entry.slot.inbound.link, next.inbound.link);
+    entry.slot = next;
 }
 
 /// Those that were replaced, once no worker can see them. No path waits for its flip at a tick.

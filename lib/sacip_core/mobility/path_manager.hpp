@@ -9,6 +9,7 @@
 
 #include "sacip_core/forward/path_table.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
+#include "sacip_core/kernel/link_headers.hpp"
 #include "sacip_core/mobility/binding_cache.hpp"
 
 #include <deque>
@@ -33,7 +34,9 @@ public:
         RewriteSlot slot;
     };
     /// What a packet between these addresses needs, without a path (tables full, fragments).
-    Composed compose(MappingId mapping, const PathAddresses& addresses, L4ChecksumMode mode) const;
+    Composed compose(MappingId mapping, const PathAddresses& addresses, L4ChecksumMode mode) const {
+        return compose(mapping, addresses, mode, {});
+    }
 
     /// Accepts inbound packets also on the pair the bindings have now; the one in force drains
     /// until `drain_until`. Call after the bindings changed and before publish().
@@ -85,9 +88,17 @@ public:
     void tick(Nanos now);
 
 private:
-    Composed compose_inside(const PathAddresses& addresses) const;
-    Composed compose_path(LocalId local, RemoteId remote,
+    /// The link headers that a path has.
+    struct Links {
+        const LinkHeader* out{&no_link_header};
+        const LinkHeader* in{&no_link_header};
+    };
+    Composed compose(MappingId mapping, const PathAddresses& addresses, L4ChecksumMode mode,
+                     const Links& has) const;
+    Composed compose_inside(const PathAddresses& addresses, const Links& has) const;
+    Composed compose_path(LocalId local, RemoteId remote, const Links& has,
                           std::optional<Ipv4Addr> speaks_as = {}) const;
+    void point(DirectionRewrite& side, const Adjacency& to, const LinkHeader* has) const;
     void accept_crossing(PathId id, WirePair next);
     WireView view_of(const PathEntry& entry) const;
     WirePair pair_of(const PathEntry& entry) const;
@@ -97,6 +108,7 @@ private:
     void forget(PathId id);
     void forget_unused();
     void set_adjacency(PathId id, Adjacency& side, const Adjacency& next);
+    void set_slot(PathEntry& entry, const RewriteSlot& next);
     void release_links();
 
     BindingCache& cache_;

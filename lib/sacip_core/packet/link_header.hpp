@@ -14,8 +14,16 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cstring>
 
 namespace sacip {
+
+/// The Ethernet addresses of one frame.
+struct EtherAddresses {
+    MacAddr destination, source;
+    bool operator==(const EtherAddresses&) const = default;
+};
+static_assert(sizeof(EtherAddresses) == 12); // as they lie in a frame
 
 class alignas(16) LinkHeader {
 public:
@@ -36,6 +44,12 @@ public:
         const auto first = std::bit_cast<First>(first_.load(std::memory_order_relaxed));
         return {{first[6], first[7], rest_[0], rest_[1], rest_[2], rest_[3]}};
     }
+    bool is(const EtherAddresses& addresses) const {
+        std::array<std::byte, sizeof addresses> own;
+        write_to(own.data());
+        return std::memcmp(own.data(), &addresses, sizeof addresses) == 0;
+    }
+    EtherAddresses addresses() const { return {next_hop(), port_mac()}; }
     /// Slow path only.
     void set_next_hop(MacAddr next_hop) {
         first_.store(first_of(next_hop, port_mac()), std::memory_order_relaxed);

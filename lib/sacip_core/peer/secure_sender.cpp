@@ -35,8 +35,8 @@ bool SecureSender::send(const Outgoing& message_out, const CarrierRoute& route) 
         return false;
     }
     std::array<std::byte, secure_frame_max_bytes> frame;
-    const size_t bytes = encode_carrier(sealed, route, r_.config.protocol.icmp_type,
-                                        ether_addresses(*hop.link), frame);
+    const size_t bytes =
+        encode_carrier(sealed, route, r_.config.protocol.icmp_type, hop.ether, frame);
     const OwnedPacket packet = r_.io.allocate(static_cast<uint32_t>(bytes));
     if (packet.owner == nullptr) {
         return false;

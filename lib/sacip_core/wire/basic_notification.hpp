@@ -47,15 +47,6 @@ struct BasicNotification {
     bool operator==(const BasicNotification&) const = default;
 };
 
-/// Ethernet addresses to put in front.
-struct EtherAddresses {
-    MacAddr destination;
-    MacAddr source;
-};
-inline EtherAddresses ether_addresses(const LinkHeader& link) {
-    return {link.next_hop(), link.port_mac()};
-}
-
 /// The message, or why it is none: never DropReason::none.
 using DecodedNotification = std::variant<BasicNotification, DropReason>;
 

@@ -218,8 +218,7 @@ TEST(Adjacency, GoesLinuxsWay) {
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
         const KernelState kernel_state = linux_with(row.routes, row.rules);
-        LinkHeaders links;
-        const AdjacencyResolver resolver{kernel_state, ports, links};
+        const AdjacencyResolver resolver{kernel_state, ports};
         const bool lte_host = row.kind == Kind::pinned_to_lte;
         const PortId pinned = row.kind == Kind::routed ? no_port : lte_host ? port_lte : port_wan;
         const Ipv4Addr wire = row.kind == Kind::routed ? host
@@ -237,28 +236,27 @@ TEST(Adjacency, KnowsTheNeighbour) {
     KernelState kernel_state = linux_with({by_wan}, {});
     const MacAddr mac{{2, 0, 0, 0, 0, 1}};
     kernel_state.upsert(NeighbourInfo{wan, {10, 0, 1, 1}, mac, NeighbourState::resolved});
-    LinkHeaders links;
-    const AdjacencyResolver resolver{kernel_state, ports, links};
+    const AdjacencyResolver resolver{kernel_state, ports};
     const Adjacency way = resolver.outward({far, host, {10, 0, 1, 2}, port_wan, lan, false});
     const NeighbourKey router{wan, {10, 0, 1, 1}};
-    EXPECT_EQ(way, (Adjacency{State::ready, port_wan, router, way.link, wan}));
-    EXPECT_EQ(way.link->next_hop(), mac);
-    EXPECT_EQ(way.link->port_mac(), ports[port_wan.value].mac);
+    const MacAddr own = ports[port_wan.value].mac;
+    EXPECT_EQ(way, (Adjacency{State::ready, port_wan, router, {mac, own}, wan}));
 
     const MacAddr another{{2, 0, 0, 0, 0, 7}};
     kernel_state.upsert(NeighbourInfo{wan, router.address, another, NeighbourState::resolved});
-    EXPECT_TRUE(resolver.renew(router));
-    EXPECT_EQ(way.link->next_hop(), another) << "for all who were told before, too";
+    EXPECT_EQ(resolver.mac_of(router), another);
+    EXPECT_EQ(resolver.outward({far, host, {10, 0, 1, 2}, port_wan, lan, false}),
+              (Adjacency{State::ready, port_wan, router, {another, own}, wan}));
     kernel_state.upsert(NeighbourInfo{wan, router.address, another, NeighbourState::failed});
-    EXPECT_FALSE(resolver.renew(router));
-    EXPECT_EQ(way.link->next_hop(), another);
+    EXPECT_EQ(resolver.mac_of(router), std::nullopt);
+    EXPECT_EQ(resolver.outward({far, host, {10, 0, 1, 2}, port_wan, lan, false}),
+              (Adjacency{State::unresolved, port_wan, router, {}, wan}));
 }
 
 TEST(Adjacency, InwardIsAnInsidePortOrLinux) {
     const KernelState kernel_state =
         linux_with({by_wan, to({{10, 9, 0, 0}, 24}, {10, 0, 1, 9}, wan)}, {});
-    LinkHeaders links;
-    const AdjacencyResolver resolver{kernel_state, ports, links};
+    const AdjacencyResolver resolver{kernel_state, ports};
     EXPECT_EQ(resolver.inward(host, far, wan).interface, lan);
     EXPECT_EQ(resolver.inward({10, 4, 0, 7}, far, wan).interface, lan2);
     EXPECT_EQ(resolver.inward({10, 50, 0, 7}, far, wan).state, State::linux_only);
@@ -271,12 +269,11 @@ TEST(Adjacency, PortsWithoutALinuxSideHaveOneNextHop) {
     const std::vector<GatewayPort> fixed{{.name = "lan", .outside = false, .next_hop_mac = mac},
                                          {.name = "wan", .outside = true, .next_hop_mac = mac}};
     const KernelState empty;
-    LinkHeaders links;
-    const AdjacencyResolver resolver{empty, fixed, links};
+    const AdjacencyResolver resolver{empty, fixed};
     const Adjacency out = resolver.outward({far, host, {10, 0, 1, 2}, PortId{1}, {}, false});
-    EXPECT_EQ(out, (Adjacency{State::ready, PortId{1}, {}, links.obtain({}, mac, {}), {}}));
+    EXPECT_EQ(out, (Adjacency{State::ready, PortId{1}, {}, {mac, {}}, {}}));
     EXPECT_EQ(resolver.inward(host, far, {}),
-              (Adjacency{State::ready, PortId{0}, {}, links.obtain({}, mac, {}), {}}));
+              (Adjacency{State::ready, PortId{0}, {}, {mac, {}}, {}}));
     EXPECT_EQ(resolver.outward({far, host, host, no_port, {}, false}).port, PortId{1});
 }
 

@@ -32,9 +32,9 @@ TEST(LinkHeader, IsTwelveBytesOfAFrame) {
 
 TEST(LinkHeaders, ANextHopHasOneWhateverItsAddress) {
     LinkHeaders links;
-    const LinkHeader* const header = links.obtain(gateway, router, port);
-    EXPECT_EQ(links.obtain(gateway, router, port), header);
-    EXPECT_EQ(links.obtain(gateway, other_router, port), header);
+    const LinkHeader* const header = links.obtain(gateway, {router, port});
+    EXPECT_EQ(links.obtain(gateway, {router, port}), header);
+    EXPECT_EQ(links.obtain(gateway, {other_router, port}), header);
     EXPECT_EQ(header->next_hop(), other_router) << "Linux has just said so";
     links.set_next_hop(gateway, router);
     EXPECT_EQ(header->next_hop(), router);
@@ -44,8 +44,8 @@ TEST(LinkHeaders, ANextHopHasOneWhateverItsAddress) {
 
 TEST(LinkHeaders, APortWithAnotherAddressHasOthers) {
     LinkHeaders links;
-    const LinkHeader* const before = links.obtain(gateway, router, port);
-    const LinkHeader* const after = links.obtain(gateway, router, other_port);
+    const LinkHeader* const before = links.obtain(gateway, {router, port});
+    const LinkHeader* const after = links.obtain(gateway, {router, other_port});
     EXPECT_NE(before, after);
     EXPECT_EQ(before->port_mac(), port) << "a worker may be sending by it";
     links.set_next_hop(gateway, other_router);
@@ -55,21 +55,21 @@ TEST(LinkHeaders, APortWithAnotherAddressHasOthers) {
 
 TEST(LinkHeaders, WithoutANeighbourTheAddressIsAllThereIs) {
     LinkHeaders links;
-    const LinkHeader* const one = links.obtain(nobody, router, port);
-    EXPECT_NE(links.obtain(nobody, other_router, port), one);
-    EXPECT_EQ(links.obtain(nobody, router, port), one);
+    const LinkHeader* const one = links.obtain(nobody, {router, port});
+    EXPECT_NE(links.obtain(nobody, {other_router, port}), one);
+    EXPECT_EQ(links.obtain(nobody, {router, port}), one);
     EXPECT_EQ(one->next_hop(), router);
 }
 
 TEST(LinkHeaders, AreThereAsLongAsTheyAreHeld) {
     LinkHeaders links;
-    const LinkHeader* const header = links.obtain(gateway, router, port);
-    links.obtain(nobody, router, port); // for one packet
+    const LinkHeader* const header = links.obtain(gateway, {router, port});
+    links.obtain(nobody, {router, port}); // for one packet
     links.hold(header);
     links.hold(header);
     links.sweep();
     EXPECT_EQ(links.size(), 1U);
-    EXPECT_EQ(links.obtain(gateway, router, port), header);
+    EXPECT_EQ(links.obtain(gateway, {router, port}), header);
     links.release(header);
     links.sweep();
     EXPECT_EQ(links.size(), 1U);

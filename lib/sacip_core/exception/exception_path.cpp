@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "sacip_core/exception/exception_path.hpp"
 
-#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/l4_fields.hpp"
 #include "sacip_core/packet/rewrite.hpp"
 
 #include <algorithm>
@@ -320,11 +320,9 @@ void ExceptionPath::first_fragment(PuntedPacket& punted) {
     const PacketView& v = punted.view;
     if (!read_first_fragment(punted.frame(), punted.view)) {
         output_.drop(punted, DropReason::l4_truncated);
-    } else if (v.is(IpProto::udp) &&
-               (v.destination_port == udp::dhcp_server || v.destination_port == udp::dhcp_client)) {
+    } else if (is_dhcp(v)) {
         on_dhcp(punted);
-    } else if (v.is(IpProto::icmp) && v.icmp_type != icmp::type_echo_request &&
-               v.icmp_type != icmp::type_echo_reply) {
+    } else if (v.is(IpProto::icmp) && !is_echo(v)) {
         on_icmp(punted);
     } else {
         addresses_.is_inbound(punted) ? inbound(punted) : outbound(punted);

@@ -4,7 +4,7 @@
 // chain of its key and at the young end of a list when made, so lists are in order of deadlines.
 #include "sacip_core/exception/fragment_map.hpp"
 
-#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/l4_fields.hpp"
 
 namespace sacip {
 namespace {
@@ -18,27 +18,11 @@ FragmentKey fragment_key(const Frame& frame, const PacketView& view) {
 }
 
 bool read_first_fragment(const Frame& frame, PacketView& view) {
-    const std::byte* l4 = frame.data + view.l4;
-    if (view.is(IpProto::tcp) && view.l4_length >= tcp::min_header_bytes) {
-        view.source_port = tcp::source_port(l4);
-        view.destination_port = tcp::destination_port(l4);
-        view.tcp_flags = tcp::flags(l4);
-        return true;
+    if (view.l4_length < least_l4_bytes(view)) {
+        return false;
     }
-    if (view.is(IpProto::udp) && view.l4_length >= udp::header_bytes) {
-        view.source_port = udp::source_port(l4);
-        view.destination_port = udp::destination_port(l4);
-        return true;
-    }
-    if (view.is(IpProto::icmp) && view.l4_length >= icmp::header_bytes) {
-        view.icmp_type = icmp::type(l4);
-        view.icmp_code = icmp::code(l4);
-        if (view.icmp_type == icmp::type_echo_request || view.icmp_type == icmp::type_echo_reply) {
-            view.source_port = view.destination_port = icmp::identifier(l4);
-        }
-        return true;
-    }
-    return !view.is(IpProto::tcp) && !view.is(IpProto::udp) && !view.is(IpProto::icmp);
+    read_l4_fields(frame.data + view.l4, view, true);
+    return true;
 }
 
 FragmentMap::FragmentMap(uint64_t secret)

@@ -4,7 +4,7 @@
 // hands of a stranger.
 #include "sacip_core/packet/icmp_error.hpp"
 
-#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/l4_fields.hpp"
 
 #include <algorithm>
 
@@ -33,30 +33,16 @@ bool read_ipv4(const std::byte* ip, uint32_t available, PacketView& packet) {
     return true;
 }
 
-/// False if this is a quote that must not be. TCP and UDP have their ports in the same place.
+/// False if this is a quote that must not be.
 bool read_l4(const std::byte* l4, Quote& quote) {
     PacketView& packet = quote.packet;
-    const bool tcp_or_udp = packet.is(IpProto::tcp) || packet.is(IpProto::udp);
-    quote.keyed = true;
-    if (!tcp_or_udp && !packet.is(IpProto::icmp)) {
-        return true;
-    }
-    if (packet.l4_length < promised_l4_bytes) {
+    if (packet.l4_length < std::min(least_l4_bytes(packet), promised_l4_bytes)) {
         return false;
     }
-    if (tcp_or_udp) {
-        packet.source_port = udp::source_port(l4);
-        packet.destination_port = udp::destination_port(l4);
-        return true;
-    }
-    packet.icmp_type = icmp::type(l4);
-    packet.icmp_code = icmp::code(l4);
-    quote.keyed =
-        packet.icmp_type == icmp::type_echo_request || packet.icmp_type == icmp::type_echo_reply;
-    if (quote.keyed) {
-        packet.source_port = packet.destination_port = icmp::identifier(l4);
-    }
-    return !is_error(packet.icmp_type) && packet.icmp_type != icmp::type_redirect;
+    read_l4_fields(l4, packet, false);
+    quote.keyed = !packet.is(IpProto::icmp) || is_echo(packet);
+    return quote.keyed ||
+           (!is_error(packet.icmp_type) && packet.icmp_type != icmp::type_redirect);
 }
 
 } // namespace

@@ -6,7 +6,7 @@
 #include "sacip_core/packet/parse.hpp"
 
 #include "sacip_core/packet/checksum.hpp"
-#include "sacip_core/packet/headers.hpp"
+#include "sacip_core/packet/l4_fields.hpp"
 
 namespace sacip {
 namespace {
@@ -132,18 +132,17 @@ Verdict parse_icmp(const std::byte* l4, const ParseContext& context, PacketView&
     if (view.l4_length < icmp::min_header_bytes) [[unlikely]] {
         return Verdict::drop(DropReason::l4_truncated);
     }
-    view.icmp_type = icmp::type(l4);
-    view.icmp_code = icmp::code(l4);
+    read_icmp_type(l4, view);
     if (context.outside && view.icmp_type == context.notification_icmp_type) {
         return Verdict::punt(PuntReason::notification);
     }
     if (view.l4_length < icmp::header_bytes) [[unlikely]] {
         return Verdict::drop(DropReason::l4_truncated);
     }
-    if (view.icmp_type != icmp::type_echo_request && view.icmp_type != icmp::type_echo_reply) {
+    if (!is_echo(view)) {
         return Verdict::punt(PuntReason::icmp);
     }
-    view.source_port = view.destination_port = icmp::identifier(l4);
+    read_echo(l4, view);
     return Verdict::proceed();
 }
 
@@ -159,8 +158,7 @@ inline Verdict parse_l4(const std::byte* l4, const ParseContext& context, Packet
         if (view.l4_length < tcp::min_header_bytes) [[unlikely]] {
             return Verdict::drop(DropReason::l4_truncated);
         }
-        view.source_port = tcp::source_port(l4);
-        view.destination_port = tcp::destination_port(l4);
+        read_ports(l4, view);
         view.tcp_flags = tcp::flags(l4);
         return Verdict::proceed();
     }
@@ -168,10 +166,8 @@ inline Verdict parse_l4(const std::byte* l4, const ParseContext& context, Packet
         if (view.l4_length < udp::header_bytes) [[unlikely]] {
             return Verdict::drop(DropReason::l4_truncated);
         }
-        view.source_port = udp::source_port(l4);
-        view.destination_port = udp::destination_port(l4);
-        if (view.destination_port == udp::dhcp_server || view.destination_port == udp::dhcp_client)
-            [[unlikely]] {
+        read_ports(l4, view);
+        if (is_dhcp(view)) [[unlikely]] {
             return Verdict::punt(PuntReason::dhcp);
         }
         if (view.destination_port == context.notification_udp_port && context.outside &&

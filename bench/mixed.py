@@ -79,7 +79,7 @@ class Run:
                 time.sleep(0.02)  # it shares the cores
             # What is known goes round no ring, so what a full one lost were first packets.
             self.known_lost = sum(d["packets"] for d in gateway.ask("drops")["drops"]
-                                  if d["reason"] != "punt_ring_full")
+                                  if d["reason"] not in ("punt_ring_full", "first_packet_full"))
 
     def between(self, begin, end):
         """Rates while the file was between two of its packets: of established packets by the worker's

@@ -43,7 +43,7 @@ class Subject:
         self.gateway.wait_for_flows(self.flows, self.paths)
 
     def move(self, old, new):
-        reply = self.gateway.ctl("move", old, new)
+        reply = self.gateway.ask("move", old=old, new=new)
         lab.check(reply["paths"] == self.paths, f"{self.name}: moved {reply['paths']} paths")
         self.times_us.append(reply["event_to_flip_us"])
 

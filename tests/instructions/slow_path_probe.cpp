@@ -8,7 +8,9 @@
 // something that never happened before. Callgrind counts in `slow_path_at_work` only, which gives
 // the instructions of one (slow_path.py). Prints how many times it happened.
 //
-// Cases: known, stranger (first packet of a flow, from inside and from the wire), punt, tick,
+// Cases: known, stranger (first packet of a flow, from inside and from the wire), flow (the same on a
+// path that is there), middle (of a flow that we have by its ports, of a server with N clients, from
+// where nobody is known to be), switched (an operator's move of one path), punt, tick,
 // bind, bind_moved, bind_lost (a peer with keys to whom all far ends belong says where it is: as
 // before; one of them moved, on its way or as it has lost its address), claimed (N claims by peers
 // with keys, of 250 each; the middle of a TCP flow of somebody else, from the wire),
@@ -112,7 +114,7 @@ Bind claims(uint32_t first, uint32_t number) {
 }
 
 struct World : GatewayRig {
-    World(uint32_t n, uint32_t peers_with_keys)
+    World(uint32_t n, uint32_t peers_with_keys, bool one_server)
         : GatewayRig{peers_with_keys > 0 ? config_with_keys(n, peers_with_keys) : config_of(n), 1,
                      peers_with_keys > 0 ? std::optional{identity_with(peers_with_keys)}
                                          : std::nullopt} {
@@ -128,10 +130,18 @@ struct World : GatewayRig {
                 receive(wan, std::vector<Bytes>{notification(far_end(i), roamed(i), wire(i))});
             }
         }
+        for (uint32_t i = 0; one_server && i < n; i++) {
+            receive(lan, frame(lan)
+                             .from(inside_host(0).to_text())
+                             .to(far_end(i).to_text())
+                             .udp(80, port_of_client(i)));
+            io.departures.clear();
+        }
         for (int second = 0; second < 5; second++) { // what begins with an address ends
             advance(from_s(1));
         }
     }
+    static uint16_t port_of_client(uint32_t i) { return static_cast<uint16_t>(1024 + i); }
     PacketBuilder first_packet(uint32_t i, Ipv4Addr to) const {
         return frame(lan).from(inside_host(i).to_text()).to(to.to_text()).udp(4000, 53);
     }
@@ -269,7 +279,7 @@ private:
 
 int probe(const std::string& what, uint32_t n) {
     const bool one_peer = what.starts_with("bind"), many_peers = what == "claimed";
-    World world{n, one_peer ? 1 : many_peers ? 1 + n / most_claims : 0};
+    World world{n, one_peer ? 1 : many_peers ? 1 + n / most_claims : 0, what == "middle"};
     for (uint32_t k = 0; k < world.config.peers.size(); k++) {
         world.greet(k);
     }
@@ -294,6 +304,13 @@ int probe(const std::string& what, uint32_t n) {
         if (what == "known") {
             packets.push_back(world.own(world.first_packet(one, far_end((1 << 20) + i)).build()));
             happen = punted(lan, PuntReason::first_packet);
+        } else if (what == "middle") {
+            packets.push_back(world.own(world.frame(wan)
+                                            .from(far_end((3 << 20) + i).to_text())
+                                            .to(wire(0).to_text())
+                                            .udp(World::port_of_client(one), 80)
+                                            .build()));
+            happen = punted(wan, PuntReason::first_packet);
         } else if (what == "flow") {
             packets.push_back(world.own(world.frame(lan)
                                             .from(inside_host(0).to_text())

@@ -127,6 +127,9 @@ void FlowEnder::nobody_there(const FlowInfo& flow, Nanos now) {
         flows_.record(again->value)
             .seen.store(flow_seen_out | flow_seen_in, std::memory_order_relaxed);
         manager_.flow_added(*home);
+        if (cache_.at(remote).speaker.is_known()) {
+            flows_.list_by_ports(*again);
+        }
     }
 }
 

@@ -242,6 +242,9 @@ void FlowSetup::make(PuntedPacket& punted, Direction direction, const FlowKey& k
                           : std::nullopt;
     if (flow) {
         r_.manager.flow_added(*path);
+        if (!stranger) {
+            r_.flows.list_by_ports(*flow);
+        }
         early_drop_.began(*flow, direction, stranger, punted.now);
         statistics_.created.add();
         FlowRecord& record = r_.flows.record(static_cast<int32_t>(flow->value));

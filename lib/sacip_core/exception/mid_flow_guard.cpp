@@ -4,7 +4,6 @@
 namespace sacip {
 namespace {
 
-constexpr size_t max_remotes_considered = 256;
 /// A flow older than our start has shown itself by then, or does not matter.
 constexpr Nanos forgetful_for = from_s(10);
 
@@ -25,17 +24,18 @@ std::optional<Speaker> MidFlowGuard::roamed_here(const PacketView& v, Ipv4Addr h
     if (v.is(IpProto::tcp) && (v.tcp_flags & tcp_syn) != 0) {
         return std::nullopt;
     }
-    for (const RemoteId id : cache_.remotes_of_host(host, max_remotes_considered)) {
-        const RemoteBinding& remote = cache_.at(id);
-        if (remote.active == v.source || !cache_.may_roam_to(remote.speaker, v.source)) {
-            continue;
+    std::optional<Speaker> out;
+    const auto is_it = [&](const FlowInfo& flow) {
+        const RemoteBinding& remote = cache_.at(cache_.at(flow.path).remote);
+        if (FlowTable::is_closed(flow.seen) || remote.active == v.source ||
+            !cache_.may_roam_to(remote.speaker, v.source)) {
+            return false;
         }
-        const int32_t flow = flows_.find(key_from_wire(v, host, remote.original));
-        if (flow >= 0 && !FlowTable::is_closed(flows_.record(flow).seen)) {
-            return remote.speaker;
-        }
-    }
-    return std::nullopt;
+        out = remote.speaker;
+        return true;
+    };
+    flows_.with_ports(host, v.destination_port, v.source_port, v.proto, is_it);
+    return out;
 }
 
 Admission MidFlowGuard::inbound(const PuntedPacket& punted, Ipv4Addr host) {

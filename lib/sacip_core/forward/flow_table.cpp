@@ -13,7 +13,8 @@ std::variant<std::unique_ptr<FlowTable>, std::string> FlowTable::create(uint32_t
 }
 
 FlowTable::FlowTable(std::unique_ptr<HashIndex> index, uint32_t capacity)
-    : index_{std::move(index)}, records_(index_->positions()), capacity_{capacity} {}
+    : index_{std::move(index)},
+      records_(index_->positions()), by_ports_{index_->positions()}, capacity_{capacity} {}
 
 std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick now) {
     if (size() >= capacity_) {
@@ -35,6 +36,21 @@ std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick no
 void FlowTable::erase(const FlowInfo& flow) {
     records_[flow.id.value].path.store(no_path.value, std::memory_order_release);
     index_->erase(&flow.key);
+    if (by_ports_.contains(flow.id.value)) {
+        by_ports_.remove(ports_hash(flow.key), flow.id.value);
+    }
+}
+
+uint32_t FlowTable::ports_hash(FlowKey key) const {
+    key.remote = {};
+    const void* const bytes = &key;
+    uint32_t out = 0;
+    index_->hash_burst(&bytes, 1, &out);
+    return out;
+}
+
+void FlowTable::list_by_ports(FlowId id) {
+    by_ports_.add(ports_hash(records_[id.value].key), id.value);
 }
 
 std::optional<FlowInfo> FlowTable::at(FlowId id) const {

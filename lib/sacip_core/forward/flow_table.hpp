@@ -9,6 +9,7 @@
 
 #include "sacip_core/forward/big_array.hpp"
 #include "sacip_core/forward/flow.hpp"
+#include "sacip_core/forward/flow_ports.hpp"
 #include "sacip_core/forward/hash_index.hpp"
 #include "sacip_core/forward/path.hpp"
 #include "sacip_core/packet/parse.hpp"
@@ -67,6 +68,13 @@ public:
     /// Nothing when the table is full. The key must not be in the table.
     std::optional<FlowId> insert(const FlowKey& key, PathId path, Tick now);
     void erase(const FlowInfo& flow);
+    /// It is among with_ports() from now on.
+    void list_by_ports(FlowId id);
+    /// Calls `visit(flow)` for those listed that this host has with these ports, whatever the far
+    /// end, the last begun first, until it returns true.
+    template <typename Visit>
+    void with_ports(Ipv4Addr host, L4Port host_port, L4Port remote_port, uint8_t proto,
+                    Visit&& visit) const;
     /// The flow at this position, if one is there.
     std::optional<FlowInfo> at(FlowId id) const;
     uint32_t size() const { return index_->size(); }
@@ -83,6 +91,7 @@ public:
     FlowTable(std::unique_ptr<HashIndex> index, uint32_t capacity);
 
 private:
+    uint32_t ports_hash(FlowKey key) const;
     /// Out of the way of the packets that change nothing: it costs them no register.
     [[gnu::cold, gnu::noinline]] static bool mark(FlowRecord& record, uint8_t bits,
                                                   uint8_t tcp_flags);
@@ -90,9 +99,21 @@ private:
 
     std::unique_ptr<HashIndex> index_;
     BigArray<FlowRecord> records_;
+    FlowPorts by_ports_;
     uint32_t capacity_;
     uint32_t cursor_{0};
 };
+
+template <typename Visit>
+void FlowTable::with_ports(Ipv4Addr host, L4Port host_port, L4Port remote_port, uint8_t proto,
+                           Visit&& visit) const {
+    const FlowKey wanted{host, {}, host_port, remote_port, proto, {}};
+    by_ports_.visit(ports_hash(wanted), [&](uint32_t position) {
+        FlowKey key = records_[position].key;
+        key.remote = {};
+        return key == wanted && visit(*at({position}));
+    });
+}
 
 template <Direction D>
 inline bool FlowTable::touch(FlowRecord& record, Tick now, bool tcp, uint8_t tcp_flags) {

@@ -238,25 +238,6 @@ std::vector<LocalId> BindingCache::locals_of_host(Ipv4Addr host) const {
     return out;
 }
 
-std::vector<RemoteId> BindingCache::remotes_of_host(Ipv4Addr host, size_t at_most) const {
-    std::vector<RemoteId> out;
-    const auto [first, last] = locals_by_host_.equal_range(host);
-    for (auto it = first; it != last; ++it) {
-        size_t strangers = 0;
-        for (const PathId path : at(it->second).paths) {
-            if (out.size() >= at_most) {
-                return out;
-            }
-            if (at(at(path).remote).speaker.is_known()) {
-                out.push_back(at(path).remote);
-            } else if (++strangers >= at_most) {
-                break; // their flows have a binding of their own
-            }
-        }
-    }
-    return out;
-}
-
 std::optional<PathId> BindingCache::any_path(Ipv4Addr host, Ipv4Addr remote_original) const {
     std::optional<PathId> out;
     const auto [first, last] = remotes_by_original_.equal_range(remote_original);

@@ -186,8 +186,6 @@ public:
     /// are not so many left: what comes later must not overtake what waits.
     bool spend(Ipv4Addr unproven, uint64_t bytes);
     void forget_allowance(Ipv4Addr address) { allowance_.erase(address); }
-    /// Far ends of this host that somebody speaks for, at most `at_most`.
-    std::vector<RemoteId> remotes_of_host(Ipv4Addr host, size_t at_most) const;
     /// Local bindings of this host, in no order.
     std::vector<LocalId> locals_of_host(Ipv4Addr host) const;
 

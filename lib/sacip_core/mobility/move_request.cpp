@@ -6,7 +6,13 @@
 namespace sacip {
 namespace {
 
-using Mappings = std::vector<HostMapping>;
+/// True if it is routed hosts that move; `home`: to their own prefix.
+bool are_routed(const MoveRequest& r, const HostMappings& mappings, bool home) {
+    return std::ranges::any_of(mappings.at_wire(r.from), [&](MappingId id) {
+        const HostMapping& m = mappings[id];
+        return m.wire == r.from && m.way == Way::routed && (!home || m.inside == r.to);
+    });
+}
 
 std::optional<Refusal> refuse_old(Ipv4Prefix from, const BindingCache& cache) {
     if (cache.has_at(from)) {
@@ -20,8 +26,12 @@ std::optional<Refusal> refuse_old(Ipv4Prefix from, const BindingCache& cache) {
                    "name one of: " + (known.empty() ? "(no address at the moment)" : known)};
 }
 
-std::optional<Refusal> refuse_overlap(const MoveRequest& r, const Mappings& mappings) {
-    for (const HostMapping& s : mappings) {
+/// The mappings are gone through only to name the one that is in the way.
+std::optional<Refusal> refuse_overlap(const MoveRequest& r, const HostMappings& mappings) {
+    if (!mappings.overlaps(r.to)) {
+        return std::nullopt;
+    }
+    for (const HostMapping& s : mappings.all()) {
         if (s.wire && s.wire != r.from && s.wire->overlaps(r.to)) {
             return Refusal{r.to.to_text() + " overlaps " + s.wire->to_text() +
                                ", which stands for other hosts on the wire",
@@ -32,12 +42,10 @@ std::optional<Refusal> refuse_overlap(const MoveRequest& r, const Mappings& mapp
 }
 
 /// A mapping of routed hosts has an inside port in its own prefix, and may move back there.
-std::optional<Refusal> refuse_inside(const MoveRequest& r, const Mappings& mappings,
+std::optional<Refusal> refuse_inside(const MoveRequest& r, const HostMappings& mappings,
                                      const KernelState& host,
                                      const std::vector<GatewayPort>& ports) {
-    const bool home = std::ranges::any_of(mappings, [&](const HostMapping& s) {
-        return s.wire == r.from && s.way == Way::routed && s.inside == r.to;
-    });
+    const bool home = are_routed(r, mappings, true);
     for (const GatewayPort& port : ports) {
         for (const AddressInfo& a : host.addresses(port.host_interface)) {
             if (!port.outside && !home && r.to.contains(a.address)) {
@@ -50,16 +58,13 @@ std::optional<Refusal> refuse_inside(const MoveRequest& r, const Mappings& mappi
     return std::nullopt;
 }
 
-std::optional<Refusal> refuse_absent(const MoveRequest& r, const Mappings& mappings,
+std::optional<Refusal> refuse_absent(const MoveRequest& r, const HostMappings& mappings,
                                      const KernelState& host,
                                      const std::vector<GatewayPort>& ports) {
-    const bool routed = std::ranges::any_of(mappings, [&](const HostMapping& s) {
-        return s.way == Way::routed && s.wire && s.wire == r.from;
-    });
     const bool knows = std::ranges::any_of(ports, [](const GatewayPort& port) {
         return port.outside && port.host_interface.value != 0;
     });
-    if (r.force || routed || !knows ||
+    if (r.force || are_routed(r, mappings, false) || !knows ||
         outside_port_within(Ipv4Prefix::host(r.to.address()), host, ports)) {
         return std::nullopt;
     }
@@ -87,13 +92,13 @@ std::optional<Refusal> refuse(const MoveRequest& request, const BindingCache& ca
         return Refusal{to.to_text() + " is not an address that a host can have",
                        "name a unicast address outside 0/8, 127/8, 169.254/16 and 224/3"};
     }
-    if (auto refusal = refuse_overlap(request, cache.mappings().all())) {
+    if (auto refusal = refuse_overlap(request, cache.mappings())) {
         return refusal;
     }
-    if (auto refusal = refuse_inside(request, cache.mappings().all(), host, ports)) {
+    if (auto refusal = refuse_inside(request, cache.mappings(), host, ports)) {
         return refusal;
     }
-    return refuse_absent(request, cache.mappings().all(), host, ports);
+    return refuse_absent(request, cache.mappings(), host, ports);
 }
 
 } // namespace sacip

@@ -46,29 +46,17 @@ void FlowRecovery::ask_again(PeerId peer, Nanos now) {
 std::optional<FlowOrigin> FlowRecovery::find(PeerId peer, Ipv4Addr host,
                                              const WireTuple& tuple) const {
     std::optional<FlowOrigin> out;
-    for (const LocalId id : cache_.locals_of_host(host)) {
-        for (const PathId path : cache_.at(id).paths) {
-            const RemoteBinding& remote = cache_.at(cache_.at(path).remote);
-            if (remote.speaker != Speaker::of(peer)) {
-                continue;
-            }
-            const int32_t flow = flows_.find({host,
-                                              remote.original,
-                                              tuple.source_port,
-                                              tuple.destination_port,
-                                              tuple.protocol,
-                                              {}});
-            if (flow < 0 ||
-                flows_.record(flow).path.load(std::memory_order_relaxed) != path.value ||
-                FlowTable::is_closed(flows_.record(flow).seen)) {
-                continue;
-            }
-            out = {FlowOrigin::State::known, cache_.at(id).original, remote.original};
-            if (remote.active == tuple.destination || remote.original == tuple.destination) {
-                return out; // what fits better will not come
-            }
+    const auto is_it = [&](const FlowInfo& flow) {
+        const PathEntry& path = cache_.at(flow.path);
+        const RemoteBinding& remote = cache_.at(path.remote);
+        if (remote.speaker != Speaker::of(peer) || FlowTable::is_closed(flow.seen)) {
+            return false;
         }
-    }
+        out = {FlowOrigin::State::known, cache_.at(path.local).original, remote.original};
+        // Then what fits better will not come.
+        return remote.active == tuple.destination || remote.original == tuple.destination;
+    };
+    flows_.with_ports(host, tuple.source_port, tuple.destination_port, tuple.protocol, is_it);
     return out;
 }
 

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <set>
+#include <vector>
 
 namespace sacip {
 namespace {
@@ -210,6 +212,66 @@ TEST_F(FlowTableTest, WhatEndsATcpFlowAndWhatBeginsItAgain) {
         table->collect_expired({50}, lives, table->positions(), expired);
         EXPECT_EQ(expired.empty(), row.long_lived) << row.what;
     }
+}
+
+/// Few hosts and ports, so that most have several far ends. The model is a list.
+TEST_F(FlowTableTest, FindsListedFlowsByTheirPorts) {
+    for (unsigned seed = 1; seed <= 8; seed++) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        std::mt19937 random{seed};
+        const auto below = [&](unsigned n) { return static_cast<uint8_t>(random() % n); };
+        const auto table = make(256);
+        std::vector<FlowInfo> listed; // in the order in which they began
+        const auto random_key = [&] {
+            return FlowKey{{10, 1, 0, below(2)},
+                           {10, 9, 0, below(20)},
+                           Be16{below(3)},
+                           Be16{below(3)},
+                           static_cast<uint8_t>(below(2) == 0 ? IpProto::tcp : IpProto::udp),
+                           {}};
+        };
+        for (int step = 0; step < 2000; step++) {
+            const FlowKey key = random_key();
+            const int32_t known = table->find(key);
+            if (known >= 0) {
+                const FlowInfo flow = *table->at({static_cast<uint32_t>(known)});
+                table->erase(flow);
+                std::erase_if(listed, [&](const FlowInfo& f) { return f.key == key; });
+            } else if (const auto id = table->insert(key, {1}, {}); id && below(4) != 0) {
+                table->list_by_ports(*id);
+                listed.push_back(*table->at(*id));
+            }
+            const FlowKey asked = random_key();
+            std::vector<Ipv4Addr> expected, found;
+            for (const FlowInfo& f : listed) {
+                FlowKey same = f.key;
+                same.remote = asked.remote;
+                if (same == asked) {
+                    expected.insert(expected.begin(), f.key.remote);
+                }
+            }
+            table->with_ports(asked.host, asked.host_port, asked.remote_port, asked.proto,
+                              [&](const FlowInfo& f) {
+                                  found.push_back(f.key.remote);
+                                  return false;
+                              });
+            ASSERT_EQ(found, expected) << "step " << step;
+        }
+    }
+}
+
+TEST_F(FlowTableTest, ManyFlowsWithTheSamePortsCostAsMuchAsAFew) {
+    const auto table = make(256);
+    for (uint8_t i = 0; i < 100; i++) {
+        const auto id = table->insert({{10, 1, 0, 1}, {10, 9, 0, i}, {}, {}, 6, {}}, {1}, {});
+        table->list_by_ports(*id);
+    }
+    unsigned seen = 0;
+    table->with_ports({10, 1, 0, 1}, {}, {}, 6, [&](const FlowInfo&) {
+        seen++;
+        return false;
+    });
+    EXPECT_EQ(seen, FlowPorts::most_visited);
 }
 
 } // namespace

@@ -45,8 +45,8 @@ std::optional<std::string> Appliance::start() {
         return "no worker lcore: give EAL at least two lcores, as in -l 0-1 or "
                "--lcores '0@(0-1),1@(0-1)'";
     }
-    if (config_.identity) {
-        auto identity = crypto::load_identity(config_, Clock::wall_us());
+    if (boot_.identity) {
+        auto identity = crypto::load_identity(*boot_.identity, policy_.peers, Clock::wall_us());
         if (auto* error = std::get_if<std::string>(&identity)) {
             return std::move(*error);
         }
@@ -59,10 +59,10 @@ std::optional<std::string> Appliance::start() {
     if (auto e = take(GracePeriod::create(workers), grace_)) {
         return e;
     }
-    if (auto e = take(FlowTable::create(config_.limits.flows, *grace_), flows_)) {
+    if (auto e = take(FlowTable::create(boot_.limits.flows, *grace_), flows_)) {
         return e;
     }
-    if (auto e = take(PathTable::create(config_.limits.paths, *grace_), paths_)) {
+    if (auto e = take(PathTable::create(boot_.limits.paths, *grace_), paths_)) {
         return e;
     }
     if (auto e = take(PuntRings::create(), punts_)) {
@@ -83,9 +83,9 @@ Appliance::Error Appliance::open_ports() {
         PuntRings::capacity + HoldQueue::max_packets + workers * CrossConnect::capacity;
     uint32_t linux_packets = PuntRings::linux_capacity;
     uint32_t frame_bytes = 0;
-    for (uint8_t i = 0; i < config_.ports.size(); i++) {
-        const PortConfig& c = config_.ports[i];
-        const bool offload = config_.checksum.offload == OffloadPolicy::automatic;
+    for (uint8_t i = 0; i < boot_.ports.size(); i++) {
+        const PortConfig& c = boot_.ports[i];
+        const bool offload = boot_.offload == OffloadPolicy::automatic;
         const auto earlier = std::ranges::find(ports_, c.device, &Port::device);
         const Port* const sibling = earlier == ports_.end() ? nullptr : earlier->get();
         if (auto e = take(Port::open({{i},
@@ -95,8 +95,8 @@ Appliance::Error Appliance::open_ports() {
                                       c.mtu,
                                       offload,
                                       c.vlan,
-                                      config_.has_vlans(c.device),
-                                      config_.largest_mtu(c.device)},
+                                      boot_.has_vlans(c.device),
+                                      boot_.largest_mtu(c.device)},
                                      sibling),
                           ports_.emplace_back())) {
             return e;
@@ -114,8 +114,8 @@ Appliance::Error Appliance::open_ports() {
         return e;
     }
     DevicePacketIo::Params io;
-    for (uint8_t i = 0; i < config_.ports.size(); i++) {
-        const PortConfig& c = config_.ports[i];
+    for (uint8_t i = 0; i < boot_.ports.size(); i++) {
+        const PortConfig& c = boot_.ports[i];
         Port& port = *ports_[i];
         GatewayPort facts{c.name, c.role == PortRole::outside, port.mac(), {}, c.next_hop_mac, {}};
         facts.mtu = port.mtu();
@@ -152,13 +152,13 @@ Appliance::Error Appliance::set_up_linux() {
     if (auto e = linux_.open()) {
         return e;
     }
-    if (auto e = linux_.sweep(config_)) {
+    if (auto e = linux_.sweep(boot_)) {
         return e;
     }
-    for (uint8_t i = 0; i < config_.ports.size(); i++) {
-        const PortConfig& c = config_.ports[i];
+    for (uint8_t i = 0; i < boot_.ports.size(); i++) {
+        const PortConfig& c = boot_.ports[i];
         const bool box =
-            std::any_of(config_.hosts.begin(), config_.hosts.end(),
+            std::any_of(policy_.hosts.begin(), policy_.hosts.end(),
                         [&](const auto& h) { return h.is_box() && *h.outside_port() == c.name; });
         if (host_interfaces_[i]) {
             if (auto e = linux_.set_up(gateway_ports_[i], i, c, box, warnings_)) {
@@ -175,7 +175,7 @@ Appliance::Error Appliance::set_up_linux() {
         return "the kernel gave no random bytes";
     }
     slow_path_ = std::make_unique<Gateway>(
-        Gateway::World{config_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_,
+        Gateway::World{boot_, policy_, gateway_ports_, host_, *flows_, *paths_, *io_, linux_,
                        *counters_.back(), identity_ ? &*identity_ : nullptr, secret});
     Clock::correct();
     slow_path_->set_wall_at_zero(Clock::wall_at_zero());
@@ -188,7 +188,8 @@ Appliance::Error Appliance::set_up_linux() {
 }
 
 Appliance::Error Appliance::open_operator_sockets() {
-    view_ = std::make_unique<GatewayView>(GatewayView{config_,
+    view_ = std::make_unique<GatewayView>(GatewayView{boot_,
+                                                      policy_,
                                                       host_,
                                                       *flows_,
                                                       *paths_,
@@ -200,7 +201,7 @@ Appliance::Error Appliance::open_operator_sockets() {
                                                       gauges_,
                                                       {pool_.get(), linux_pool_.get()}});
     auto control =
-        control::Server::open(config_.gateway.control_socket,
+        control::Server::open(boot_.gateway.control_socket,
                               [this](const std::string& command, const nlohmann::json& args) {
                                   return view_->answer(command, args, Clock::now());
                               });
@@ -208,7 +209,7 @@ Appliance::Error Appliance::open_operator_sockets() {
         return control.error;
     }
     control_ = std::move(control.server);
-    if (const auto& where = config_.gateway.metrics) {
+    if (const auto& where = boot_.gateway.metrics) {
         auto metrics =
             metrics::Exposer::open(where->address.to_text() + ':' + std::to_string(where->port),
                                    [view = view_.get()] { return view->samples(); });
@@ -225,8 +226,8 @@ Appliance::Error Appliance::start_workers() {
     std::vector<ParseContext> contexts;
     for (size_t i = 0; i < ports_.size(); i++) {
         ports.push_back(ports_[i].get());
-        contexts.push_back({gateway_ports_[i].mac, config_.protocol.icmp_type,
-                            gateway_ports_[i].outside, config_.notification_port(),
+        contexts.push_back({gateway_ports_[i].mac, boot_.protocol.icmp_type,
+                            gateway_ports_[i].outside, boot_.notification_port(),
                             gateway_ports_[i].mtu});
     }
     std::vector<HostInterface*> interfaces;
@@ -244,7 +245,7 @@ Appliance::Error Appliance::start_workers() {
         workers_.push_back(
             std::make_unique<Worker>(Worker::Params{{i},
                                                     lcores_[i],
-                                                    config_.cores.idle == IdlePolicy::adaptive,
+                                                    boot_.cores.idle == IdlePolicy::adaptive,
                                                     shares[i],
                                                     ports,
                                                     pipelines_.back().get(),
@@ -305,7 +306,7 @@ void Appliance::run(const std::atomic<bool>& stop) {
         }
         counters.loops.add();
         empty_turns = busy ? 0 : empty_turns + 1;
-        if (config_.cores.idle == IdlePolicy::adaptive && empty_turns > 16) {
+        if (boot_.cores.idle == IdlePolicy::adaptive && empty_turns > 16) {
             rest(empty_turns);
         }
         const uint64_t turn_ended = Clock::cycles();

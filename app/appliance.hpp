@@ -25,11 +25,12 @@ namespace sacip {
 
 class Appliance {
 public:
-    /// `config` outlives the appliance; `side_cpus`: for the threads that wait for Linux;
+    /// `boot` and `policy` outlive the appliance; `side_cpus`: for the threads that wait for Linux;
     /// `least_packets`: buffers of the ports' pool. EAL is up.
-    Appliance(const Config& config, std::vector<unsigned> worker_lcores, const cpu_set_t& side_cpus,
+    Appliance(const BootConfig& boot, const PolicyConfig& policy,
+              std::vector<unsigned> worker_lcores, const cpu_set_t& side_cpus,
               uint32_t least_packets)
-        : config_{config}, lcores_{std::move(worker_lcores)}, side_cpus_{side_cpus},
+        : boot_{boot}, policy_{policy}, lcores_{std::move(worker_lcores)}, side_cpus_{side_cpus},
           least_packets_{least_packets} {}
     ~Appliance();
 
@@ -58,7 +59,8 @@ private:
     void once_a_while(Nanos now);
     void rest(unsigned empty_turns);
 
-    const Config& config_;
+    const BootConfig& boot_;
+    const PolicyConfig& policy_;
     std::vector<unsigned> lcores_;
     cpu_set_t side_cpus_;
     uint32_t least_packets_;

@@ -111,7 +111,7 @@ std::optional<sacip::Config> read_config(const std::string& file) {
 }
 
 int run_gateway(const sacip::Config& config, const sacip::Eal& eal, uint32_t packets) {
-    sacip::Appliance appliance{config, eal.worker_lcores(), eal.side_cpus(), packets};
+    sacip::Appliance appliance{config, config, eal.worker_lcores(), eal.side_cpus(), packets};
     if (const auto error = appliance.start()) {
         std::fprintf(stderr, "sacip-gw: %s\n", error->c_str());
         return 1;
@@ -139,7 +139,7 @@ int main(int argc, char** argv) {
     if (!config) {
         return 1;
     }
-    if (const auto complaint = sacip::crypto::check_identity(*config)) {
+    if (const auto complaint = sacip::crypto::check_identity(config->identity, config->peers)) {
         std::fprintf(stderr, "%s: %s\n", options.config.c_str(), complaint->c_str());
         return 1;
     }

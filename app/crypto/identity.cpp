@@ -21,9 +21,10 @@ std::string at_peer(const PeerConfig& peer, std::string_view complaint) {
 }
 
 /// The keys shared with each peer, in the order of the configuration.
-std::optional<std::string> meet_peers(const Config& config, const PrivateKey& own, Identity& out) {
+std::optional<std::string> meet_peers(const std::vector<PeerConfig>& peers, const PrivateKey& own,
+                                      Identity& out) {
     std::map<uint64_t, std::string_view> names{{out.sender.value, "this gateway"}};
-    for (const PeerConfig& peer : config.peers) {
+    for (const PeerConfig& peer : peers) {
         if (peer.public_key == out.public_key) {
             return at_peer(peer, "public_key is this gateway's own: write what sacipctl pubkey "
                                  "prints for the peer's key");
@@ -49,8 +50,9 @@ std::optional<std::string> meet_peers(const Config& config, const PrivateKey& ow
 }
 
 /// All but the epoch.
-std::variant<Identity, std::string> read_identity(const Config& config) {
-    auto own = read_private_key_file(config.identity->private_key_file);
+std::variant<Identity, std::string> read_identity(const IdentityConfig& files,
+                                                  const std::vector<PeerConfig>& peers) {
+    auto own = read_private_key_file(files.private_key_file);
     if (const auto* complaint = std::get_if<std::string>(&own)) {
         return "identity.private_key_file: " + *complaint;
     }
@@ -65,7 +67,7 @@ std::variant<Identity, std::string> read_identity(const Config& config) {
     out.public_key = *public_key;
     out.sender = *sender;
     out.challenge_key = std::move(*challenge_key);
-    if (auto complaint = meet_peers(config, private_key, out)) {
+    if (auto complaint = meet_peers(peers, private_key, out)) {
         return std::move(*complaint);
     }
     return out;
@@ -77,10 +79,12 @@ std::string at_state_file(const std::string& complaint) {
 
 } // namespace
 
-std::variant<Identity, std::string> load_identity(const Config& config, uint64_t wall_clock_us) {
-    auto identity = read_identity(config);
+std::variant<Identity, std::string> load_identity(const IdentityConfig& own,
+                                                  const std::vector<PeerConfig>& peers,
+                                                  uint64_t wall_clock_us) {
+    auto identity = read_identity(own, peers);
     if (auto* out = std::get_if<Identity>(&identity)) {
-        const auto epoch = begin_epoch(config.identity->state_file, wall_clock_us);
+        const auto epoch = begin_epoch(own.state_file, wall_clock_us);
         if (const auto* complaint = std::get_if<std::string>(&epoch)) {
             return at_state_file(*complaint);
         }
@@ -89,15 +93,16 @@ std::variant<Identity, std::string> load_identity(const Config& config, uint64_t
     return identity;
 }
 
-std::optional<std::string> check_identity(const Config& config) {
-    if (!config.identity) {
+std::optional<std::string> check_identity(const std::optional<IdentityConfig>& own,
+                                          const std::vector<PeerConfig>& peers) {
+    if (!own) {
         return std::nullopt;
     }
-    auto identity = read_identity(config);
+    auto identity = read_identity(*own, peers);
     if (auto* complaint = std::get_if<std::string>(&identity)) {
         return std::move(*complaint);
     }
-    const auto complaint = complaint_about_epoch_file(config.identity->state_file);
+    const auto complaint = complaint_about_epoch_file(own->state_file);
     return complaint ? std::optional{at_state_file(*complaint)} : std::nullopt;
 }
 

@@ -5,7 +5,8 @@
 // The private key lives only as long as the reading takes: what is kept are the keys of pairs.
 #pragma once
 
-#include "sacip_core/config/config.hpp"
+#include "sacip_core/config/boot_config.hpp"
+#include "sacip_core/config/policy_config.hpp"
 #include "sacip_core/wire/identity.hpp"
 
 #include <cstdint>
@@ -16,11 +17,14 @@
 namespace sacip::crypto {
 
 /// The identity of this start, its epoch written down already; or "what is wrong: remedy" for an
-/// operator, naming the key of the configuration. `config.identity` is present; `wall_clock_us` are
-/// microseconds since 1970. Takes about 0.1 ms per peer.
-std::variant<Identity, std::string> load_identity(const Config& config, uint64_t wall_clock_us);
+/// operator, naming the key of the configuration. `wall_clock_us` are microseconds since 1970.
+/// Takes about 0.1 ms per peer.
+std::variant<Identity, std::string> load_identity(const IdentityConfig& own,
+                                                  const std::vector<PeerConfig>& peers,
+                                                  uint64_t wall_clock_us);
 
-/// What load_identity() would complain about; nothing without `config.identity`. Writes nothing.
-std::optional<std::string> check_identity(const Config& config);
+/// What load_identity() would complain about; nothing for who has no identity. Writes nothing.
+std::optional<std::string> check_identity(const std::optional<IdentityConfig>& own,
+                                          const std::vector<PeerConfig>& peers);
 
 } // namespace sacip::crypto

@@ -2,7 +2,7 @@
 #include "app/dpdk/port_frames.hpp"
 
 #include "app/dpdk/kernel_interface.hpp"
-#include "sacip_core/config/config.hpp"
+#include "sacip_core/config/boot_config.hpp"
 
 #include <rte_dev.h>
 #include <rte_devargs.h>

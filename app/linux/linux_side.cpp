@@ -96,14 +96,14 @@ std::optional<std::string> LinuxSide::set_up(GatewayPort& port, uint8_t number,
     return said(fallback.make(requests));
 }
 
-std::optional<std::string> LinuxSide::sweep(const Config& config) {
+std::optional<std::string> LinuxSide::sweep(const BootConfig& boot) {
     std::vector<netlink::LabelledAddress> found;
     if (const auto refusal = asker_.requests().list_addresses(loopback_, found)) {
         return said(refusal);
     }
     const auto alive = labels_of_all_interfaces();
     for (const netlink::LabelledAddress& a : found) {
-        const bool ours = std::ranges::any_of(config.ports, [&](const PortConfig& p) {
+        const bool ours = std::ranges::any_of(boot.ports, [&](const PortConfig& p) {
             return a.label == label_of(p.host_interface.name);
         });
         const bool orphan = std::ranges::find(alive, a.label) == alive.end();

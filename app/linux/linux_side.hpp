@@ -21,7 +21,7 @@
 
 #include "app/linux/linux_listener.hpp"
 #include "app/linux/neighbour_probe.hpp"
-#include "sacip_core/config/config.hpp"
+#include "sacip_core/config/boot_config.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
 #include "sacip_core/kernel/kernel_requests.hpp"
 
@@ -53,7 +53,7 @@ public:
                                       bool box, std::vector<std::string>& warnings);
     /// Takes away what a gateway has left on lo that had our interfaces' names, or has no interface
     /// any more. Call before set_up.
-    std::optional<std::string> sweep(const Config& config);
+    std::optional<std::string> sweep(const BootConfig& boot);
     /// Fills `host` and begins to follow Linux, on these CPUs if there are any. `chores`: what else
     /// may wait for Linux, done ten times a second by a thread that does, until stop().
     std::optional<std::string> start(KernelState& host, const std::optional<cpu_set_t>& cpus,

@@ -16,8 +16,8 @@ namespace {
 using nlohmann::json;
 
 /// Who speaks for a far end: the peer's name, "basic" or "none".
-std::string peer_name(const Config& config, const Speaker& speaker) {
-    return speaker.is_secure()  ? config.peers[speaker.peer().value].name
+std::string peer_name(const PolicyConfig& policy, const Speaker& speaker) {
+    return speaker.is_secure()  ? policy.peers[speaker.peer().value].name
            : speaker.is_basic() ? "basic"
                                 : "none";
 }
@@ -123,7 +123,7 @@ json GatewayView::status(Nanos now) const {
             warnings.push_back(*warning);
         }
     }
-    return {{"name", config.gateway.name},
+    return {{"name", boot.gateway.name},
             {"version", SACIP_VERSION},
             {"uptime_s", static_cast<double>(now.value) / 1e9},
             {"workers", cores.size() - 1},
@@ -152,7 +152,7 @@ json GatewayView::hosts_behind(PortId port) const {
 json GatewayView::port_list() const {
     json out = json::array();
     for (size_t i = 0; i < ports.size(); i++) {
-        const PortConfig& c = config.ports[i];
+        const PortConfig& c = boot.ports[i];
         const Port& p = *ports[i];
         uint64_t rx = 0, rx_bytes = 0, tx = 0, tx_bytes = 0;
         for (const auto& core : cores) {
@@ -242,7 +242,7 @@ json GatewayView::path_json(PathId id) const {
             {"flows", entry.flows},
             {"checksum", entry.mode == L4ChecksumMode::wire ? "wire" : "original"},
             {"state", path_state(entry.slot)},
-            {"port", to.port == no_port ? json(nullptr) : json(config.ports[to.port.value].name)},
+            {"port", to.port == no_port ? json(nullptr) : json(boot.ports[to.port.value].name)},
             {"next_hop_mac", to.link->next_hop().to_text()}};
 }
 
@@ -267,15 +267,15 @@ json GatewayView::local_binding_json(const LocalBinding& b) const {
             {"active", b.usable ? json(b.active.to_text()) : json(nullptr)},
             {"paths", b.paths.size()},
             {"way", to_text(mapping.way)},
-            {"port", mapping.port == no_port ? json(nullptr)
-                                             : json(config.ports[mapping.port.value].name)}};
+            {"port",
+             mapping.port == no_port ? json(nullptr) : json(boot.ports[mapping.port.value].name)}};
 }
 
 json GatewayView::remote_binding_json(const RemoteBinding& b) const {
     return {{"original", b.original.to_text()},
             {"active", b.active.to_text()},
             {"paths", b.paths.size()},
-            {"peer", peer_name(config, b.speaker)},
+            {"peer", peer_name(policy, b.speaker)},
             {"proven", b.proven}};
 }
 

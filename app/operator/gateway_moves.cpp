@@ -35,17 +35,17 @@ json move_json(const MoveRecord& m, const Mover& mover) {
             {"started", rfc3339(m.date)}};
 }
 
-void add_details(json& out, const MoveRecord& m, const Config& config) {
+void add_details(json& out, const MoveRecord& m, const PolicyConfig& policy) {
     json trace = json::array();
     for (const TracePoint& p : m.trace) {
         trace.push_back(
             {{"event", to_text(p.kind)},
              {"after_us", microseconds(p.at - m.event)},
-             {"peer", p.peer ? json(config.peers[p.peer->value].name) : json(nullptr)}});
+             {"peer", p.peer ? json(policy.peers[p.peer->value].name) : json(nullptr)}});
     }
     json legs = json::array();
     for (const MoveLeg& leg : m.legs) {
-        legs.push_back({{"peer", config.peers[leg.peer.value].name},
+        legs.push_back({{"peer", policy.peers[leg.peer.value].name},
                         {"switched", leg.switched},
                         {"applied", leg.applied},
                         {"refused", leg.refused}});
@@ -64,7 +64,7 @@ json GatewayView::move_list(const json& args) const {
         if (!one || args["id"] == m.id.value) {
             out.push_back(move_json(m, mover));
             if (one) {
-                add_details(out.back(), m, config);
+                add_details(out.back(), m, policy);
             }
         }
     }

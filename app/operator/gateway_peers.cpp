@@ -74,7 +74,7 @@ json GatewayView::peer_list(Nanos now) const {
             out.push_back(secure_json(peer, slow_path.cache(), now));
         }
     }
-    for (const BasicPeerConfig& peer : config.basic_peers) {
+    for (const BasicPeerConfig& peer : policy.basic_peers) {
         json roam_to = json::array();
         for (const Ipv4Prefix& prefix : peer.roam_to) {
             roam_to.push_back(prefix.to_text());

@@ -117,7 +117,7 @@ std::vector<Sample> GatewayView::samples() const {
 
     s.gauge("build_info", "Constant 1, labelled with the version", 1, {{"version", SACIP_VERSION}});
     for (size_t i = 0; i < ports.size(); i++) {
-        const Labels port{{"port", config.ports[i].name}};
+        const Labels port{{"port", boot.ports[i].name}};
         PortCounters sum;
         for (const auto& core : cores) {
             sum.rx_packets.add(core->ports[i].rx_packets.get());

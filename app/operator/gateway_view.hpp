@@ -26,7 +26,8 @@ inline bool is_link_up(const Port& port, const PortWatch& watch, const KernelSta
 
 /// Everything a view looks at. References outlive it.
 struct GatewayView {
-    const Config& config;
+    const BootConfig& boot;
+    const PolicyConfig& policy;
     const KernelState& host;
     FlowTable& flows;
     const PathTable& paths;

@@ -113,13 +113,13 @@ void read_move(const Node& node, MoveConfig& move, Errors& errors) {
     read_time(fields, "shield", {}, longest_wait, move.shield, errors);
 }
 
-void read_checksum(const Node& node, ChecksumConfig& checksum, Errors& errors) {
+void read_checksum(const Node& node, Config& config, Errors& errors) {
     FieldReader fields{node, "checksum", {"l4", "offload"}, errors};
     if (const Node* l4 = fields.find("l4")) {
-        set(checksum.l4, read_word(*l4, "l4", l4_words, errors));
+        set(config.checksum.l4, read_word(*l4, "l4", l4_words, errors));
     }
     if (const Node* offload = fields.find("offload")) {
-        set(checksum.offload, read_word(*offload, "offload", offload_words, errors));
+        set(config.offload, read_word(*offload, "offload", offload_words, errors));
     }
 }
 
@@ -224,7 +224,7 @@ void read_sections(const Node& root, Config& config, Places& places, Errors& err
     read_hosts(fields, config, places, errors);
     read_peer_sections(fields, config, places, errors);
     if (const Node* node = fields.find("checksum")) {
-        read_checksum(*node, config.checksum, errors);
+        read_checksum(*node, config, errors);
     }
     if (const Node* node = fields.find("move")) {
         read_move(*node, config.move, errors);

@@ -24,21 +24,21 @@ Overloaded(F...) -> Overloaded<F...>;
 } // namespace
 
 Gateway::Gateway(const World& world)
-    : w_{world}, cache_{world.config, world.secret}, resolver_{world.host, world.ports},
+    : w_{world}, cache_{world.boot, world.policy, world.secret}, resolver_{world.host, world.ports},
       manager_{cache_, world.paths, resolver_, links_, world.ports},
-      basic_sender_{world.io, world.config.protocol.icmp_type}, mover_{world.config, cache_,
-                                                                       manager_,     basic_sender_,
-                                                                       events_,      world.counters,
-                                                                       world.secret},
-      exception_path_{{world.config, world.ports, world.host, resolver_, world.flows, world.paths,
-                       cache_, manager_, mover_, make_peer_session(), world.io, world.actions,
-                       world.counters, world.secret}} {
+      basic_sender_{world.io, world.boot.protocol.icmp_type}, mover_{world.policy, cache_,
+                                                                     manager_,     basic_sender_,
+                                                                     events_,      world.counters,
+                                                                     world.secret},
+      exception_path_{{world.boot, world.policy, world.ports, world.host, resolver_, world.flows,
+                       world.paths, cache_, manager_, mover_, make_peer_session(), world.io,
+                       world.actions, world.counters, world.secret}} {
     for (uint8_t i = 0; i < w_.ports.size(); i++) {
         if (w_.ports[i].outside && w_.ports[i].host_interface.value != 0) {
             const bool primary_in_use = std::ranges::any_of(
                 cache_.mappings().all(), [&](const HostMapping& m) { return m.port == PortId{i}; });
             uplinks_.push_back(
-                {{i}, Uplink{{from_ms(w_.config.move.settle.count()), primary_in_use}}});
+                {{i}, Uplink{{from_ms(w_.policy.move.settle.count()), primary_in_use}}});
         }
     }
 }
@@ -47,12 +47,12 @@ PeerSession* Gateway::make_peer_session() {
     if (w_.identity == nullptr) {
         return nullptr;
     }
-    secure_sender_ = std::make_unique<SecureSender>(SecureSender::Deps{
-        w_.config, *w_.identity, w_.ports, cache_, resolver_, w_.io, w_.actions});
+    secure_sender_ = std::make_unique<SecureSender>(
+        SecureSender::Deps{w_.boot, *w_.identity, w_.ports, cache_, resolver_, w_.io, w_.actions});
     claims_ = std::make_unique<BindReceiver>(
-        BindReceiver::Deps{w_.ports, w_.host, w_.config.move, cache_, manager_, mover_, events_});
+        BindReceiver::Deps{w_.ports, w_.host, w_.policy.move, cache_, manager_, mover_, events_});
     peer_session_ = std::make_unique<PeerSession>(
-        PeerSession::Deps{w_.config, *w_.identity, cache_, manager_, mover_, w_.flows,
+        PeerSession::Deps{w_.policy, *w_.identity, cache_, manager_, mover_, w_.flows,
                           *secure_sender_, *claims_, events_, w_.secret});
     return peer_session_.get();
 }

@@ -21,7 +21,8 @@ namespace sacip {
 class Gateway {
 public:
     struct World {
-        const Config& config;
+        const BootConfig& boot;
+        const PolicyConfig& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         FlowTable& flows;
@@ -84,7 +85,7 @@ public:
     const Uplink* uplink(PortId port) const;
     /// What would become of a packet with these addresses, ports and protocol.
     Explanation explain(const PacketView& packet, Nanos now) const {
-        return Explainer{{w_.config, w_.ports, w_.host, w_.flows, cache_, mover_,
+        return Explainer{{w_.policy, w_.ports, w_.host, w_.flows, cache_, mover_,
                           exception_path_.decider(), exception_path_.guard(),
                           exception_path_.hairpin(), peer_session_.get()}}
             .explain(packet, now);

@@ -209,7 +209,7 @@ TEST(GoodConfig, ExampleLoadsAndDocumentsTheDefaults) {
     EXPECT_EQ(config.timeouts.udp, defaults.timeouts.udp);
     EXPECT_EQ(config.timeouts.other, defaults.timeouts.other);
     EXPECT_EQ(config.checksum.l4, defaults.checksum.l4);
-    EXPECT_EQ(config.checksum.offload, defaults.checksum.offload);
+    EXPECT_EQ(config.offload, defaults.offload);
     EXPECT_EQ(config.move.settle, defaults.move.settle);
     EXPECT_EQ(config.move.drain, defaults.move.drain);
     EXPECT_EQ(config.move.switch_timeout, defaults.move.switch_timeout);
@@ -288,7 +288,7 @@ protocol: {icmp_type: 253, udp_port: 4721}
     EXPECT_EQ(config.basic_peers[0].prefix, prefix("10.8.0.0/24"));
     EXPECT_EQ(config.basic_peers[0].roam_to, std::vector{prefix("10.0.0.0/8")});
     EXPECT_EQ(config.checksum.l4, L4Checksum::original);
-    EXPECT_EQ(config.checksum.offload, OffloadPolicy::off);
+    EXPECT_EQ(config.offload, OffloadPolicy::off);
     EXPECT_EQ(config.move.settle, Milliseconds{5});
     EXPECT_EQ(config.move.drain, std::chrono::minutes{2});
     EXPECT_EQ(config.move.shield, Milliseconds{0});

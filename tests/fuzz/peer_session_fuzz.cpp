@@ -11,6 +11,7 @@
 //
 // Whatever comes: bindings stay where the peer may be, only they and whoever has just spoken with
 // the right key are spoken to, what is forged changes nothing, and the counters add up.
+#include "sacip_core/config/config.hpp"
 #include "sacip_core/gateway.hpp"
 #include "sacip_core/packet/headers.hpp"
 #include "tests/support/recording_io.hpp"
@@ -126,8 +127,9 @@ public:
         live(10, {10, 1, 0, 1}, host);
         live(11, uplink, {10, 0, 1, 1});
         linux_.add(RouteInfo{Ipv4Prefix{}, {10, 0, 1, 1}, {11}});
-        slow_ = std::make_unique<Gateway>(Gateway::World{config_, ports_, linux_, *flows_, *paths_,
-                                                         io_, actions_, counters_, &identity_});
+        slow_ = std::make_unique<Gateway>(Gateway::World{config_, config_, ports_, linux_, *flows_,
+                                                         *paths_, io_, actions_, counters_,
+                                                         &identity_});
         slow_->on_neighbours_changed(linux_.take_changed_neighbours());
         slow_->on_host_changed({true, {}}, now_);
         end_turn(Nanos{1000});

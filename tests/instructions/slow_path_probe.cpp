@@ -202,10 +202,9 @@ private:
 class Operator {
 public:
     explicit Operator(World& world)
-        : world_{world}, view_{world.config, world.host,  *world.flows,
-                               *world.paths, *world.slow, ports_,
-                               watch_,       interfaces_, cores_,
-                               gauges_,      {}} {
+        : world_{world}, view_{world.config, world.config, world.host, *world.flows,
+                               *world.paths, *world.slow,  ports_,     watch_,
+                               interfaces_,  cores_,       gauges_,    {}} {
         directory_ = (std::filesystem::temp_directory_path() / "sacip-probe.XXXXXX").string();
         if (mkdtemp(directory_.data()) == nullptr) {
             std::cerr << "slow_path_probe: can't make " << directory_ << '\n';

@@ -17,6 +17,7 @@
 // For tests only: errors throw or fail the test.
 #pragma once
 
+#include "sacip_core/config/config.hpp"
 #include "sacip_core/forward/pipeline.hpp"
 #include "sacip_core/gateway.hpp"
 #include "tests/support/frame_text.hpp"

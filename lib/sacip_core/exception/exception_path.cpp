@@ -11,17 +11,16 @@ namespace sacip {
 ExceptionPath::ExceptionPath(const Deps& deps)
     : r_{deps}, output_{deps.io, deps.counters, deps.host, deps.ports},
       forwarder_{deps.cache, deps.manager, deps.ports, deps.actions, output_, deps.counters},
-      basic_receiver_{deps.cache, deps.mover, deps.host}, guard_{deps.config, deps.cache,
+      basic_receiver_{deps.cache, deps.mover, deps.host}, guard_{deps.policy, deps.cache,
                                                                  deps.flows, deps.peer_session},
-      decider_{
-          {deps.config, deps.ports, deps.host, deps.resolver, deps.flows, deps.paths, deps.cache}},
+      decider_{{deps.ports, deps.host, deps.resolver, deps.flows, deps.paths, deps.cache}},
       flow_setup_{{decider_, deps.host, deps.flows, deps.paths, deps.cache, deps.manager, output_,
                    forwarder_, guard_, deps.peer_session}},
       addresses_{{deps.ports, deps.host, decider_, deps.paths, deps.cache, output_, forwarder_}},
-      errors_{{deps.config, deps.host, deps.flows, deps.paths, deps.cache, decider_, output_,
+      errors_{{deps.boot, deps.host, deps.flows, deps.paths, deps.cache, decider_, output_,
                forwarder_, addresses_}},
       fragments_{{deps.host, deps.paths, deps.cache, output_, forwarder_, addresses_}, deps.secret},
-      arp_{{deps.config, deps.ports, deps.host, deps.cache, deps.io, output_}},
+      arp_{{deps.policy, deps.ports, deps.host, deps.cache, deps.io, output_}},
       hairpin_{{deps.resolver, decider_, deps.flows, deps.cache, deps.manager, output_, forwarder_,
                 flow_setup_}},
       ender_{deps.flows, deps.cache, deps.manager, deps.resolver, deps.io} {}
@@ -104,7 +103,7 @@ void ExceptionPath::tick(Nanos now) {
     }
 
     const auto ticks = [](Milliseconds t) { return to_tick(from_ms(t.count())); };
-    const TimeoutsConfig& t = r_.config.timeouts;
+    const TimeoutsConfig& t = r_.policy.timeouts;
     expired_.clear();
     r_.flows.collect_expired(
         to_tick(now), {ticks(t.tcp_established), ticks(t.tcp_other), ticks(t.udp), ticks(t.other)},
@@ -138,8 +137,8 @@ void ExceptionPath::release_all() {
 
 ParseContext ExceptionPath::context_of(const PuntedPacket& punted) const {
     const GatewayPort& port = r_.ports[punted.origin.port.value];
-    ParseContext context{port.mac,     r_.config.protocol.icmp_type,
-                         port.outside, r_.config.notification_port(),
+    ParseContext context{port.mac,     r_.boot.protocol.icmp_type,
+                         port.outside, r_.boot.notification_port(),
                          port.mtu,     port.former_mac};
     if (punted.origin.from_linux && punted.frame().length >= ether_header_bytes) {
         // Linux's frames are for others; and it sends no notifications.
@@ -338,11 +337,11 @@ bool ExceptionPath::is_cut_notification(const PuntedPacket& punted) const {
     }
     if (v.is(IpProto::icmp)) {
         return v.l4_length > 0 &&
-               icmp::type(punted.frame().data + v.l4) == r_.config.protocol.icmp_type;
+               icmp::type(punted.frame().data + v.l4) == r_.boot.protocol.icmp_type;
     }
     return v.is(IpProto::udp) && r_.peer_session != nullptr &&
            read_first_fragment(punted.frame(), v) &&
-           v.destination_port == r_.config.notification_port() &&
+           v.destination_port == r_.boot.notification_port() &&
            has_secure_magic({punted.frame().data + v.l4 + udp::header_bytes,
                              size_t{v.l4_length} - udp::header_bytes});
 }

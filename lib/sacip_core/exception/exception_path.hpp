@@ -36,7 +36,8 @@ struct ExceptionStatistics {
 class ExceptionPath {
 public:
     struct Deps {
-        const Config& config;
+        const BootConfig& boot;
+        const PolicyConfig& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         const AdjacencyResolver& resolver;

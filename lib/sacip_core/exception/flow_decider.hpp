@@ -40,7 +40,6 @@ struct FlowDecision {
 class FlowDecider {
 public:
     struct Deps {
-        const Config& config;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         const AdjacencyResolver& resolver;

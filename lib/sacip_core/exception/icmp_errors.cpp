@@ -108,10 +108,10 @@ bool IcmpErrors::is_linuxs(const PuntedPacket& punted) const {
 }
 
 bool IcmpErrors::is_notification(const PacketView& quoted) const {
-    const L4Port port = r_.config.notification_port();
+    const L4Port port = r_.boot.notification_port();
     return quoted.is(IpProto::udp)
                ? port != L4Port{} && quoted.source_port == port && quoted.destination_port == port
-               : quoted.is(IpProto::icmp) && quoted.icmp_type == r_.config.protocol.icmp_type;
+               : quoted.is(IpProto::icmp) && quoted.icmp_type == r_.boot.protocol.icmp_type;
 }
 
 /// True for "unreachable" of a packet from before a move, or of a path that has no way out now.

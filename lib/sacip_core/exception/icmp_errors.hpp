@@ -22,7 +22,7 @@ namespace sacip {
 class IcmpErrors {
 public:
     struct Deps {
-        const Config& config;
+        const BootConfig& boot;
         const KernelState& host;
         const FlowTable& flows;
         const PathTable& paths;

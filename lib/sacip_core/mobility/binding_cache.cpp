@@ -13,18 +13,18 @@ uint64_t path_key(LocalId local, RemoteId remote) {
 
 } // namespace
 
-BindingCache::BindingCache(const Config& config, uint64_t secret)
-    : config_{config}, mappings_{config, secret}, paths_(config.limits.paths),
-      of_peer_(config.peers.size()), claims_{config.peers.size(), secret},
-      peer_checksums_(config.peers.size(), L4ChecksumMode::wire),
-      heard_(config.peers.size() + config.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
-    for (uint32_t i = 0; i < config.peers.size(); i++) {
-        for (const Ipv4Prefix& own : config.peers[i].addresses) {
+BindingCache::BindingCache(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret)
+    : policy_{policy}, mappings_{boot, policy, secret}, paths_(boot.limits.paths),
+      of_peer_(policy.peers.size()), claims_{policy.peers.size(), secret},
+      peer_checksums_(policy.peers.size(), L4ChecksumMode::wire),
+      heard_(policy.peers.size() + policy.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
+    for (uint32_t i = 0; i < policy.peers.size(); i++) {
+        for (const Ipv4Prefix& own : policy.peers[i].addresses) {
             peer_of_[own] = PeerId{i};
         }
     }
-    for (uint32_t i = 0; i < config.basic_peers.size(); i++) {
-        basic_peer_of_[config.basic_peers[i].prefix] = BasicPeerId{i};
+    for (uint32_t i = 0; i < policy.basic_peers.size(); i++) {
+        basic_peer_of_[policy.basic_peers[i].prefix] = BasicPeerId{i};
     }
 }
 
@@ -181,11 +181,11 @@ Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
 bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
     const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
     if (speaker.is_basic()) {
-        return std::ranges::any_of(config_.basic_peers[speaker.basic_peer().value].roam_to, holds);
+        return std::ranges::any_of(policy_.basic_peers[speaker.basic_peer().value].roam_to, holds);
     }
     return speaker.is_secure() &&
-           (std::ranges::any_of(config_.peers[speaker.peer().value].addresses, holds) ||
-            std::ranges::any_of(config_.peers[speaker.peer().value].roam_to, holds));
+           (std::ranges::any_of(policy_.peers[speaker.peer().value].addresses, holds) ||
+            std::ranges::any_of(policy_.peers[speaker.peer().value].roam_to, holds));
 }
 
 std::vector<RemoteId> BindingCache::of_peer(PeerId peer, const ByAddress<RemoteId>& index,
@@ -294,7 +294,7 @@ PathAddresses BindingCache::addresses(const PathEntry& path) const {
 L4ChecksumMode BindingCache::checksum_mode(RemoteId remote) const {
     const Speaker& speaker = at(remote).speaker;
     const bool original =
-        speaker.is_basic() || config_.checksum.l4 == L4Checksum::original ||
+        speaker.is_basic() || policy_.checksum.l4 == L4Checksum::original ||
         (speaker.is_secure() && peer_checksums_[speaker.peer().value] == L4ChecksumMode::original);
     return original ? L4ChecksumMode::original : L4ChecksumMode::wire;
 }

@@ -11,7 +11,6 @@
 #pragma once
 
 #include "sacip_core/base/keyed_hash.hpp"
-#include "sacip_core/config/config.hpp"
 #include "sacip_core/forward/path.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
 #include "sacip_core/mobility/claim_table.hpp"
@@ -108,7 +107,7 @@ struct PathEntry {
 class BindingCache {
 public:
     /// `secret` is random and told to nobody: strangers choose the addresses that are kept here.
-    BindingCache(const Config& config, uint64_t secret);
+    BindingCache(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret);
 
     HostMappings& mappings() { return mappings_; }
     const HostMappings& mappings() const { return mappings_; }
@@ -236,7 +235,7 @@ private:
     void forget_if_unused(LocalId id);
     void forget_if_unused(RemoteId id);
 
-    const Config& config_;
+    const PolicyConfig& policy_;
     HostMappings mappings_;
     PrefixMap<PeerId> peer_of_; ///< by the addresses that are a peer's own, as the next
     PrefixMap<BasicPeerId> basic_peer_of_;

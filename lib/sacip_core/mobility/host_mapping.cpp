@@ -24,13 +24,13 @@ std::string_view to_text(Way way) {
     return "box";
 }
 
-HostMappings::HostMappings(const Config& config, uint64_t secret)
+HostMappings::HostMappings(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret)
     : by_inside_{secret}, by_wire_{secret} {
-    for (const HostConfig& host : config.hosts) {
+    for (const HostConfig& host : policy.hosts) {
         const MappingId id{static_cast<uint32_t>(all_.size())};
         HostMapping& mapping = all_.emplace_back();
         if (const auto* port = host.outside_port()) {
-            mapping.port = config.port_named(*port).value_or(no_port);
+            mapping.port = boot.port_named(*port).value_or(no_port);
             mapping.way = host.is_box() ? Way::box : Way::uplink;
         } else {
             set_wire(id, *host.outside_prefix());

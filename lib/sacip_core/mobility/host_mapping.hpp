@@ -11,7 +11,8 @@
 #pragma once
 
 #include "sacip_core/base/prefix_map.hpp"
-#include "sacip_core/config/config.hpp"
+#include "sacip_core/config/boot_config.hpp"
+#include "sacip_core/config/policy_config.hpp"
 
 #include <optional>
 #include <set>
@@ -42,7 +43,7 @@ struct HostMapping {
 class HostMappings {
 public:
     /// `secret` is random and told to nobody.
-    HostMappings(const Config& config, uint64_t secret);
+    HostMappings(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret);
 
     const std::vector<HostMapping>& all() const { return all_; }
     const HostMapping& operator[](MappingId id) const { return all_[id.value]; }

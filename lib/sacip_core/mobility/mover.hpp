@@ -47,10 +47,10 @@ struct Announcement {
 class Mover {
 public:
     /// `counters` are the slow path's; `secret` is random and told to nobody.
-    Mover(const Config& config, BindingCache& cache, PathManager& manager,
+    Mover(const PolicyConfig& policy, BindingCache& cache, PathManager& manager,
           BasicSender& basic_sender, EventLog& events, const CoreCounters& counters,
           uint64_t secret)
-        : config_{config}, cache_{cache}, manager_{manager},
+        : policy_{policy}, cache_{cache}, manager_{manager},
           basic_sender_{basic_sender}, events_{events}, counters_{counters}, history_{secret} {}
 
     /// What was held and dropped from a move's beginning to its switch, or up to now; nothing if it
@@ -124,7 +124,7 @@ private:
     void note(MoveRecord& move, EventKind kind, Nanos now, std::optional<PeerId> peer = {});
     static Nanos nanos(Milliseconds time) { return from_ms(time.count()); }
 
-    const Config& config_;
+    const PolicyConfig& policy_;
     BindingCache& cache_;
     PathManager& manager_;
     BasicSender& basic_sender_;

@@ -37,7 +37,7 @@ uint32_t PeerOutput::capabilities(const Peer& peer) const {
 }
 
 WireChecksum PeerOutput::own_checksum() const {
-    return r_.config.checksum.l4 == L4Checksum::original ? WireChecksum::original
+    return r_.policy.checksum.l4 == L4Checksum::original ? WireChecksum::original
                                                          : WireChecksum::wire;
 }
 

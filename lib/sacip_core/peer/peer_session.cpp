@@ -26,13 +26,13 @@ Challenge echo_of(const SecureBody& body) {
 } // namespace
 
 PeerSession::PeerSession(const Deps& deps)
-    : r_{deps}, peer_output_{{deps.config, deps.identity, deps.cache, deps.mover,
+    : r_{deps}, peer_output_{{deps.policy, deps.identity, deps.cache, deps.mover,
                               deps.secure_sender, deps.events}},
-      flow_recovery_{deps.cache, deps.flows, deps.config.peers.size(), deps.secret} {
-    peers_.reserve(r_.config.peers.size());
-    for (uint32_t i = 0; i < r_.config.peers.size(); i++) {
-        peers_.emplace_back(PeerId{i}, r_.config.peers[i], r_.identity.challenge_key);
-        for (const Ipv4Prefix& prefix : r_.config.peers[i].roam_to) {
+      flow_recovery_{deps.cache, deps.flows, deps.policy.peers.size(), deps.secret} {
+    peers_.reserve(r_.policy.peers.size());
+    for (uint32_t i = 0; i < r_.policy.peers.size(); i++) {
+        peers_.emplace_back(PeerId{i}, r_.policy.peers[i], r_.identity.challenge_key);
+        for (const Ipv4Prefix& prefix : r_.policy.peers[i].roam_to) {
             roaming_[prefix].push_back(PeerId{i});
         }
     }

@@ -25,7 +25,7 @@ struct PeerStatistics {
 class PeerSession {
 public:
     struct Deps {
-        const Config& config;
+        const PolicyConfig& policy;
         const Identity& identity;
         BindingCache& cache;
         PathManager& manager;

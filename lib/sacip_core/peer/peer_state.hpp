@@ -6,7 +6,7 @@
 // is), FlowRecovery (its flows that we do not know). Nothing of it is on disk.
 #pragma once
 
-#include "sacip_core/config/config.hpp"
+#include "sacip_core/config/policy_config.hpp"
 #include "sacip_core/peer/association.hpp"
 #include "sacip_core/peer/bind_sender.hpp"
 #include "sacip_core/wire/secure_carrier.hpp"

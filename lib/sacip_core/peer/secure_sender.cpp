@@ -36,7 +36,7 @@ bool SecureSender::send(const Outgoing& message_out, const CarrierRoute& route) 
     }
     std::array<std::byte, secure_frame_max_bytes> frame;
     const size_t bytes =
-        encode_carrier(sealed, route, r_.config.protocol.icmp_type, hop.ether, frame);
+        encode_carrier(sealed, route, r_.boot.protocol.icmp_type, hop.ether, frame);
     const OwnedPacket packet = r_.io.allocate(static_cast<uint32_t>(bytes));
     if (packet.owner == nullptr) {
         return false;
@@ -51,7 +51,7 @@ bool SecureSender::send(const Outgoing& message_out, const CarrierRoute& route) 
 
 bool SecureSender::send(const Outgoing& message_out, const SecureAddresses& between,
                         std::optional<Carrier> only) {
-    const L4Port port{r_.config.protocol.udp_port};
+    const L4Port port{r_.boot.protocol.udp_port};
     bool left = false;
     if (only != Carrier::udp) {
         left = send(message_out, {Carrier::icmp, between, {}, {}}) || left;

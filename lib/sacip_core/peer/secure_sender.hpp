@@ -24,7 +24,7 @@ inline constexpr size_t secure_kind_count = 9; ///< index with the kind; 0 is un
 class SecureSender {
 public:
     struct Deps {
-        const Config& config;
+        const BootConfig& boot;
         const Identity& identity;
         const std::vector<GatewayPort>& ports;
         const BindingCache& cache;

@@ -17,7 +17,7 @@ TEST(Config, DefaultsAreThoseOfTheDesign) {
     EXPECT_EQ(config.timeouts.udp, std::chrono::seconds{300});
     EXPECT_EQ(config.timeouts.other, std::chrono::seconds{120});
     EXPECT_EQ(config.checksum.l4, L4Checksum::wire);
-    EXPECT_EQ(config.checksum.offload, OffloadPolicy::automatic);
+    EXPECT_EQ(config.offload, OffloadPolicy::automatic);
     EXPECT_EQ(config.move.settle, Milliseconds{20});
     EXPECT_EQ(config.move.drain, std::chrono::seconds{30});
     EXPECT_EQ(config.move.switch_timeout, Milliseconds{300});

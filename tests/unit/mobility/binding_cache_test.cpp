@@ -19,7 +19,7 @@ protected:
         return c;
     }
     Config config_{make()};
-    BindingCache cache_{config_, 1};
+    BindingCache cache_{config_, config_, 1};
 };
 
 TEST_F(BindingCacheTest, BindingsAreFoundAgainAndUnderTheirNewAddress) {

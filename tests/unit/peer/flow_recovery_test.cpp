@@ -39,7 +39,7 @@ protected:
     }
 
     Config config_{make()};
-    BindingCache cache_{config_, 1};
+    BindingCache cache_{config_, config_, 1};
     std::unique_ptr<GracePeriod> grace_{std::get<0>(GracePeriod::create(1))};
     std::unique_ptr<FlowTable> flows_{std::get<0>(FlowTable::create(64, *grace_))};
     FlowRecovery recovery_{cache_, *flows_, 2, 1};

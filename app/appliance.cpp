@@ -157,9 +157,9 @@ Appliance::Error Appliance::set_up_linux() {
     }
     for (uint8_t i = 0; i < boot_.ports.size(); i++) {
         const PortConfig& c = boot_.ports[i];
-        const bool box =
-            std::any_of(policy_.hosts.begin(), policy_.hosts.end(),
-                        [&](const auto& h) { return h.is_box() && *h.outside_port() == c.name; });
+        const bool box = std::ranges::any_of(policy_.hosts, [&](const auto& row) {
+            return row.entry.is_box() && *row.entry.outside_port() == c.name;
+        });
         if (host_interfaces_[i]) {
             if (auto e = linux_.set_up(gateway_ports_[i], i, c, box, warnings_)) {
                 return "port " + c.name + ": " + *e;

@@ -27,9 +27,8 @@ class Appliance {
 public:
     /// `boot` and `policy` outlive the appliance; `side_cpus`: for the threads that wait for Linux;
     /// `least_packets`: buffers of the ports' pool. EAL is up.
-    Appliance(const BootConfig& boot, const PolicyConfig& policy,
-              std::vector<unsigned> worker_lcores, const cpu_set_t& side_cpus,
-              uint32_t least_packets)
+    Appliance(const BootConfig& boot, const Policy& policy, std::vector<unsigned> worker_lcores,
+              const cpu_set_t& side_cpus, uint32_t least_packets)
         : boot_{boot}, policy_{policy}, lcores_{std::move(worker_lcores)}, side_cpus_{side_cpus},
           least_packets_{least_packets} {}
     ~Appliance();
@@ -60,7 +59,7 @@ private:
     void rest(unsigned empty_turns);
 
     const BootConfig& boot_;
-    const PolicyConfig& policy_;
+    const Policy& policy_;
     std::vector<unsigned> lcores_;
     cpu_set_t side_cpus_;
     uint32_t least_packets_;

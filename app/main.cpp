@@ -110,8 +110,9 @@ std::optional<sacip::Config> read_config(const std::string& file) {
     return std::move(result.config);
 }
 
-int run_gateway(const sacip::Config& config, const sacip::Eal& eal, uint32_t packets) {
-    sacip::Appliance appliance{config, config, eal.worker_lcores(), eal.side_cpus(), packets};
+int run_gateway(const sacip::BootConfig& boot, const sacip::Policy& policy, const sacip::Eal& eal,
+                uint32_t packets) {
+    sacip::Appliance appliance{boot, policy, eal.worker_lcores(), eal.side_cpus(), packets};
     if (const auto error = appliance.start()) {
         std::fprintf(stderr, "sacip-gw: %s\n", error->c_str());
         return 1;
@@ -122,7 +123,7 @@ int run_gateway(const sacip::Config& config, const sacip::Eal& eal, uint32_t pac
     for (const auto& port : appliance.ports_text()) {
         std::printf("sacip-gw: %s\n", port.c_str());
     }
-    std::printf("sacip-gw: %s ready\n", config.gateway.name.c_str());
+    std::printf("sacip-gw: %s ready\n", boot.gateway.name.c_str());
     std::fflush(stdout);
     appliance.run(stop);
     return 0;
@@ -139,7 +140,8 @@ int main(int argc, char** argv) {
     if (!config) {
         return 1;
     }
-    if (const auto complaint = sacip::crypto::check_identity(config->identity, config->peers)) {
+    const sacip::Policy policy = sacip::make_policy(*config);
+    if (const auto complaint = sacip::crypto::check_identity(config->identity, policy.peers)) {
         std::fprintf(stderr, "%s: %s\n", options.config.c_str(), complaint->c_str());
         return 1;
     }
@@ -161,5 +163,5 @@ int main(int argc, char** argv) {
     if (const auto why = std::get<0>(eal)->enable_capture()) {
         std::fprintf(stderr, "sacip-gw: dpdk-dumpcap can't attach: %s\n", why->c_str());
     }
-    return run_gateway(*config, environment, options.total_num_mbufs);
+    return run_gateway(*config, policy, environment, options.total_num_mbufs);
 }

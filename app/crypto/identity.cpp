@@ -20,11 +20,12 @@ std::string at_peer(const PeerConfig& peer, std::string_view complaint) {
     return "peers: " + peer.name + ": " + std::string{complaint};
 }
 
-/// The keys shared with each peer, in the order of the configuration.
-std::optional<std::string> meet_peers(const std::vector<PeerConfig>& peers, const PrivateKey& own,
+/// The keys shared with each peer.
+std::optional<std::string> meet_peers(const KnownPeers& peers, const PrivateKey& own,
                                       Identity& out) {
     std::map<uint64_t, std::string_view> names{{out.sender.value, "this gateway"}};
-    for (const PeerConfig& peer : peers) {
+    out.peers.cover(peers.ids_given());
+    for (const auto& [id, peer] : peers) {
         if (peer.public_key == out.public_key) {
             return at_peer(peer, "public_key is this gateway's own: write what sacipctl pubkey "
                                  "prints for the peer's key");
@@ -44,14 +45,14 @@ std::optional<std::string> meet_peers(const std::vector<PeerConfig>& peers, cons
             return at_peer(peer, "public_key is of low order, which protects nothing: write what "
                                  "sacipctl pubkey prints for the peer's key");
         }
-        out.peers.push_back({*sender, std::move(keys->send), std::move(keys->receive)});
+        out.peers[id] = {*sender, std::move(keys->send), std::move(keys->receive)};
     }
     return std::nullopt;
 }
 
 /// All but the epoch.
 std::variant<Identity, std::string> read_identity(const IdentityConfig& files,
-                                                  const std::vector<PeerConfig>& peers) {
+                                                  const KnownPeers& peers) {
     auto own = read_private_key_file(files.private_key_file);
     if (const auto* complaint = std::get_if<std::string>(&own)) {
         return "identity.private_key_file: " + *complaint;
@@ -80,8 +81,7 @@ std::string at_state_file(const std::string& complaint) {
 } // namespace
 
 std::variant<Identity, std::string> load_identity(const IdentityConfig& own,
-                                                  const std::vector<PeerConfig>& peers,
-                                                  uint64_t wall_clock_us) {
+                                                  const KnownPeers& peers, uint64_t wall_clock_us) {
     auto identity = read_identity(own, peers);
     if (auto* out = std::get_if<Identity>(&identity)) {
         const auto epoch = begin_epoch(own.state_file, wall_clock_us);
@@ -94,7 +94,7 @@ std::variant<Identity, std::string> load_identity(const IdentityConfig& own,
 }
 
 std::optional<std::string> check_identity(const std::optional<IdentityConfig>& own,
-                                          const std::vector<PeerConfig>& peers) {
+                                          const KnownPeers& peers) {
     if (!own) {
         return std::nullopt;
     }

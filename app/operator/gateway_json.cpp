@@ -16,8 +16,8 @@ namespace {
 using nlohmann::json;
 
 /// Who speaks for a far end: the peer's name, "basic" or "none".
-std::string peer_name(const PolicyConfig& policy, const Speaker& speaker) {
-    return speaker.is_secure()  ? policy.peers[speaker.peer().value].name
+std::string peer_name(const Policy& policy, const Speaker& speaker) {
+    return speaker.is_secure()  ? policy.peer(speaker.peer()).name
            : speaker.is_basic() ? "basic"
                                 : "none";
 }

@@ -35,17 +35,16 @@ json move_json(const MoveRecord& m, const Mover& mover) {
             {"started", rfc3339(m.date)}};
 }
 
-void add_details(json& out, const MoveRecord& m, const PolicyConfig& policy) {
+void add_details(json& out, const MoveRecord& m, const Policy& policy) {
     json trace = json::array();
     for (const TracePoint& p : m.trace) {
-        trace.push_back(
-            {{"event", to_text(p.kind)},
-             {"after_us", microseconds(p.at - m.event)},
-             {"peer", p.peer ? json(policy.peers[p.peer->value].name) : json(nullptr)}});
+        trace.push_back({{"event", to_text(p.kind)},
+                         {"after_us", microseconds(p.at - m.event)},
+                         {"peer", p.peer ? json(policy.peer(*p.peer).name) : json(nullptr)}});
     }
     json legs = json::array();
     for (const MoveLeg& leg : m.legs) {
-        legs.push_back({{"peer", policy.peers[leg.peer.value].name},
+        legs.push_back({{"peer", policy.peer(leg.peer).name},
                         {"switched", leg.switched},
                         {"applied", leg.applied},
                         {"refused", leg.refused}});

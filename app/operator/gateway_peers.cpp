@@ -36,7 +36,7 @@ json trials_json(const Peer& peer) {
     return out;
 }
 
-json secure_json(const Peer& peer, const BindingCache& cache, Nanos now) {
+json secure_json(const Peer& peer, const Policy& policy, const BindingCache& cache, Nanos now) {
     uint64_t flows = 0;
     for (const RemoteId remote : cache.remotes_of_peer(peer.id)) {
         for (const PathId path : cache.at(remote).paths) {
@@ -48,7 +48,7 @@ json secure_json(const Peer& peer, const BindingCache& cache, Nanos now) {
     const char* carrier = !peer.carrier ? "both" : *peer.carrier == Carrier::icmp ? "icmp" : "udp";
     return {
         {"kind", "secure"},
-        {"name", peer.config.name},
+        {"name", policy.peer(peer.id).name},
         {"state", peer_state_names[static_cast<size_t>(state_of(peer, now))]},
         {"epoch", epoch ? json(epoch->value) : json(nullptr)},
         {"carrier", carrier},
@@ -71,10 +71,10 @@ json GatewayView::peer_list(Nanos now) const {
     json out = json::array();
     if (const PeerSession* peer_session = slow_path.peer_session()) {
         for (const Peer& peer : peer_session->peers()) {
-            out.push_back(secure_json(peer, slow_path.cache(), now));
+            out.push_back(secure_json(peer, policy, slow_path.cache(), now));
         }
     }
-    for (const BasicPeerConfig& peer : policy.basic_peers) {
+    for (const auto& [id, peer] : policy.basic_peers) {
         json roam_to = json::array();
         for (const Ipv4Prefix& prefix : peer.roam_to) {
             roam_to.push_back(prefix.to_text());

@@ -38,7 +38,7 @@ inline std::optional<std::string> silence_warning(const Gauges& gauges) {
 }
 
 /// Slow path. Counts the peers by state anew.
-inline void count_peers(const std::vector<Peer>& peers, Nanos now, Gauges& out) {
+inline void count_peers(const IdMap<PeerId, Peer>& peers, Nanos now, Gauges& out) {
     std::array<uint64_t, peer_state_names.size()> counts{};
     for (const Peer& peer : peers) {
         counts[static_cast<size_t>(state_of(peer, now))]++;

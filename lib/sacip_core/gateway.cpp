@@ -50,7 +50,7 @@ PeerSession* Gateway::make_peer_session() {
     secure_sender_ = std::make_unique<SecureSender>(
         SecureSender::Deps{w_.boot, *w_.identity, w_.ports, cache_, resolver_, w_.io, w_.actions});
     claims_ = std::make_unique<BindReceiver>(
-        BindReceiver::Deps{w_.ports, w_.host, w_.policy.move, cache_, manager_, mover_, events_});
+        BindReceiver::Deps{w_.ports, w_.host, w_.policy, cache_, manager_, mover_, events_});
     peer_session_ = std::make_unique<PeerSession>(
         PeerSession::Deps{w_.policy, *w_.identity, cache_, manager_, mover_, w_.flows,
                           *secure_sender_, *claims_, events_, w_.secret});

@@ -97,10 +97,7 @@ Identity make_identity() {
     out.sender = {1};
     out.epoch = {1000};
     out.challenge_key = key_of(3);
-    out.peers.resize(1);
-    out.peers[0].sender = {2};
-    out.peers[0].send = key_of(4);
-    out.peers[0].receive = key_of(5);
+    out.peers.add(PeerKeys{{2}, key_of(4), key_of(5)});
     return out;
 }
 
@@ -127,7 +124,7 @@ public:
         live(10, {10, 1, 0, 1}, host);
         live(11, uplink, {10, 0, 1, 1});
         linux_.add(RouteInfo{Ipv4Prefix{}, {10, 0, 1, 1}, {11}});
-        slow_ = std::make_unique<Gateway>(Gateway::World{config_, config_, ports_, linux_, *flows_,
+        slow_ = std::make_unique<Gateway>(Gateway::World{config_, policy_, ports_, linux_, *flows_,
                                                          *paths_, io_, actions_, counters_,
                                                          &identity_});
         slow_->on_neighbours_changed(linux_.take_changed_neighbours());
@@ -277,7 +274,7 @@ private:
             length = raw(in, bytes);
         }
         const std::span<std::byte> sealed{bytes.data(), length};
-        require(seal(sealed, forged ? wrong_key_ : identity_.peers[0].receive, between));
+        require(seal(sealed, forged ? wrong_key_ : identity_.peers[{0}].receive, between));
         const L4Port port{config_.protocol.udp_port};
         Bytes frame(secure_frame_max_bytes);
         frame.resize(encode_carrier(
@@ -320,7 +317,7 @@ private:
             note(c.original.address());
             note(c.active.address());
         }
-        const Peer& peer = slow_->peer_session()->peers()[0];
+        const Peer& peer = slow_->peer_session()->peers()[{0}];
         note(peer.trials.size());
         note(peer.last_heard.value);
         note(peer.association.epoch().value_or(Epoch{}).value);
@@ -395,6 +392,7 @@ private:
     }
 
     Config config_;
+    Policy policy_{make_policy(config_)};
     Identity identity_{make_identity()};
     MacKey wrong_key_{key_of(6)};
     KernelState linux_;

@@ -84,7 +84,7 @@ Config config_with_keys(uint32_t n, uint32_t peers) {
 Identity identity_with(uint32_t peers) {
     Identity out = identity_of(1, 1000);
     for (uint32_t k = 1; k < peers; k++) {
-        PeerKeys& keys = out.peers.emplace_back(std::move(identity_of(1, 1000).peers[0]));
+        PeerKeys& keys = out.peers.add(std::move(identity_of(1, 1000).peers[{0}]));
         keys.sender.value += k;
     }
     return out;
@@ -202,7 +202,7 @@ private:
 class Operator {
 public:
     explicit Operator(World& world)
-        : world_{world}, view_{world.config, world.config, world.host, *world.flows,
+        : world_{world}, view_{world.config, world.policy, world.host, *world.flows,
                                *world.paths, *world.slow,  ports_,     watch_,
                                interfaces_,  cores_,       gauges_,    {}} {
         directory_ = (std::filesystem::temp_directory_path() / "sacip-probe.XXXXXX").string();

@@ -38,7 +38,7 @@ GatewayRig::GatewayRig(Config c, uint8_t number, std::optional<Identity> keys)
             host.upsert(LinkInfo{{10 + i}, ports[i].name, ports[i].mac, true, true});
         }
     }
-    slow = std::make_unique<Gateway>(Gateway::World{config, config, ports, host, *flows, *paths, io,
+    slow = std::make_unique<Gateway>(Gateway::World{config, policy, ports, host, *flows, *paths, io,
                                                     actions, slow_counters,
                                                     identity ? &*identity : nullptr});
     notice();

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "sacip_core/config/config.hpp"
+#include "sacip_core/config/policy.hpp"
 #include "sacip_core/forward/pipeline.hpp"
 #include "sacip_core/gateway.hpp"
 #include "tests/support/frame_text.hpp"
@@ -101,6 +102,7 @@ public:
     void check() const;
 
     Config config;
+    Policy policy{make_policy(config)};
     std::optional<Identity> identity;
     KernelState host;
     RecordingIo io;

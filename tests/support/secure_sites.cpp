@@ -15,10 +15,9 @@ Identity identity_of(uint8_t number, uint64_t boot) {
     out.sender = {number};
     out.epoch = {boot};
     out.challenge_key = MacKey{made_up(static_cast<uint8_t>(number * 16 + boot % 16))};
-    out.peers.resize(1);
-    out.peers[0].sender = {other};
-    out.peers[0].send = MacKey{made_up(static_cast<uint8_t>(100 + number))};
-    out.peers[0].receive = MacKey{made_up(static_cast<uint8_t>(100 + other))};
+    out.peers.add(PeerKeys{{other},
+                           MacKey{made_up(static_cast<uint8_t>(100 + number))},
+                           MacKey{made_up(static_cast<uint8_t>(100 + other))}});
     return out;
 }
 
@@ -99,9 +98,9 @@ void SecurePair::check() {
     b->check();
 }
 
-const Peer& SecurePair::peer_of_a() const { return a->slow->peer_session()->peers()[0]; }
+const Peer& SecurePair::peer_of_a() const { return a->slow->peer_session()->peers()[{0}]; }
 
-const Peer& SecurePair::peer_of_b() const { return b->slow->peer_session()->peers()[0]; }
+const Peer& SecurePair::peer_of_b() const { return b->slow->peer_session()->peers()[{0}]; }
 
 bool SecurePair::reaches(const GatewayRig& to, Ipv4Addr destination) {
     return !prefix("10.0.0.0/16").contains(destination) || to.host.is_local(destination);
@@ -112,7 +111,7 @@ Bytes sealed_frame(const GatewayRig& a, const Identity& keys, const SecureHeader
     std::array<std::byte, secure_message_max_bytes> message;
     const std::span<std::byte> bytes{message.data(), encode(header, body, message)};
     const CarrierRoute route{Carrier::icmp, {from, addr("10.0.1.2")}, {}, {}};
-    EXPECT_TRUE(seal(bytes, keys.peers[0].send, route.addresses));
+    EXPECT_TRUE(seal(bytes, keys.peers[{0}].send, route.addresses));
     Bytes out(secure_frame_max_bytes);
     out.resize(encode_carrier(bytes, route, 20, {a.ports[wan.value].mac, default_sender_mac}, out));
     return out;
@@ -122,7 +121,7 @@ Said said_in(Bytes& frame, const Identity& keys) {
     const auto carried = decode_carrier(frame_of(frame), view_of(frame));
     const auto& [route, message] = std::get<CarriedMessage>(carried);
     const auto envelope = std::get<Envelope>(decode_envelope(message));
-    EXPECT_TRUE(is_genuine(envelope, keys.peers[0].receive, route.addresses));
+    EXPECT_TRUE(is_genuine(envelope, keys.peers[{0}].receive, route.addresses));
     return {route, envelope.header, std::get<SecureBody>(decode_body(envelope))};
 }
 

@@ -165,14 +165,17 @@ struct Id {
     constexpr auto operator<=>(const Id&) const = default;
 };
 
-using PortId = Id<struct PortTag, uint8_t>;  ///< index into the configured ports
-using PathId = Id<struct PathTag, uint32_t>; ///< index into the path table
-using FlowId = Id<struct FlowTag, uint32_t>; ///< position in the flow table
-using PeerId = Id<struct PeerTag, uint32_t>; ///< a peer with keys: its place in Config::peers
-using BasicPeerId = Id<struct BasicPeerTag, uint32_t>; ///< its place in Config::basic_peers
-using MoveId = Id<struct MoveTag, uint32_t>;           ///< counts up from 1
-using IfIndex = Id<struct IfIndexTag, int>;            ///< Linux interface index; 0 is none
-using WorkerId = Id<struct WorkerTag, uint8_t>;        ///< 0 to workers - 1
+using PortId = Id<struct PortTag, uint8_t>; ///< place among the ports, which are fixed at the start
+using PathId = Id<struct PathTag, uint32_t>;    ///< index into the path table
+using FlowId = Id<struct FlowTag, uint32_t>;    ///< position in the flow table
+using MoveId = Id<struct MoveTag, uint32_t>;    ///< counts up from 1
+using IfIndex = Id<struct IfIndexTag, int>;     ///< Linux interface index; 0 is none
+using WorkerId = Id<struct WorkerTag, uint8_t>; ///< 0 to workers - 1
+
+// Of what the policy names (config/id_book.hpp): the same for as long as the process lives.
+using MappingId = Id<struct MappingTag, uint32_t>; ///< a line of `hosts`
+using PeerId = Id<struct PeerTag, uint32_t>;       ///< a peer with keys
+using BasicPeerId = Id<struct BasicPeerTag, uint32_t>;
 
 inline constexpr PortId no_port{0xFF};
 /// Each port may need a second DPDK port for its Linux side, and DPDK is built for 32 in all.

@@ -37,7 +37,7 @@ class ExceptionPath {
 public:
     struct Deps {
         const BootConfig& boot;
-        const PolicyConfig& policy;
+        const Policy& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         const AdjacencyResolver& resolver;

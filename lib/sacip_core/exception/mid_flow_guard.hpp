@@ -45,7 +45,7 @@ struct Admission {
 /// Slow path only. References outlive it.
 class MidFlowGuard {
 public:
-    MidFlowGuard(const PolicyConfig& policy, const BindingCache& cache, FlowTable& flows,
+    MidFlowGuard(const Policy& policy, const BindingCache& cache, FlowTable& flows,
                  PeerSession* peer_session)
         : policy_{policy}, cache_{cache}, flows_{flows}, peer_session_{peer_session} {}
 
@@ -64,7 +64,7 @@ private:
     Admission ask(const PuntedPacket& punted, PeerId peer, const WireTuple& tuple,
                   const SecureAddresses& between);
 
-    const PolicyConfig& policy_;
+    const Policy& policy_;
     const BindingCache& cache_;
     FlowTable& flows_;
     PeerSession* peer_session_; ///< nullptr without peers that have keys

@@ -22,7 +22,7 @@ namespace sacip {
 class ProxyArp {
 public:
     struct Deps {
-        const PolicyConfig& policy;
+        const Policy& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         const BindingCache& cache;

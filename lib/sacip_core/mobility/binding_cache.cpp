@@ -13,18 +13,37 @@ uint64_t path_key(LocalId local, RemoteId remote) {
 
 } // namespace
 
-BindingCache::BindingCache(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret)
-    : policy_{policy}, mappings_{boot, policy, secret}, paths_(boot.limits.paths),
-      of_peer_(policy.peers.size()), claims_{policy.peers.size(), secret},
-      peer_checksums_(policy.peers.size(), L4ChecksumMode::wire),
-      heard_(policy.peers.size() + policy.basic_peers.size()), allowance_{0, KeyedHash{secret}} {
-    for (uint32_t i = 0; i < policy.peers.size(); i++) {
-        for (const Ipv4Prefix& own : policy.peers[i].addresses) {
-            peer_of_[own] = PeerId{i};
+BindingCache::BindingCache(const BootConfig& boot, const Policy& policy, uint64_t secret)
+    : policy_{policy}, mappings_{boot, policy, secret},
+      paths_(boot.limits.paths), claims_{secret}, allowance_{0, KeyedHash{secret}} {
+    take_policy();
+}
+
+/// Who speaks for what is the policy's word; what is known of a peer stays.
+void BindingCache::take_policy() {
+    peer_of_ = PrefixMap<PeerId>{};
+    for (const auto& [id, peer] : policy_.peers) {
+        for (const Ipv4Prefix& own : peer.addresses) {
+            peer_of_[own] = id;
         }
     }
-    for (uint32_t i = 0; i < policy.basic_peers.size(); i++) {
-        basic_peer_of_[policy.basic_peers[i].prefix] = BasicPeerId{i};
+    basic_peer_of_ = PrefixMap<BasicPeerId>{};
+    for (const auto& [id, peer] : policy_.basic_peers) {
+        basic_peer_of_[peer.prefix] = id;
+    }
+    const size_t peers = policy_.peers.ids_given();
+    of_peer_.cover(peers);
+    claims_.cover(peers);
+    peer_checksums_.cover(peers, L4ChecksumMode::wire);
+    heard_.cover(peers);
+    heard_basic_.cover(policy_.basic_peers.ids_given());
+}
+
+void BindingCache::set_heard(const Speaker& speaker) {
+    if (speaker.is_basic()) {
+        heard_basic_[speaker.basic_peer()] = true;
+    } else {
+        heard_[speaker.peer()] = true;
     }
 }
 
@@ -78,8 +97,8 @@ RemoteId BindingCache::remote(Ipv4Addr original, Ipv4Addr active, const Speaker&
     }
     at(id) = {original, active, speaker, true, 0, {}};
     if (speaker.is_secure()) {
-        at(id).in_peer = static_cast<uint32_t>(of_peer_[speaker.peer().value].size());
-        of_peer_[speaker.peer().value].push_back(id);
+        at(id).in_peer = static_cast<uint32_t>(of_peer_[speaker.peer()].size());
+        of_peer_[speaker.peer()].push_back(id);
     }
     remotes_by_original_.emplace(original, id);
     remotes_by_active_.emplace(active, id);
@@ -181,11 +200,11 @@ Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
 bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
     const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
     if (speaker.is_basic()) {
-        return std::ranges::any_of(policy_.basic_peers[speaker.basic_peer().value].roam_to, holds);
+        return std::ranges::any_of(policy_.basic_peer(speaker.basic_peer()).roam_to, holds);
     }
     return speaker.is_secure() &&
-           (std::ranges::any_of(policy_.peers[speaker.peer().value].addresses, holds) ||
-            std::ranges::any_of(policy_.peers[speaker.peer().value].roam_to, holds));
+           (std::ranges::any_of(policy_.peer(speaker.peer()).addresses, holds) ||
+            std::ranges::any_of(policy_.peer(speaker.peer()).roam_to, holds));
 }
 
 std::vector<RemoteId> BindingCache::of_peer(PeerId peer, const ByAddress<RemoteId>& index,
@@ -217,7 +236,7 @@ bool BindingCache::has_remote_at(PeerId peer, const Ipv4Prefix& active) const {
 }
 
 bool BindingCache::set_peer_checksum(PeerId peer, L4ChecksumMode mode) {
-    return std::exchange(peer_checksums_[peer.value], mode) != mode;
+    return std::exchange(peer_checksums_[peer], mode) != mode;
 }
 
 bool BindingCache::spend(Ipv4Addr unproven, uint64_t bytes) {
@@ -295,7 +314,7 @@ L4ChecksumMode BindingCache::checksum_mode(RemoteId remote) const {
     const Speaker& speaker = at(remote).speaker;
     const bool original =
         speaker.is_basic() || policy_.checksum.l4 == L4Checksum::original ||
-        (speaker.is_secure() && peer_checksums_[speaker.peer().value] == L4ChecksumMode::original);
+        (speaker.is_secure() && peer_checksums_[speaker.peer()] == L4ChecksumMode::original);
     return original ? L4ChecksumMode::original : L4ChecksumMode::wire;
 }
 
@@ -329,7 +348,7 @@ void BindingCache::forget_if_unused(RemoteId id) {
         unlist(remotes_by_original_, at(id).original, id);
         unlist(remotes_by_active_, at(id).active, id);
         if (at(id).speaker.is_secure()) {
-            auto& list = of_peer_[at(id).speaker.peer().value];
+            auto& list = of_peer_[at(id).speaker.peer()];
             list[at(id).in_peer] = list.back();
             at(list.back()).in_peer = at(id).in_peer;
             list.pop_back();

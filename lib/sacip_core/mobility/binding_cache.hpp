@@ -107,7 +107,8 @@ struct PathEntry {
 class BindingCache {
 public:
     /// `secret` is random and told to nobody: strangers choose the addresses that are kept here.
-    BindingCache(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret);
+    /// References outlive it.
+    BindingCache(const BootConfig& boot, const Policy& policy, uint64_t secret);
 
     HostMappings& mappings() { return mappings_; }
     const HostMappings& mappings() const { return mappings_; }
@@ -165,10 +166,12 @@ public:
     /// Of those whose `addresses` hold it, the one with the longest prefix.
     std::optional<PeerId> peer_of(Ipv4Addr address) const;
     /// It has spoken since our start: it is there.
-    void set_heard(const Speaker& speaker) { heard_[place_of(speaker)] = true; }
-    bool is_heard(const Speaker& speaker) const { return heard_[place_of(speaker)]; }
+    void set_heard(const Speaker& speaker);
+    bool is_heard(const Speaker& speaker) const {
+        return speaker.is_basic() ? heard_basic_[speaker.basic_peer()] : heard_[speaker.peer()];
+    }
     /// In no order.
-    const std::vector<RemoteId>& remotes_of_peer(PeerId peer) const { return of_peer_[peer.value]; }
+    const std::vector<RemoteId>& remotes_of_peer(PeerId peer) const { return of_peer_[peer]; }
     /// Those of them that were set up as an address in `original`. O(far ends there), as the next
     /// three, of which those that ask end at the first one.
     std::vector<RemoteId> remotes_of_peer_from(PeerId peer, const Ipv4Prefix& original) const;
@@ -224,10 +227,7 @@ private:
     std::vector<RemoteId> of_peer(PeerId peer, const ByAddress<RemoteId>& index,
                                   const Ipv4Prefix& prefix) const;
 
-    size_t place_of(const Speaker& speaker) const {
-        return speaker.is_basic() ? of_peer_.size() + speaker.basic_peer().value
-                                  : speaker.peer().value;
-    }
+    void take_policy();
     LocalId find_or_add(const LocalBinding& binding);
     void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
     template <typename IdType>
@@ -235,7 +235,7 @@ private:
     void forget_if_unused(LocalId id);
     void forget_if_unused(RemoteId id);
 
-    const PolicyConfig& policy_;
+    const Policy& policy_;
     HostMappings mappings_;
     PrefixMap<PeerId> peer_of_; ///< by the addresses that are a peer's own, as the next
     PrefixMap<BasicPeerId> basic_peer_of_;
@@ -247,10 +247,11 @@ private:
     ByAddress<RemoteId> remotes_by_original_, remotes_by_active_;
     std::unordered_map<uint64_t, PathId> path_of_;
     std::vector<PathEntry> paths_;
-    std::vector<std::vector<RemoteId>> of_peer_;
+    IdMap<PeerId, std::vector<RemoteId>> of_peer_;
     ClaimTable claims_;
-    std::vector<L4ChecksumMode> peer_checksums_;
-    std::vector<bool> heard_; ///< peers with keys, then basic ones
+    IdMap<PeerId, L4ChecksumMode> peer_checksums_;
+    IdMap<PeerId, bool> heard_;
+    IdMap<BasicPeerId, bool> heard_basic_;
     struct Allowance {
         uint64_t left{0};
         bool exhausted{false};

@@ -16,9 +16,13 @@ constexpr auto by_place = [](const Claim& c) { return place_of_claim(c.original)
 
 } // namespace
 
-ClaimTable::ClaimTable(size_t peers, uint64_t secret)
-    : claims_(peers), by_active_{secret}, by_original_{secret}, departures_{secret},
-      left_by_(peers) {}
+ClaimTable::ClaimTable(uint64_t secret)
+    : by_active_{secret}, by_original_{secret}, departures_{secret} {}
+
+void ClaimTable::cover(size_t peers) {
+    claims_.cover(peers);
+    left_by_.cover(peers);
+}
 
 // ---- claims
 
@@ -38,7 +42,7 @@ void ClaimTable::take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix
 }
 
 void ClaimTable::set(PeerId peer, const Claim& claim) {
-    auto& claims = claims_[peer.value];
+    auto& claims = claims_[peer];
     const auto at = std::ranges::lower_bound(claims, place_of_claim(claim.original), {}, by_place);
     if (at == claims.end() || at->original != claim.original) {
         add(by_active_, claim.active, peer);
@@ -54,7 +58,7 @@ void ClaimTable::set(PeerId peer, const Claim& claim) {
 }
 
 void ClaimTable::erase(PeerId peer, const Ipv4Prefix& original) {
-    auto& claims = claims_[peer.value];
+    auto& claims = claims_[peer];
     const auto at = std::ranges::lower_bound(claims, place_of_claim(original), {}, by_place);
     if (at != claims.end() && at->original == original) {
         take_away(by_active_, at->active, peer);
@@ -65,7 +69,7 @@ void ClaimTable::erase(PeerId peer, const Ipv4Prefix& original) {
 
 std::vector<Ipv4Prefix> ClaimTable::expire(PeerId peer, Nanos now) {
     std::vector<Ipv4Prefix> out;
-    for (const Claim& claim : claims_[peer.value]) {
+    for (const Claim& claim : claims_[peer]) {
         if (claim.expires <= now) {
             out.push_back(claim.original);
         }
@@ -77,7 +81,7 @@ std::vector<Ipv4Prefix> ClaimTable::expire(PeerId peer, Nanos now) {
 }
 
 const Claim* ClaimTable::around(PeerId peer, const Ipv4Prefix& original) const {
-    const auto& claims = claims_[peer.value];
+    const auto& claims = claims_[peer];
     const std::pair first{-static_cast<int>(original.length()), Ipv4Addr{}};
     for (auto at = std::ranges::lower_bound(claims, first, {}, by_place); at != claims.end();) {
         const uint8_t length = at->original.length();
@@ -131,7 +135,7 @@ Departure* ClaimTable::departure(PeerId peer, const Ipv4Prefix& from) {
 
 template <typename IsToGo>
 void ClaimTable::erase_departures_if(PeerId peer, IsToGo&& is_to_go) {
-    std::erase_if(left_by_[peer.value], [&](const Ipv4Prefix& from) {
+    std::erase_if(left_by_[peer], [&](const Ipv4Prefix& from) {
         if (!is_to_go(*departure(peer, from))) {
             return false;
         }
@@ -151,15 +155,15 @@ void ClaimTable::depart(const Departure& departure) {
         }
         return d.from == departure.from || d.from.overlaps(departure.to);
     });
-    if (left_by_[departure.peer.value].size() < most_departures) {
+    if (left_by_[departure.peer].size() < most_departures) {
         departures_[departure.from].push_back(departure);
-        left_by_[departure.peer.value].insert(departure.from);
+        left_by_[departure.peer].insert(departure.from);
     }
 }
 
 std::vector<Ipv4Prefix> ClaimTable::hasten_departures(PeerId peer, Nanos until) {
     std::vector<Ipv4Prefix> out;
-    for (const Ipv4Prefix& from : left_by_[peer.value]) {
+    for (const Ipv4Prefix& from : left_by_[peer]) {
         Departure* d = departure(peer, from);
         d->until = std::min(d->until, until);
         out.push_back(d->to);

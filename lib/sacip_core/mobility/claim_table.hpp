@@ -9,6 +9,7 @@
 // Pure bookkeeping: no packet, no clock. Slow path only.
 #pragma once
 
+#include "sacip_core/base/id_map.hpp"
 #include "sacip_core/base/prefix_map.hpp"
 #include "sacip_core/base/units.hpp"
 
@@ -41,10 +42,12 @@ struct Departure {
 class ClaimTable {
 public:
     /// `secret` is random and told to nobody: peers choose the prefixes.
-    ClaimTable(size_t peers, uint64_t secret);
+    explicit ClaimTable(uint64_t secret);
+    /// So many peers have been given ids.
+    void cover(size_t peers);
 
     /// The longest prefixes first, those of a length by their address.
-    const std::vector<Claim>& of(PeerId peer) const { return claims_[peer.value]; }
+    const std::vector<Claim>& of(PeerId peer) const { return claims_[peer]; }
     /// In the place of the one for the same original, if there is one.
     void set(PeerId peer, const Claim& claim);
     void erase(PeerId peer, const Ipv4Prefix& original);
@@ -90,10 +93,10 @@ private:
     template <typename IsToGo>
     void erase_departures_if(PeerId peer, IsToGo&& is_to_go);
 
-    std::vector<std::vector<Claim>> claims_; ///< by peer
+    IdMap<PeerId, std::vector<Claim>> claims_;
     PrefixMap<Claimants> by_active_, by_original_;
     PrefixMap<std::vector<Departure>> departures_; ///< by `from`; as a rule empty
-    std::vector<std::set<Ipv4Prefix>> left_by_;    ///< `from` of a peer's departures
+    IdMap<PeerId, std::set<Ipv4Prefix>> left_by_;  ///< `from` of a peer's departures
 };
 
 } // namespace sacip

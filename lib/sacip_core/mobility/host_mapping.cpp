@@ -24,27 +24,38 @@ std::string_view to_text(Way way) {
     return "box";
 }
 
-HostMappings::HostMappings(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret)
-    : by_inside_{secret}, by_wire_{secret} {
-    for (const HostConfig& host : policy.hosts) {
-        const MappingId id{static_cast<uint32_t>(all_.size())};
-        HostMapping& mapping = all_.emplace_back();
-        if (const auto* port = host.outside_port()) {
-            mapping.port = boot.port_named(*port).value_or(no_port);
-            mapping.way = host.is_box() ? Way::box : Way::uplink;
-        } else {
-            set_wire(id, *host.outside_prefix());
+HostMappings::HostMappings(const BootConfig& boot, const Policy& policy, uint64_t secret)
+    : boot_{boot}, policy_{policy}, by_inside_{secret}, by_wire_{secret} {
+    take_policy();
+}
+
+/// Makes the mappings that are new in the policy.
+void HostMappings::take_policy() {
+    for (const auto& [id, host] : policy_.hosts) {
+        if (!all_.has(id)) {
+            add(host);
         }
-        if (const auto* inside = host.inside_prefix()) {
-            mapping.inside = *inside;
-        }
-        mapping.box_ports = host.box_ports;
-        if (mapping.way == Way::box) {
-            boxes_.push_back(id);
-        } else {
-            by_inside_[mapping.inside] = id;
-            starts_.insert(mapping.inside.address().value());
-        }
+    }
+}
+
+void HostMappings::add(const HostConfig& host) {
+    const MappingId id = all_.next();
+    HostMapping& mapping = all_.add();
+    if (const auto* port = host.outside_port()) {
+        mapping.port = boot_.port_named(*port).value_or(no_port);
+        mapping.way = host.is_box() ? Way::box : Way::uplink;
+    } else {
+        set_wire(id, *host.outside_prefix());
+    }
+    if (const auto* inside = host.inside_prefix()) {
+        mapping.inside = *inside;
+    }
+    mapping.box_ports = host.box_ports;
+    if (mapping.way == Way::box) {
+        boxes_.push_back(id);
+    } else {
+        by_inside_[mapping.inside] = id;
+        starts_.insert(mapping.inside.address().value());
     }
 }
 
@@ -55,16 +66,15 @@ std::optional<MappingId> HostMappings::of_host(Ipv4Addr host) const {
 
 std::optional<MappingId> HostMappings::of_box(PortId port) const {
     const auto found =
-        std::ranges::find_if(boxes_, [&](MappingId id) { return all_[id.value].port == port; });
+        std::ranges::find_if(boxes_, [&](MappingId id) { return all_[id].port == port; });
     return found == boxes_.end() ? std::nullopt : std::optional{*found};
 }
 
 std::optional<MappingId> HostMappings::of_wire(Ipv4Addr wire) const {
     std::optional<MappingId> out;
     by_wire_.visit_around(wire, [&](const Ipv4Prefix&, const Sharers& sharers) {
-        const auto found = std::ranges::find_if(sharers, [&](MappingId id) {
-            return all_[id.value].way != Way::box && all_[id.value].wire;
-        });
+        const auto found = std::ranges::find_if(
+            sharers, [&](MappingId id) { return all_[id].way != Way::box && all_[id].wire; });
         out = found == sharers.end() ? std::nullopt : std::optional{*found};
         return out.has_value();
     });
@@ -86,7 +96,7 @@ std::vector<MappingId> HostMappings::around_wire(Ipv4Addr wire) const {
     std::vector<MappingId> out;
     by_wire_.visit_around(wire, [&](const Ipv4Prefix&, const Sharers& sharers) {
         std::ranges::copy_if(sharers, std::back_inserter(out),
-                             [&](MappingId id) { return all_[id.value].wire.has_value(); });
+                             [&](MappingId id) { return all_[id].wire.has_value(); });
         return false;
     });
     return out;
@@ -95,7 +105,7 @@ std::vector<MappingId> HostMappings::around_wire(Ipv4Addr wire) const {
 bool HostMappings::is_own_wire(Ipv4Addr address) const {
     return by_wire_.visit_around(address, [&](const Ipv4Prefix&, const Sharers& sharers) {
         return std::ranges::any_of(sharers,
-                                   [&](MappingId id) { return all_[id.value].wire.has_value(); });
+                                   [&](MappingId id) { return all_[id].wire.has_value(); });
     });
 }
 
@@ -109,12 +119,12 @@ bool HostMappings::overlaps(const Ipv4Prefix& prefix) const {
 }
 
 std::optional<Ipv4Addr> HostMappings::wire_of(MappingId id, Ipv4Addr host) const {
-    const auto& wire = all_[id.value].wire;
+    const auto& wire = all_[id].wire;
     return wire ? std::optional{wire->with_host_part_of(host)} : std::nullopt;
 }
 
 Ipv4Addr HostMappings::host_of(MappingId id, Ipv4Addr wire) const {
-    return all_[id.value].inside.with_host_part_of(wire);
+    return all_[id].inside.with_host_part_of(wire);
 }
 
 // ---- who is where
@@ -166,7 +176,7 @@ void HostMappings::move(const Ipv4Prefix& from, const Ipv4Prefix& to, Nanos now,
 
 void HostMappings::lose(const Ipv4Prefix& wire) {
     for (const MappingId id : at_wire(wire)) {
-        if (all_[id.value].wire && all_[id.value].port != no_port) {
+        if (all_[id].wire && all_[id].port != no_port) {
             set_wire(id, std::nullopt);
         }
     }
@@ -174,9 +184,9 @@ void HostMappings::lose(const Ipv4Prefix& wire) {
 
 bool HostMappings::give(PortId port, Ipv4Addr address) {
     bool any = false;
-    for (uint32_t i = 0; i < all_.size(); i++) {
-        if (all_[i].port == port && !all_[i].wire) {
-            set_wire({i}, Ipv4Prefix::host(address));
+    for (MappingId id{}; all_.has(id); id.value++) {
+        if (at(id).port == port && !at(id).wire) {
+            set_wire(id, Ipv4Prefix::host(address));
             any = true;
         }
     }

@@ -10,9 +10,10 @@
 // Pure bookkeeping: no packet, no clock. Slow path only.
 #pragma once
 
+#include "sacip_core/base/id_map.hpp"
 #include "sacip_core/base/prefix_map.hpp"
 #include "sacip_core/config/boot_config.hpp"
-#include "sacip_core/config/policy_config.hpp"
+#include "sacip_core/config/policy.hpp"
 
 #include <optional>
 #include <set>
@@ -20,8 +21,6 @@
 #include <vector>
 
 namespace sacip {
-
-using MappingId = Id<struct MappingTag, uint32_t>; ///< its place among `hosts`
 
 /// How a host stands in the path.
 enum class Way : uint8_t { routed, uplink, box };
@@ -42,11 +41,12 @@ struct HostMapping {
 
 class HostMappings {
 public:
-    /// `secret` is random and told to nobody.
-    HostMappings(const BootConfig& boot, const PolicyConfig& policy, uint64_t secret);
+    /// `secret` is random and told to nobody. References outlive it.
+    HostMappings(const BootConfig& boot, const Policy& policy, uint64_t secret);
 
-    const std::vector<HostMapping>& all() const { return all_; }
-    const HostMapping& operator[](MappingId id) const { return all_[id.value]; }
+    using All = IdMap<MappingId, HostMapping>;
+    const All& all() const { return all_; }
+    const HostMapping& operator[](MappingId id) const { return all_[id]; }
 
     /// The mapping of an inside host (its own address); never the box.
     std::optional<MappingId> of_host(Ipv4Addr host) const;
@@ -76,7 +76,7 @@ public:
     Ipv4Addr host_of(MappingId id, Ipv4Addr wire) const;
     /// The same for any of them: what a new flow to `wire` is for.
     Ipv4Addr host_behind(MappingId id, Ipv4Addr wire) const {
-        return all_[id.value].way == Way::box ? wire : host_of(id, wire);
+        return all_[id].way == Way::box ? wire : host_of(id, wire);
     }
 
     // Who is where. What has no address takes nothing along.
@@ -95,16 +95,20 @@ public:
     /// Those that go back somewhere when they can.
     const std::vector<MappingId>& away() const { return away_; }
 
-    /// Those at a prefix, in the order of `hosts`: a host and the box may share one.
+    /// Those at a prefix, in the order of their ids: a host and the box may share one.
     using Sharers = std::vector<MappingId>;
     /// For which exactly this stands, or did until it was lost.
     Sharers at_wire(const Ipv4Prefix& wire) const;
 
 private:
-    HostMapping& at(MappingId id) { return all_[id.value]; }
+    void take_policy();
+    void add(const HostConfig& host);
+    HostMapping& at(MappingId id) { return all_[id]; }
     void set_wire(MappingId id, std::optional<Ipv4Prefix> wire);
 
-    std::vector<HostMapping> all_;
+    const BootConfig& boot_;
+    const Policy& policy_;
+    All all_;
     std::vector<MappingId> boxes_, away_;
     PrefixMap<MappingId> by_inside_;
     PrefixMap<Sharers> by_wire_;     ///< the wire address now, or the one lost

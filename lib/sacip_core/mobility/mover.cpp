@@ -58,7 +58,7 @@ void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<Peer
     text.reserve(64);
     text.append(to_text(move.side)).append(" ").append(move.from.to_text()).append(" > ");
     text.append(move.to ? move.to->to_text() : "-");
-    events_.note(kind, now, move.id, peer ? policy_.peers[peer->value].name : std::string{},
+    events_.note(kind, now, move.id, peer ? policy_.peer(*peer).name : std::string{},
                  std::move(text));
 }
 

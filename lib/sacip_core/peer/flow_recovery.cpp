@@ -11,7 +11,7 @@ const FlowOrigin* FlowRecovery::look_up(PeerId peer, const WireTuple& tuple,
     if (const auto known = questions_.find(tuple); known != questions_.end()) {
         return &known->second.origin;
     }
-    if (questions_.size() >= max_questions || !new_questions_[peer.value].take(now)) {
+    if (questions_.size() >= max_questions || !new_questions_[peer].take(now)) {
         return nullptr;
     }
     open_++;

@@ -8,6 +8,7 @@
 // again when one has come.
 #pragma once
 
+#include "sacip_core/base/id_map.hpp"
 #include "sacip_core/base/keyed_hash.hpp"
 #include "sacip_core/base/token_bucket.hpp"
 #include "sacip_core/forward/flow_table.hpp"
@@ -33,10 +34,13 @@ struct FlowOrigin {
 /// Slow path only. References outlive it.
 class FlowRecovery {
 public:
-    /// `peers`: how many have keys. `secret` is random and told to nobody.
-    FlowRecovery(const BindingCache& cache, FlowTable& flows, size_t peers, uint64_t secret)
-        : cache_{cache}, flows_{flows}, questions_{0, Hash{KeyedHash{secret}}},
-          new_questions_(peers, TokenBucket{new_questions_a_second, new_questions_at_once}) {}
+    /// `secret` is random and told to nobody.
+    FlowRecovery(const BindingCache& cache, FlowTable& flows, uint64_t secret)
+        : cache_{cache}, flows_{flows}, questions_{0, Hash{KeyedHash{secret}}} {}
+    /// So many peers have been given ids.
+    void cover(size_t peers) {
+        new_questions_.cover(peers, TokenBucket{new_questions_a_second, new_questions_at_once});
+    }
 
     /// What is known of this flow; the first question has it asked. nullptr if so much is
     /// asked already that there is no room.
@@ -84,7 +88,7 @@ private:
     const BindingCache& cache_;
     FlowTable& flows_;
     std::unordered_map<WireTuple, Question, Hash> questions_;
-    std::vector<TokenBucket> new_questions_; ///< of each peer
+    IdMap<PeerId, TokenBucket> new_questions_;
     TokenBucket pace_{asked_a_second, asked_at_once};
     size_t open_{0}; ///< of them not answered
 };

@@ -78,8 +78,8 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
     if (also != nullptr) {
         add(also->destination);
     }
-    if (peer.config.rendezvous) {
-        add(*peer.config.rendezvous);
+    if (const auto& rendezvous = r_.policy.peer(peer.id).rendezvous) {
+        add(*rendezvous);
     }
     const auto is_reached = [&](const Claim& claim) {
         return std::ranges::any_of(out, [&](Ipv4Addr a) { return claim.active.contains(a); });
@@ -235,7 +235,7 @@ void PeerOutput::probe(Peer& peer, Nanos now) {
         peer.carrier.reset();
     }
     if (peer.probes_unanswered == probes_to_silence && !std::exchange(peer.silent_noted, true)) {
-        r_.events.note(EventKind::peer_silent, now, {}, peer.config.name, {});
+        r_.events.note(EventKind::peer_silent, now, {}, r_.policy.peer(peer.id).name, {});
     }
     peer.probes_unanswered++;
     if (!peer.waiting_since) {

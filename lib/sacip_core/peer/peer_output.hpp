@@ -21,7 +21,7 @@ namespace sacip {
 class PeerOutput {
 public:
     struct Deps {
-        const PolicyConfig& policy;
+        const Policy& policy;
         const Identity& identity;
         const BindingCache& cache;
         Mover& mover;

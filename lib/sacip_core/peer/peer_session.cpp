@@ -28,18 +28,26 @@ Challenge echo_of(const SecureBody& body) {
 PeerSession::PeerSession(const Deps& deps)
     : r_{deps}, peer_output_{{deps.policy, deps.identity, deps.cache, deps.mover,
                               deps.secure_sender, deps.events}},
-      flow_recovery_{deps.cache, deps.flows, deps.policy.peers.size(), deps.secret} {
-    peers_.reserve(r_.policy.peers.size());
-    for (uint32_t i = 0; i < r_.policy.peers.size(); i++) {
-        peers_.emplace_back(PeerId{i}, r_.policy.peers[i], r_.identity.challenge_key);
-        for (const Ipv4Prefix& prefix : r_.policy.peers[i].roam_to) {
-            roaming_[prefix].push_back(PeerId{i});
+      flow_recovery_{deps.cache, deps.flows, deps.secret} {
+    take_policy();
+}
+
+/// Who may roam where is the policy's word; what is known of a peer stays.
+void PeerSession::take_policy() {
+    roaming_ = PrefixMap<std::vector<PeerId>>{};
+    for (const auto& [id, peer] : r_.policy.peers) {
+        if (!peers_.has(id)) {
+            peers_.add(id, r_.identity.challenge_key);
+        }
+        for (const Ipv4Prefix& prefix : peer.roam_to) {
+            roaming_[prefix].push_back(id);
         }
     }
+    flow_recovery_.cover(r_.policy.peers.ids_given());
 }
 
 void PeerSession::note(const Peer& peer, EventKind kind, Nanos now, std::string text) {
-    r_.events.note(kind, now, {}, peer.config.name, std::move(text));
+    r_.events.note(kind, now, {}, r_.policy.peer(peer.id).name, std::move(text));
 }
 
 // ---- what comes
@@ -60,7 +68,7 @@ PeerSession::Outcome PeerSession::receive(const Frame& frame, const PacketView& 
     if (sender == keys.end()) {
         return {DropReason::notification_unknown_sender};
     }
-    Peer& peer = peers_[static_cast<size_t>(sender - keys.begin())];
+    Peer& peer = at(keys.id_at(sender));
     if (!peer.association.within_rate(envelope.header, now)) {
         return {DropReason::notification_rate};
     }

@@ -25,7 +25,7 @@ struct PeerStatistics {
 class PeerSession {
 public:
     struct Deps {
-        const PolicyConfig& policy;
+        const Policy& policy;
         const Identity& identity;
         BindingCache& cache;
         PathManager& manager;
@@ -79,8 +79,7 @@ public:
     /// True if packets that wait should be looked at again.
     bool tick(Nanos now);
 
-    /// By their ids.
-    const std::vector<Peer>& peers() const { return peers_; }
+    const IdMap<PeerId, Peer>& peers() const { return peers_; }
     const PeerStatistics& statistics() const { return statistics_; }
 
 private:
@@ -90,6 +89,7 @@ private:
         SecureHeader header;
         Nanos now;
     };
+    void take_policy();
     Outcome on_unproven(const Message& m, const SecureBody& body);
     Outcome on_fresh(const Message& m, const SecureBody& body, size_t bytes);
     void on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now);
@@ -103,11 +103,11 @@ private:
     void note(const Peer& peer, EventKind kind, Nanos now, std::string text = {});
     void learn_checksum(Peer& peer, WireChecksum checksum);
 
-    Peer& at(PeerId id) { return peers_[id.value]; }
-    const Peer& at(PeerId id) const { return peers_[id.value]; }
+    Peer& at(PeerId id) { return peers_[id]; }
+    const Peer& at(PeerId id) const { return peers_[id]; }
 
     Deps r_;
-    std::vector<Peer> peers_;                ///< by their ids
+    IdMap<PeerId, Peer> peers_;
     PrefixMap<std::vector<PeerId>> roaming_; ///< peers by their `roam_to`
     PeerOutput peer_output_;
     FlowRecovery flow_recovery_;

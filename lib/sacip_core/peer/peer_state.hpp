@@ -6,7 +6,6 @@
 // is), FlowRecovery (its flows that we do not know). Nothing of it is on disk.
 #pragma once
 
-#include "sacip_core/config/policy_config.hpp"
 #include "sacip_core/peer/association.hpp"
 #include "sacip_core/peer/bind_sender.hpp"
 #include "sacip_core/wire/secure_carrier.hpp"
@@ -26,11 +25,9 @@ struct Trial {
 };
 
 struct Peer {
-    Peer(PeerId its, const PeerConfig& c, const MacKey& challenge_key)
-        : id{its}, config{c}, association{challenge_key, its} {}
+    Peer(PeerId its, const MacKey& challenge_key) : id{its}, association{challenge_key, its} {}
 
-    PeerId id;
-    const PeerConfig& config;
+    PeerId id; ///< Policy::peer() has what the operator says of it
     Association association;
 
     // What we say.

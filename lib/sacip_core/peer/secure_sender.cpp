@@ -30,8 +30,7 @@ bool SecureSender::send(const Outgoing& message_out, const CarrierRoute& route) 
                               message_out.flags};
     const size_t length = encode(header, message_out.body, message);
     const std::span<std::byte> sealed{message.data(), length};
-    if (length == 0 ||
-        !seal(sealed, r_.identity.peers[message_out.peer.value].send, route.addresses)) {
+    if (length == 0 || !seal(sealed, r_.identity.peers[message_out.peer].send, route.addresses)) {
         return false;
     }
     std::array<std::byte, secure_frame_max_bytes> frame;

@@ -6,9 +6,9 @@
 // private key itself is not here: nothing needs it any more.
 #pragma once
 
+#include "sacip_core/base/id_map.hpp"
+#include "sacip_core/base/units.hpp"
 #include "sacip_core/wire/secure_message.hpp"
-
-#include <vector>
 
 namespace sacip {
 
@@ -20,11 +20,11 @@ struct PeerKeys {
 };
 
 struct Identity {
-    PublicKey public_key{};      ///< ours
-    SenderId sender{};           ///< ours
-    Epoch epoch{};               ///< ours, of this start
-    MacKey challenge_key;        ///< random, of this start: challenges are made with it
-    std::vector<PeerKeys> peers; ///< by position in Config::peers
+    PublicKey public_key{}; ///< ours
+    SenderId sender{};      ///< ours
+    Epoch epoch{};          ///< ours, of this start
+    MacKey challenge_key;   ///< random, of this start: challenges are made with it
+    IdMap<PeerId, PeerKeys> peers;
 };
 
 } // namespace sacip

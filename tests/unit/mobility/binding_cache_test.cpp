@@ -19,7 +19,8 @@ protected:
         return c;
     }
     Config config_{make()};
-    BindingCache cache_{config_, config_, 1};
+    Policy policy_{make_policy(config_)};
+    BindingCache cache_{config_, policy_, 1};
 };
 
 TEST_F(BindingCacheTest, BindingsAreFoundAgainAndUnderTheirNewAddress) {

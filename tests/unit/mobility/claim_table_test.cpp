@@ -91,6 +91,7 @@ bool same(const sacip::Departure* found, const std::vector<sacip::Departure>& wa
 
 class ClaimTableProperty : public testing::TestWithParam<uint32_t> {
 protected:
+    ClaimTableProperty() { table_.cover(peers); }
     uint32_t number(uint32_t below) { return static_cast<uint32_t>(random_() % below); }
     Ipv4Addr address(uint8_t net) {
         return {10, net, static_cast<uint8_t>(number(2)), static_cast<uint8_t>(number(64))};
@@ -98,7 +99,7 @@ protected:
     uint8_t length() { return static_cast<uint8_t>(number(3) == 0 ? 32 : 24 + number(9)); }
 
     std::mt19937 random_{GetParam()};
-    ClaimTable table_{peers, 1};
+    ClaimTable table_{1};
     Model model_;
 };
 
@@ -182,7 +183,8 @@ INSTANTIATE_TEST_SUITE_P(Seeds, ClaimTableProperty, testing::Range(1U, 9U));
 
 /// Otherwise a peer could make others' packets, and its own messages, as slow as it likes.
 TEST(ClaimTableTest, DeparturesOfAPeerAreBounded) {
-    ClaimTable table{2, 1};
+    ClaimTable table{1};
+    table.cover(2);
     for (uint32_t i = 0; i < 2000; i++) {
         const Ipv4Addr from{Be32{(10U << 24) + i}};
         table.depart({PeerId{0}, Ipv4Prefix::host(from), prefix("10.9.0.1"), Nanos{10}});
@@ -197,7 +199,8 @@ TEST(ClaimTableTest, DeparturesOfAPeerAreBounded) {
 }
 
 TEST(ClaimTableTest, SeveralPeersMayBeAtOnePlace) {
-    ClaimTable table{3, 1};
+    ClaimTable table{1};
+    table.cover(3);
     table.set(PeerId{2}, {prefix("10.9.0.1"), prefix("10.19.0.1"), {}, {}, {}});
     table.set(PeerId{1}, {prefix("10.9.0.2"), prefix("10.19.0.1"), {}, {}, {}});
     table.set(PeerId{1}, {prefix("10.9.0.3"), prefix("10.19.0.1"), {}, {}, {}});

@@ -20,7 +20,8 @@ protected:
         return c;
     }
     Config config_{make()};
-    HostMappings mappings_{config_, config_, 1};
+    Policy policy_{make_policy(config_)};
+    HostMappings mappings_{config_, policy_, 1};
 };
 
 TEST_F(HostMappingTest, ByHostByWireByPort) {
@@ -108,7 +109,8 @@ TEST(HostMappings, LookUpsSayWhatALookAtAllSays) {
                                    ? routed("10.1." + number + ".0/24", "10.2." + number + ".0/24")
                                    : routed("10.3.0." + number, "10.4.0." + number));
     }
-    HostMappings mappings{config, config, dice()};
+    const Policy policy = make_policy(config);
+    HostMappings mappings{config, policy, dice()};
     for (int round = 0; round < 2000; round++) {
         const MappingId id{static_cast<uint32_t>(dice() % 200)};
         const Ipv4Prefix to{Ipv4Addr{10, static_cast<uint8_t>(100 + dice() % 4),

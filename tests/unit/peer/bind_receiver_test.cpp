@@ -112,7 +112,7 @@ struct FarEnd {
         a.receive(wan, a.frame(wan).from(from).to("10.0.1.2").tcp(80, port).payload(text));
         return a.lines(lan);
     }
-    const Peer& peer() const { return a.slow->peer_session()->peers()[0]; }
+    const Peer& peer() const { return a.slow->peer_session()->peers()[{0}]; }
     const BindingCache& cache() const { return a.slow->cache(); }
     Ipv4Addr active_of(std::string_view original) const {
         for (const RemoteId id : cache().remotes_of_peer({0})) {

@@ -37,7 +37,8 @@ protected:
     }
 
     Config config_{make()};
-    BindingCache cache_{config_, config_, 1};
+    Policy policy_{make_policy(config_)};
+    BindingCache cache_{config_, policy_, 1};
     uint32_t next_path_{0};
     static constexpr uint32_t uplink = 0, net = 1, own = 2;
 };

@@ -10,6 +10,7 @@ namespace {
 
 class FlowRecoveryTest : public testing::Test {
 protected:
+    FlowRecoveryTest() { recovery_.cover(2); }
     static Config make() {
         Config c = small_config();
         c.peers.resize(2);
@@ -39,10 +40,11 @@ protected:
     }
 
     Config config_{make()};
-    BindingCache cache_{config_, config_, 1};
+    Policy policy_{make_policy(config_)};
+    BindingCache cache_{config_, policy_, 1};
     std::unique_ptr<GracePeriod> grace_{std::get<0>(GracePeriod::create(1))};
     std::unique_ptr<FlowTable> flows_{std::get<0>(FlowTable::create(64, *grace_))};
-    FlowRecovery recovery_{cache_, *flows_, 2, 1};
+    FlowRecovery recovery_{cache_, *flows_, 1};
     SecureAddresses between_{addr("10.0.1.2"), addr("10.9.0.10")};
     Nanos now_{from_s(100)};
 };

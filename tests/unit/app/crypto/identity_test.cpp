@@ -7,6 +7,7 @@
 #include "app/crypto/identity.hpp"
 #include "app/crypto/key_text.hpp"
 #include "sacip_core/config/config.hpp"
+#include "sacip_core/config/policy.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -147,8 +148,8 @@ protected:
     /// What both ways complain about; nothing may have been written then.
     std::string complaint(const Side& of) {
         const auto before = files();
-        const auto checked = check_identity(of.config.identity, of.config.peers);
-        const auto loaded = load_identity(*of.config.identity, of.config.peers, now);
+        const auto checked = check_identity(of.config.identity, make_policy(of.config).peers);
+        const auto loaded = load_identity(*of.config.identity, make_policy(of.config).peers, now);
         const auto* error = std::get_if<std::string>(&loaded);
         EXPECT_EQ(checked.value_or(""), error != nullptr ? *error : "");
         EXPECT_TRUE(error == nullptr || files() == before);
@@ -166,8 +167,8 @@ TEST_F(LoadIdentity, BothEndsComeToTheSameKeys) {
     introduce(a, "c", c.public_key);
     introduce(a, "b", b.public_key);
     introduce(b, "a", a.public_key);
-    const auto of_a = load_identity(*a.config.identity, a.config.peers, now);
-    const auto of_b = load_identity(*b.config.identity, b.config.peers, now + 7);
+    const auto of_a = load_identity(*a.config.identity, make_policy(a.config).peers, now);
+    const auto of_b = load_identity(*b.config.identity, make_policy(b.config).peers, now + 7);
     ASSERT_TRUE(std::holds_alternative<Identity>(of_a)) << std::get<std::string>(of_a);
     ASSERT_TRUE(std::holds_alternative<Identity>(of_b)) << std::get<std::string>(of_b);
     const auto& ours = std::get<Identity>(of_a);
@@ -178,11 +179,11 @@ TEST_F(LoadIdentity, BothEndsComeToTheSameKeys) {
     EXPECT_EQ(theirs.epoch, Epoch{now + 7});
     ASSERT_EQ(ours.peers.size(), 2U);
     ASSERT_EQ(theirs.peers.size(), 1U);
-    EXPECT_EQ(ours.peers[0].sender, sender_id_of(c.public_key));
-    EXPECT_EQ(ours.peers[1].sender, theirs.sender);
-    EXPECT_TRUE(same(ours.peers[1].send, theirs.peers[0].receive));
-    EXPECT_TRUE(same(ours.peers[1].receive, theirs.peers[0].send));
-    EXPECT_FALSE(same(ours.peers[1].send, ours.peers[0].send));
+    EXPECT_EQ(ours.peers[{0}].sender, sender_id_of(c.public_key));
+    EXPECT_EQ(ours.peers[{1}].sender, theirs.sender);
+    EXPECT_TRUE(same(ours.peers[{1}].send, theirs.peers[{0}].receive));
+    EXPECT_TRUE(same(ours.peers[{1}].receive, theirs.peers[{0}].send));
+    EXPECT_FALSE(same(ours.peers[{1}].send, ours.peers[{0}].send));
     EXPECT_TRUE(ours.challenge_key.is_set());
     EXPECT_FALSE(same(ours.challenge_key, theirs.challenge_key));
 }
@@ -190,11 +191,11 @@ TEST_F(LoadIdentity, BothEndsComeToTheSameKeys) {
 TEST_F(LoadIdentity, EachStartHasALargerEpochAndAnotherChallengeKey) {
     Side a = side("a");
     introduce(a, "b", side("b").public_key);
-    EXPECT_EQ(check_identity(a.config.identity, a.config.peers), std::nullopt);
+    EXPECT_EQ(check_identity(a.config.identity, make_policy(a.config).peers), std::nullopt);
     EXPECT_FALSE(fs::exists(a.config.identity->state_file)) << "a check writes nothing";
-    const auto first = load_identity(*a.config.identity, a.config.peers, now);
-    EXPECT_EQ(check_identity(a.config.identity, a.config.peers), std::nullopt);
-    const auto second = load_identity(*a.config.identity, a.config.peers, now - 1);
+    const auto first = load_identity(*a.config.identity, make_policy(a.config).peers, now);
+    EXPECT_EQ(check_identity(a.config.identity, make_policy(a.config).peers), std::nullopt);
+    const auto second = load_identity(*a.config.identity, make_policy(a.config).peers, now - 1);
     EXPECT_EQ(std::get<Identity>(first).epoch, Epoch{now});
     EXPECT_EQ(std::get<Identity>(second).epoch, Epoch{now + 1});
     EXPECT_FALSE(

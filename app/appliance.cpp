@@ -46,7 +46,7 @@ std::optional<std::string> Appliance::start() {
                "--lcores '0@(0-1),1@(0-1)'";
     }
     if (boot_.identity) {
-        auto identity = crypto::load_identity(*boot_.identity, policy_.peers, Clock::wall_us());
+        auto identity = crypto::load_identity(*boot_.identity, policy_->peers, Clock::wall_us());
         if (auto* error = std::get_if<std::string>(&identity)) {
             return std::move(*error);
         }
@@ -157,7 +157,7 @@ Appliance::Error Appliance::set_up_linux() {
     }
     for (uint8_t i = 0; i < boot_.ports.size(); i++) {
         const PortConfig& c = boot_.ports[i];
-        const bool box = std::ranges::any_of(policy_.hosts, [&](const auto& row) {
+        const bool box = std::ranges::any_of(policy_->hosts, [&](const auto& row) {
             return row.entry.is_box() && *row.entry.outside_port() == c.name;
         });
         if (host_interfaces_[i]) {

@@ -25,12 +25,13 @@ namespace sacip {
 
 class Appliance {
 public:
-    /// `boot` and `policy` outlive the appliance; `side_cpus`: for the threads that wait for Linux;
-    /// `least_packets`: buffers of the ports' pool. EAL is up.
-    Appliance(const BootConfig& boot, const Policy& policy, std::vector<unsigned> worker_lcores,
-              const cpu_set_t& side_cpus, uint32_t least_packets)
-        : boot_{boot}, policy_{policy}, lcores_{std::move(worker_lcores)}, side_cpus_{side_cpus},
-          least_packets_{least_packets} {}
+    /// `boot` outlives the appliance; `policy`: the first one; `side_cpus`: for the threads that
+    /// wait for Linux; `least_packets`: buffers of the ports' pool. EAL is up.
+    Appliance(const BootConfig& boot, std::shared_ptr<const Policy> policy,
+              std::vector<unsigned> worker_lcores, const cpu_set_t& side_cpus,
+              uint32_t least_packets)
+        : boot_{boot}, policy_{std::move(policy)}, lcores_{std::move(worker_lcores)},
+          side_cpus_{side_cpus}, least_packets_{least_packets} {}
     ~Appliance();
 
     /// Builds and starts everything; why not ("what: remedy"), or nothing.
@@ -59,7 +60,7 @@ private:
     void rest(unsigned empty_turns);
 
     const BootConfig& boot_;
-    const Policy& policy_;
+    CurrentPolicy policy_;
     std::vector<unsigned> lcores_;
     cpu_set_t side_cpus_;
     uint32_t least_packets_;

@@ -110,9 +110,10 @@ std::optional<sacip::Config> read_config(const std::string& file) {
     return std::move(result.config);
 }
 
-int run_gateway(const sacip::BootConfig& boot, const sacip::Policy& policy, const sacip::Eal& eal,
-                uint32_t packets) {
-    sacip::Appliance appliance{boot, policy, eal.worker_lcores(), eal.side_cpus(), packets};
+int run_gateway(const sacip::BootConfig& boot, std::shared_ptr<const sacip::Policy> policy,
+                const sacip::Eal& eal, uint32_t packets) {
+    sacip::Appliance appliance{boot, std::move(policy), eal.worker_lcores(), eal.side_cpus(),
+                               packets};
     if (const auto error = appliance.start()) {
         std::fprintf(stderr, "sacip-gw: %s\n", error->c_str());
         return 1;
@@ -140,8 +141,8 @@ int main(int argc, char** argv) {
     if (!config) {
         return 1;
     }
-    const sacip::Policy policy = sacip::make_policy(*config);
-    if (const auto complaint = sacip::crypto::check_identity(config->identity, policy.peers)) {
+    const auto policy = std::make_shared<const sacip::Policy>(sacip::make_policy(*config));
+    if (const auto complaint = sacip::crypto::check_identity(config->identity, policy->peers)) {
         std::fprintf(stderr, "%s: %s\n", options.config.c_str(), complaint->c_str());
         return 1;
     }

@@ -275,7 +275,7 @@ json GatewayView::remote_binding_json(const RemoteBinding& b) const {
     return {{"original", b.original.to_text()},
             {"active", b.active.to_text()},
             {"paths", b.paths.size()},
-            {"peer", peer_name(policy, b.speaker)},
+            {"peer", peer_name(*policy, b.speaker)},
             {"proven", b.proven}};
 }
 

@@ -63,7 +63,7 @@ json GatewayView::move_list(const json& args) const {
         if (!one || args["id"] == m.id.value) {
             out.push_back(move_json(m, mover));
             if (one) {
-                add_details(out.back(), m, policy);
+                add_details(out.back(), m, *policy);
             }
         }
     }

@@ -71,10 +71,10 @@ json GatewayView::peer_list(Nanos now) const {
     json out = json::array();
     if (const PeerSession* peer_session = slow_path.peer_session()) {
         for (const Peer& peer : peer_session->peers()) {
-            out.push_back(secure_json(peer, policy, slow_path.cache(), now));
+            out.push_back(secure_json(peer, *policy, slow_path.cache(), now));
         }
     }
-    for (const auto& [id, peer] : policy.basic_peers) {
+    for (const auto& [id, peer] : policy->basic_peers) {
         json roam_to = json::array();
         for (const Ipv4Prefix& prefix : peer.roam_to) {
             roam_to.push_back(prefix.to_text());

@@ -27,7 +27,7 @@ inline bool is_link_up(const Port& port, const PortWatch& watch, const KernelSta
 /// Everything a view looks at. References outlive it.
 struct GatewayView {
     const BootConfig& boot;
-    const Policy& policy;
+    const CurrentPolicy& policy;
     const KernelState& host;
     FlowTable& flows;
     const PathTable& paths;

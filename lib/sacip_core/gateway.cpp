@@ -38,7 +38,7 @@ Gateway::Gateway(const World& world)
             const bool primary_in_use = std::ranges::any_of(
                 cache_.mappings().all(), [&](const HostMapping& m) { return m.port == PortId{i}; });
             uplinks_.push_back(
-                {{i}, Uplink{{from_ms(w_.policy.move.settle.count()), primary_in_use}}});
+                {{i}, Uplink{{from_ms(w_.policy->move.settle.count()), primary_in_use}}});
         }
     }
 }

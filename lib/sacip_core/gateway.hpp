@@ -22,7 +22,7 @@ class Gateway {
 public:
     struct World {
         const BootConfig& boot;
-        const Policy& policy;
+        const CurrentPolicy& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         FlowTable& flows;

@@ -392,7 +392,7 @@ private:
     }
 
     Config config_;
-    Policy policy_{make_policy(config_)};
+    CurrentPolicy policy_{std::make_shared<const Policy>(make_policy(config_))};
     Identity identity_{make_identity()};
     MacKey wrong_key_{key_of(6)};
     KernelState linux_;

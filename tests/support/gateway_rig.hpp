@@ -102,7 +102,7 @@ public:
     void check() const;
 
     Config config;
-    Policy policy{make_policy(config)};
+    CurrentPolicy policy{std::make_shared<const Policy>(make_policy(config))};
     std::optional<Identity> identity;
     KernelState host;
     RecordingIo io;

@@ -103,7 +103,7 @@ void ExceptionPath::tick(Nanos now) {
     }
 
     const auto ticks = [](Milliseconds t) { return to_tick(from_ms(t.count())); };
-    const TimeoutsConfig& t = r_.policy.timeouts;
+    const TimeoutsConfig& t = r_.policy->timeouts;
     expired_.clear();
     r_.flows.collect_expired(
         to_tick(now), {ticks(t.tcp_established), ticks(t.tcp_other), ticks(t.udp), ticks(t.other)},

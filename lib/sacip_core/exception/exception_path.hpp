@@ -37,7 +37,7 @@ class ExceptionPath {
 public:
     struct Deps {
         const BootConfig& boot;
-        const Policy& policy;
+        const CurrentPolicy& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         const AdjacencyResolver& resolver;

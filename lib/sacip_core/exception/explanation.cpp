@@ -115,7 +115,7 @@ std::optional<FlowInfo> Explainer::live(int32_t flow) const {
 }
 
 std::string Explainer::far_end(const Speaker& speaker) const {
-    return speaker.is_secure()  ? "a host of peer " + r_.policy.peer(speaker.peer()).name
+    return speaker.is_secure()  ? "a host of peer " + r_.policy->peer(speaker.peer()).name
            : speaker.is_basic() ? "a basic peer"
                                 : "a host";
 }
@@ -251,7 +251,7 @@ Explanation Explainer::begin(const PacketView& v, Direction direction,
     const bool asks = r_.peer_session != nullptr && v.is(IpProto::tcp);
     if (const auto peer = asks ? r_.peer_session->peer_near(far) : std::nullopt) {
         text += " The middle of a TCP connection would wait until peer " +
-                r_.policy.peer(*peer).name + " has explained it.";
+                r_.policy->peer(*peer).name + " has explained it.";
     }
     Explanation out = answer(Fate::new_flow, name_of(PuntReason::first_packet), direction, text);
     out.becomes = becomes;

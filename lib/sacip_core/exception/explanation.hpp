@@ -44,7 +44,7 @@ std::string_view to_text(Explanation::Fate fate);
 class Explainer {
 public:
     struct Deps {
-        const Policy& policy;
+        const CurrentPolicy& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         const FlowTable& flows;

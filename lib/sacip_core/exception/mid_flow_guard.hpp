@@ -45,7 +45,7 @@ struct Admission {
 /// Slow path only. References outlive it.
 class MidFlowGuard {
 public:
-    MidFlowGuard(const Policy& policy, const BindingCache& cache, FlowTable& flows,
+    MidFlowGuard(const CurrentPolicy& policy, const BindingCache& cache, FlowTable& flows,
                  PeerSession* peer_session)
         : policy_{policy}, cache_{cache}, flows_{flows}, peer_session_{peer_session} {}
 
@@ -53,7 +53,7 @@ public:
     Admission inbound(const PuntedPacket& punted, Ipv4Addr host);
     /// From a host, whose address on the wire is `wire`.
     Admission outbound(const PuntedPacket& punted, Ipv4Addr wire);
-    Nanos time() const { return from_ms(policy_.move.shield.count()); }
+    Nanos time() const { return from_ms(policy_->move.shield.count()); }
     /// Who speaks for a live flow of this host that has the packet's ports, and whose far end may
     /// have roamed to its source.
     std::optional<Speaker> roamed_here(const PacketView& view, Ipv4Addr host) const;
@@ -64,7 +64,7 @@ private:
     Admission ask(const PuntedPacket& punted, PeerId peer, const WireTuple& tuple,
                   const SecureAddresses& between);
 
-    const Policy& policy_;
+    const CurrentPolicy& policy_;
     const BindingCache& cache_;
     FlowTable& flows_;
     PeerSession* peer_session_; ///< nullptr without peers that have keys

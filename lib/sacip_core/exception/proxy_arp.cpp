@@ -111,7 +111,7 @@ void ProxyArp::tick(Nanos now) {
     if (have_changed()) {
         std::set<Claim> now_ours = claims();
         // What Linux has just lost is ours for a moment, until the uplink has moved.
-        const Nanos settled = now + from_ms(2 * r_.policy.move.settle.count());
+        const Nanos settled = now + from_ms(2 * r_.policy->move.settle.count());
         for (const Claim& claim : now_ours) {
             if (!claimed_.contains(claim)) {
                 due_.emplace(settled, Due{claim, true});

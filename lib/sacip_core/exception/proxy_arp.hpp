@@ -22,7 +22,7 @@ namespace sacip {
 class ProxyArp {
 public:
     struct Deps {
-        const Policy& policy;
+        const CurrentPolicy& policy;
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
         const BindingCache& cache;

@@ -13,7 +13,7 @@ uint64_t path_key(LocalId local, RemoteId remote) {
 
 } // namespace
 
-BindingCache::BindingCache(const BootConfig& boot, const Policy& policy, uint64_t secret)
+BindingCache::BindingCache(const BootConfig& boot, const CurrentPolicy& policy, uint64_t secret)
     : policy_{policy}, mappings_{boot, policy, secret},
       paths_(boot.limits.paths), claims_{secret}, allowance_{0, KeyedHash{secret}} {
     take_policy();
@@ -22,21 +22,21 @@ BindingCache::BindingCache(const BootConfig& boot, const Policy& policy, uint64_
 /// Who speaks for what is the policy's word; what is known of a peer stays.
 void BindingCache::take_policy() {
     peer_of_ = PrefixMap<PeerId>{};
-    for (const auto& [id, peer] : policy_.peers) {
+    for (const auto& [id, peer] : policy_->peers) {
         for (const Ipv4Prefix& own : peer.addresses) {
             peer_of_[own] = id;
         }
     }
     basic_peer_of_ = PrefixMap<BasicPeerId>{};
-    for (const auto& [id, peer] : policy_.basic_peers) {
+    for (const auto& [id, peer] : policy_->basic_peers) {
         basic_peer_of_[peer.prefix] = id;
     }
-    const size_t peers = policy_.peers.ids_given();
+    const size_t peers = policy_->peers.ids_given();
     of_peer_.cover(peers);
     claims_.cover(peers);
     peer_checksums_.cover(peers, L4ChecksumMode::wire);
     heard_.cover(peers);
-    heard_basic_.cover(policy_.basic_peers.ids_given());
+    heard_basic_.cover(policy_->basic_peers.ids_given());
 }
 
 void BindingCache::set_heard(const Speaker& speaker) {
@@ -200,11 +200,11 @@ Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
 bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
     const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
     if (speaker.is_basic()) {
-        return std::ranges::any_of(policy_.basic_peer(speaker.basic_peer()).roam_to, holds);
+        return std::ranges::any_of(policy_->basic_peer(speaker.basic_peer()).roam_to, holds);
     }
     return speaker.is_secure() &&
-           (std::ranges::any_of(policy_.peer(speaker.peer()).addresses, holds) ||
-            std::ranges::any_of(policy_.peer(speaker.peer()).roam_to, holds));
+           (std::ranges::any_of(policy_->peer(speaker.peer()).addresses, holds) ||
+            std::ranges::any_of(policy_->peer(speaker.peer()).roam_to, holds));
 }
 
 std::vector<RemoteId> BindingCache::of_peer(PeerId peer, const ByAddress<RemoteId>& index,
@@ -313,7 +313,7 @@ PathAddresses BindingCache::addresses(const PathEntry& path) const {
 L4ChecksumMode BindingCache::checksum_mode(RemoteId remote) const {
     const Speaker& speaker = at(remote).speaker;
     const bool original =
-        speaker.is_basic() || policy_.checksum.l4 == L4Checksum::original ||
+        speaker.is_basic() || policy_->checksum.l4 == L4Checksum::original ||
         (speaker.is_secure() && peer_checksums_[speaker.peer()] == L4ChecksumMode::original);
     return original ? L4ChecksumMode::original : L4ChecksumMode::wire;
 }

@@ -108,7 +108,7 @@ class BindingCache {
 public:
     /// `secret` is random and told to nobody: strangers choose the addresses that are kept here.
     /// References outlive it.
-    BindingCache(const BootConfig& boot, const Policy& policy, uint64_t secret);
+    BindingCache(const BootConfig& boot, const CurrentPolicy& policy, uint64_t secret);
 
     HostMappings& mappings() { return mappings_; }
     const HostMappings& mappings() const { return mappings_; }
@@ -235,7 +235,7 @@ private:
     void forget_if_unused(LocalId id);
     void forget_if_unused(RemoteId id);
 
-    const Policy& policy_;
+    const CurrentPolicy& policy_;
     HostMappings mappings_;
     PrefixMap<PeerId> peer_of_; ///< by the addresses that are a peer's own, as the next
     PrefixMap<BasicPeerId> basic_peer_of_;

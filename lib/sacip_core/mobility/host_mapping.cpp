@@ -24,14 +24,14 @@ std::string_view to_text(Way way) {
     return "box";
 }
 
-HostMappings::HostMappings(const BootConfig& boot, const Policy& policy, uint64_t secret)
+HostMappings::HostMappings(const BootConfig& boot, const CurrentPolicy& policy, uint64_t secret)
     : boot_{boot}, policy_{policy}, by_inside_{secret}, by_wire_{secret} {
     take_policy();
 }
 
 /// Makes the mappings that are new in the policy.
 void HostMappings::take_policy() {
-    for (const auto& [id, host] : policy_.hosts) {
+    for (const auto& [id, host] : policy_->hosts) {
         if (!all_.has(id)) {
             add(host);
         }

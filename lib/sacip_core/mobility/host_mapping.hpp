@@ -13,7 +13,7 @@
 #include "sacip_core/base/id_map.hpp"
 #include "sacip_core/base/prefix_map.hpp"
 #include "sacip_core/config/boot_config.hpp"
-#include "sacip_core/config/policy.hpp"
+#include "sacip_core/config/current_policy.hpp"
 
 #include <optional>
 #include <set>
@@ -42,7 +42,7 @@ struct HostMapping {
 class HostMappings {
 public:
     /// `secret` is random and told to nobody. References outlive it.
-    HostMappings(const BootConfig& boot, const Policy& policy, uint64_t secret);
+    HostMappings(const BootConfig& boot, const CurrentPolicy& policy, uint64_t secret);
 
     using All = IdMap<MappingId, HostMapping>;
     const All& all() const { return all_; }
@@ -107,7 +107,7 @@ private:
     void set_wire(MappingId id, std::optional<Ipv4Prefix> wire);
 
     const BootConfig& boot_;
-    const Policy& policy_;
+    const CurrentPolicy& policy_;
     All all_;
     std::vector<MappingId> boxes_, away_;
     PrefixMap<MappingId> by_inside_;

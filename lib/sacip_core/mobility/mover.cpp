@@ -58,7 +58,7 @@ void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<Peer
     text.reserve(64);
     text.append(to_text(move.side)).append(" ").append(move.from.to_text()).append(" > ");
     text.append(move.to ? move.to->to_text() : "-");
-    events_.note(kind, now, move.id, peer ? policy_.peer(*peer).name : std::string{},
+    events_.note(kind, now, move.id, peer ? policy_->peer(*peer).name : std::string{},
                  std::move(text));
 }
 
@@ -72,7 +72,7 @@ void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
 
 MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
                          Nanos now) {
-    const Nanos drained = now + nanos(policy_.move.drain);
+    const Nanos drained = now + nanos(policy_->move.drain);
     cache_.mappings().move(from, to, now, drained);
     MoveRecord* waiting = history_.holding(from);
     MoveRecord& move = waiting != nullptr ? *waiting : begin(Side::local, trigger, from, to, now);
@@ -111,7 +111,7 @@ void Mover::switch_announced(const Announcement& announcement, Nanos now) {
             continue;
         }
         for (const PathRef& path : leg.paths) { // what the peer already sends to there is taken
-            manager_.prepare(path.id, now + nanos(policy_.move.drain));
+            manager_.prepare(path.id, now + nanos(policy_->move.drain));
         }
     }
 }
@@ -168,7 +168,7 @@ void Mover::tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& mo
     const auto doubles = std::ranges::unique(messages, {}, ends);
     messages.erase(doubles.begin(), doubles.end());
     for (const BasicMessage& m : messages) {
-        manager_.prepare(m.path, now + nanos(policy_.move.drain));
+        manager_.prepare(m.path, now + nanos(policy_->move.drain));
         const DirectionRewrite& out = cache_.at(m.path).slot.outbound;
         basic_sender_.announce(m.message, cache_.ref(m.path), {out.port, out.link->addresses()},
                                now);
@@ -189,7 +189,7 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
         PathEntry& entry = cache_.at(path.id);
         if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
             manager_.accept_also(path.id, {entry.pair.remote, *old},
-                                 now + nanos(policy_.move.drain));
+                                 now + nanos(policy_->move.drain));
         }
     }
     switch_paths(paths, move, now);
@@ -211,7 +211,7 @@ void Mover::time_out(MoveRecord& move, Nanos now) {
 }
 
 void Mover::switch_paths(const std::vector<PathId>& paths, MoveRecord& move, Nanos now) {
-    const Nanos drain_until = now + nanos(policy_.move.drain);
+    const Nanos drain_until = now + nanos(policy_->move.drain);
     for (const PathId path : paths) {
         manager_.prepare(path, drain_until);
     }
@@ -364,7 +364,7 @@ void Mover::finish_turn(Nanos now) {
 void Mover::tick(Nanos now) {
     for (MoveRecord* move : history_.local()) {
         if (move->state == MoveState::announcing &&
-            now - move->event >= nanos(policy_.move.switch_timeout)) {
+            now - move->event >= nanos(policy_->move.switch_timeout)) {
             time_out(*move, now);
         }
     }

@@ -47,7 +47,7 @@ struct Announcement {
 class Mover {
 public:
     /// `counters` are the slow path's; `secret` is random and told to nobody.
-    Mover(const Policy& policy, BindingCache& cache, PathManager& manager,
+    Mover(const CurrentPolicy& policy, BindingCache& cache, PathManager& manager,
           BasicSender& basic_sender, EventLog& events, const CoreCounters& counters,
           uint64_t secret)
         : policy_{policy}, cache_{cache}, manager_{manager},
@@ -124,7 +124,7 @@ private:
     void note(MoveRecord& move, EventKind kind, Nanos now, std::optional<PeerId> peer = {});
     static Nanos nanos(Milliseconds time) { return from_ms(time.count()); }
 
-    const Policy& policy_;
+    const CurrentPolicy& policy_;
     BindingCache& cache_;
     PathManager& manager_;
     BasicSender& basic_sender_;

@@ -44,7 +44,7 @@ Ipv4Addr place_in(const Ipv4Prefix& active, Ipv4Addr source) {
 // ---- may it?
 
 bool BindReceiver::may_bind_original(const Peer& peer, const Ipv4Prefix& original) const {
-    if (inside_any(r_.policy.peer(peer.id).addresses, original)) {
+    if (inside_any(r_.policy->peer(peer.id).addresses, original)) {
         return !is_ours(original);
     }
     return original.is_host() && r_.cache.has_remote_from(peer.id, original);
@@ -67,7 +67,7 @@ bool BindReceiver::is_ours(const Ipv4Prefix& active) const {
 }
 
 bool BindReceiver::may_be_at(const Peer& peer, const Ipv4Prefix& active) const {
-    const PeerConfig& told = r_.policy.peer(peer.id);
+    const PeerConfig& told = r_.policy->peer(peer.id);
     return (inside_any(told.addresses, active) || inside_any(told.roam_to, active)) &&
            std::ranges::none_of(never_prefixes,
                                 [&](const Ipv4Prefix& p) { return p.overlaps(active); }) &&
@@ -199,7 +199,7 @@ void BindReceiver::note_departure(Peer& peer, const Claim& claim, bool lost, Nan
     if (from == claim.active || !was_there) {
         return;
     }
-    const Nanos accepted = lost ? drain_of_lost(peer) : from_ms(r_.policy.move.drain.count());
+    const Nanos accepted = lost ? drain_of_lost(peer) : from_ms(r_.policy->move.drain.count());
     r_.cache.claims().depart({peer.id, from, claim.active, now + accepted});
     peer.left.insert(from);
     peer.vacated.insert(from);
@@ -287,7 +287,7 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
 
 /// Its packets may come from there already.
 void BindReceiver::accept_inbound(Peer& peer, const Claim& claim, Nanos now) {
-    const Nanos until = now + from_ms(r_.policy.move.drain.count());
+    const Nanos until = now + from_ms(r_.policy->move.drain.count());
     for (const RemoteId id : r_.cache.remotes_of_peer_from(peer.id, claim.original)) {
         const RemoteBinding& b = r_.cache.at(id);
         for (const PathId path : b.paths) {
@@ -330,7 +330,7 @@ bool BindReceiver::proven(Peer& peer, Ipv4Addr address, Nanos now) {
 }
 
 void BindReceiver::heard_from(Peer& peer, Ipv4Addr address, size_t bytes) {
-    if (r_.policy.peer(peer.id).path_validation == PathValidation::trust_peer &&
+    if (r_.policy->peer(peer.id).path_validation == PathValidation::trust_peer &&
         std::ranges::any_of(peer.trials, [&](const Trial& t) {
             return t.in_use && t.claim.active.contains(address);
         })) {
@@ -358,7 +358,7 @@ bool BindReceiver::tick(Peer& peer, Nanos now) {
         return false;
     });
     for (const Trial& t : failed) {
-        r_.events.note(EventKind::reverted, now, {}, r_.policy.peer(peer.id).name,
+        r_.events.note(EventKind::reverted, now, {}, r_.policy->peer(peer.id).name,
                        t.claim.original.to_text() + " not proved at " + t.claim.active.to_text());
         if (t.in_use) {
             go_back(peer, t, now);

@@ -27,7 +27,7 @@ public:
     struct Deps {
         const std::vector<GatewayPort>& ports;
         const KernelState& host;
-        const Policy& policy;
+        const CurrentPolicy& policy;
         BindingCache& cache;
         PathManager& manager;
         Mover& mover;

@@ -37,8 +37,8 @@ uint32_t PeerOutput::capabilities(const Peer& peer) const {
 }
 
 WireChecksum PeerOutput::own_checksum() const {
-    return r_.policy.checksum.l4 == L4Checksum::original ? WireChecksum::original
-                                                         : WireChecksum::wire;
+    return r_.policy->checksum.l4 == L4Checksum::original ? WireChecksum::original
+                                                          : WireChecksum::wire;
 }
 
 bool PeerOutput::answer(Peer& peer, const CarrierRoute& came, const SecureBody& body) {
@@ -78,7 +78,7 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
     if (also != nullptr) {
         add(also->destination);
     }
-    if (const auto& rendezvous = r_.policy.peer(peer.id).rendezvous) {
+    if (const auto& rendezvous = r_.policy->peer(peer.id).rendezvous) {
         add(*rendezvous);
     }
     const auto is_reached = [&](const Claim& claim) {
@@ -235,7 +235,7 @@ void PeerOutput::probe(Peer& peer, Nanos now) {
         peer.carrier.reset();
     }
     if (peer.probes_unanswered == probes_to_silence && !std::exchange(peer.silent_noted, true)) {
-        r_.events.note(EventKind::peer_silent, now, {}, r_.policy.peer(peer.id).name, {});
+        r_.events.note(EventKind::peer_silent, now, {}, r_.policy->peer(peer.id).name, {});
     }
     peer.probes_unanswered++;
     if (!peer.waiting_since) {

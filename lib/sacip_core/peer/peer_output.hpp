@@ -21,7 +21,7 @@ namespace sacip {
 class PeerOutput {
 public:
     struct Deps {
-        const Policy& policy;
+        const CurrentPolicy& policy;
         const Identity& identity;
         const BindingCache& cache;
         Mover& mover;

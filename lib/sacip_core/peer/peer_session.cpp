@@ -35,7 +35,7 @@ PeerSession::PeerSession(const Deps& deps)
 /// Who may roam where is the policy's word; what is known of a peer stays.
 void PeerSession::take_policy() {
     roaming_ = PrefixMap<std::vector<PeerId>>{};
-    for (const auto& [id, peer] : r_.policy.peers) {
+    for (const auto& [id, peer] : r_.policy->peers) {
         if (!peers_.has(id)) {
             peers_.add(id, r_.identity.challenge_key);
         }
@@ -43,11 +43,11 @@ void PeerSession::take_policy() {
             roaming_[prefix].push_back(id);
         }
     }
-    flow_recovery_.cover(r_.policy.peers.ids_given());
+    flow_recovery_.cover(r_.policy->peers.ids_given());
 }
 
 void PeerSession::note(const Peer& peer, EventKind kind, Nanos now, std::string text) {
-    r_.events.note(kind, now, {}, r_.policy.peer(peer.id).name, std::move(text));
+    r_.events.note(kind, now, {}, r_.policy->peer(peer.id).name, std::move(text));
 }
 
 // ---- what comes

@@ -25,7 +25,7 @@ struct PeerStatistics {
 class PeerSession {
 public:
     struct Deps {
-        const Policy& policy;
+        const CurrentPolicy& policy;
         const Identity& identity;
         BindingCache& cache;
         PathManager& manager;

@@ -19,7 +19,7 @@ protected:
         return c;
     }
     Config config_{make()};
-    Policy policy_{make_policy(config_)};
+    CurrentPolicy policy_{std::make_shared<const Policy>(make_policy(config_))};
     BindingCache cache_{config_, policy_, 1};
 };
 

@@ -20,7 +20,7 @@ protected:
         return c;
     }
     Config config_{make()};
-    Policy policy_{make_policy(config_)};
+    CurrentPolicy policy_{std::make_shared<const Policy>(make_policy(config_))};
     HostMappings mappings_{config_, policy_, 1};
 };
 
@@ -109,7 +109,7 @@ TEST(HostMappings, LookUpsSayWhatALookAtAllSays) {
                                    ? routed("10.1." + number + ".0/24", "10.2." + number + ".0/24")
                                    : routed("10.3.0." + number, "10.4.0." + number));
     }
-    const Policy policy = make_policy(config);
+    const CurrentPolicy policy{std::make_shared<const Policy>(make_policy(config))};
     HostMappings mappings{config, policy, dice()};
     for (int round = 0; round < 2000; round++) {
         const MappingId id{static_cast<uint32_t>(dice() % 200)};

@@ -37,7 +37,7 @@ protected:
     }
 
     Config config_{make()};
-    Policy policy_{make_policy(config_)};
+    CurrentPolicy policy_{std::make_shared<const Policy>(make_policy(config_))};
     BindingCache cache_{config_, policy_, 1};
     uint32_t next_path_{0};
     static constexpr uint32_t uplink = 0, net = 1, own = 2;

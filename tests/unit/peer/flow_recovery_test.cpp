@@ -40,7 +40,7 @@ protected:
     }
 
     Config config_{make()};
-    Policy policy_{make_policy(config_)};
+    CurrentPolicy policy_{std::make_shared<const Policy>(make_policy(config_))};
     BindingCache cache_{config_, policy_, 1};
     std::unique_ptr<GracePeriod> grace_{std::get<0>(GracePeriod::create(1))};
     std::unique_ptr<FlowTable> flows_{std::get<0>(FlowTable::create(64, *grace_))};

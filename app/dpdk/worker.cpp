@@ -130,13 +130,13 @@ void Worker::Impl::do_otherwise(Verdict verdict, rte_mbuf* packet, WayIn from) {
     CoreCounters& counters = *params.counters;
     DropReason dropped = verdict.drop_reason();
     if (verdict.action == Action::punt) {
-        // If it was not filled in, the pipeline has done so.
+        // If it was not filled in, the pipeline has done so. The mbuf goes on saying it: in whose
+        // terms it should be may show when the slow path finds the path.
         const PuntReason why = verdict.punt_reason();
         if (params.cross != nullptr && CrossConnect::concerns(*packet, why)) {
             params.cross->to_linux(packet, from.port, why);
             return;
         }
-        packet->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
         if (params.punts->punt(packet, from, verdict)) {
             counters.punt(why);
             return;

@@ -128,12 +128,13 @@ void GatewayRig::receive(PortId port, const PacketBuilder& packet) {
     receive(port, {packet.build()});
 }
 
-void GatewayRig::work(PortId port, std::vector<Bytes> burst) {
+void GatewayRig::work(PortId port, std::vector<Bytes> burst, RxFacts facts) {
     std::vector<OwnedPacket> packets;
     std::vector<Frame> frames;
     std::vector<Verdict> verdicts(burst.size());
     for (Bytes& bytes : burst) {
         packets.push_back(io.own(std::move(bytes)));
+        packets.back().frame.facts = facts;
         frames.push_back(packets.back().frame);
     }
     worker.received.add(frames.size());

@@ -76,7 +76,7 @@ public:
     void receive(PortId port, std::vector<Bytes> burst);
     void receive(PortId port, const PacketBuilder& packet);
     /// The same without the end of the turn.
-    void work(PortId port, std::vector<Bytes> burst);
+    void work(PortId port, std::vector<Bytes> burst, RxFacts facts = RxFacts::none);
     void from_linux(PortId port, const Bytes& bytes);
     void from_linux(PortId port, const PacketBuilder& packet);
 

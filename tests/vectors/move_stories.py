@@ -189,8 +189,7 @@ def gaps():
                            MOVED | dict(host=ORIGINAL), mode=mode, back=f"to_box {FIBRE}")
         for ttl in (64, 1):
             s.back(flow, ttl=ttl, data=b"for a socket")
-        if mode == "wire":
-            s.back(flow, partial=True, data=b"not filled in")
+        s.back(flow, partial=True, data=b"not filled in")
         s.out(flow, data=b"from a socket")
 
 

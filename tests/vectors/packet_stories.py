@@ -3,8 +3,8 @@
 
 from packet import (DCCP, ICMP, RAW, TCP, UDP, UDP_LITE, ether, filler_for_zero, flip, icmp, ipv4,
                     tcp, udp)
-from sites import (ACK, BOTH_MOVED, FAR, FIN, HOST, MODES, MOVED, NEW, ROUTED, RST, SYN, UPLINK,
-                   from_port, hosts_behind, one_flow, story)
+from sites import (ACK, BOTH_MOVED, FAR, FIN, HOST, MODES, MOVED, NEW, NEWER, ROUTED, RST, SYN,
+                   UPLINK, from_port, hosts_behind, one_flow, story)
 from story import FIBRE, LAN, LTE, PORTS, left_to_device
 
 
@@ -41,11 +41,23 @@ def checksums():
         there_and_back(f"udp_without_checksum_{mode}", "0 stays 0", proto=UDP, mode=mode, none=True)
         there_and_back(f"tcp_corrupted_{mode}", "as wrong as it was", mode=mode, data=b"corrupted",
                        spoil=lambda p: flip(p, 22))
-        s, flow = one_flow(f"left_to_device_{mode}", "a checksum that is not filled in yet",
-                           mode=mode)
-        s.out(flow, partial=True, data=b"filled in for the wire")
-        if mode == "wire":
-            s.back(flow, partial=True, data=b"and for the host")
+        for name, proto in (("tcp", TCP), ("udp", UDP)):
+            left = {"partial": True, "data": b"odd"}
+            there_and_back(f"left_to_device_{name}_{mode}", "a checksum that is not filled in yet",
+                           BOTH_MOVED, proto, mode, **left)
+            there_and_back(f"left_to_device_{name}_no_seed_{mode}", "nobody promised one",
+                           BOTH_MOVED, proto, mode, field=0xBAD1, **left)
+        there_and_back(f"left_to_device_udp_none_{mode}", "0 is no sum", BOTH_MOVED, UDP, mode,
+                       partial=True, field=0, none=True)
+        s, flow = one_flow(f"left_to_device_udp_length_{mode}", "its length says less than IP's",
+                           BOTH_MOVED, mode=mode, proto=UDP)
+        for send, ports in ((s.out, (40000, 80)), (s.back, (80, 40000))):
+            send(flow, partial=True, make=lambda src, dst, ports=ports:
+                 udp(src, dst, *ports, data=b"told") + b"and more")
+        s, flow = one_flow(f"left_to_device_draining_{mode}", "on the pair that was left",
+                           BOTH_MOVED, mode=mode)
+        left = s.move(flow.path, local_active=NEWER)
+        s.back(flow, on=left, partial=True, data=b"late")
     there_and_back("udp_corrupted", "a bit of its payload", proto=UDP, data=b"corrupted",
                    spoil=lambda p: flip(p, 9))
     s, flow = one_flow("udp_computed_zero", "is written as ffff", proto=UDP)
@@ -54,8 +66,9 @@ def checksums():
         send(flow, data=filler_for_zero(addresses, lambda src, dst, data, way=direction:
                                         flow.l4(way, data=data)(src, dst)))
     s, flow = one_flow("left_to_device_and_punted", "the slow path gets it filled in", out="hold",
-                       proto=UDP)
+                       back="hold", proto=UDP, mode="original")
     s.out(flow, partial=True, data=b"held")
+    s.back(flow, partial=True, data=b"held")
     finished = udp(HOST, FAR, data=b"of no flow")
     unfinished = left_to_device(UDP, finished, (HOST, FAR))
     s.packet(LAN, from_port(LAN, ipv4(HOST, FAR, UDP, unfinished)), "punt first_packet",

@@ -75,11 +75,11 @@ class Flow:
         return lambda s, d: other(s, d, **more)
 
 
-def left_to_device(proto, payload, addresses):
-    """The L4 checksum as a host leaves it that lets its device fill it in."""
+def left_to_device(proto, payload, addresses, field=None):
+    """The L4 checksum as a host leaves it that lets its device fill it in, or this in its place."""
     at = 16 if proto == TCP else 6
     seed = ~checksum(pseudo(*addresses, proto, len(payload))) & 0xFFFF
-    return payload[:at] + struct.pack("!H", seed) + payload[at + 2:]
+    return payload[:at] + struct.pack("!H", seed if field is None else field) + payload[at + 2:]
 
 
 class Story:
@@ -113,7 +113,8 @@ class Story:
         return self.packet_of(flow, "inbound", pair, verdict, **more)
 
     def packet_of(self, flow, direction, addresses, verdict, port=None, make=None, ttl=64,
-                  spoil=lambda payload: payload, link=None, partial=False, header=None, **l4):
+                  spoil=lambda payload: payload, link=None, partial=False, field=None, header=None,
+                  **l4):
         path, proto = flow.path, flow.proto
         port = port if port is not None else LAN if direction == "outbound" else FIBRE
         make = make or flow.l4(direction, **l4)
@@ -127,7 +128,7 @@ class Story:
 
         def frame(side, hops=0, unfilled=False, **ends):
             payload = make(*side[1])
-            payload = left_to_device(proto, payload, side[1]) if unfilled else spoil(payload)
+            payload = left_to_device(proto, payload, side[1], field) if unfilled else spoil(payload)
             return ether(ipv4(*side[0], proto, payload, ttl=ttl - hops, **header), **ends, **link)
 
         received = {"dst": PORTS[port].mac, "src": SENDER_MAC}
@@ -136,8 +137,10 @@ class Story:
             to = PORTS[int(verdict.split()[1])]
             becomes = frame(after, hops=1, dst=to.next_hop, src=to.mac)
             self.count("rewritten", before[0] != after[0])
-        else:
-            becomes = frame(after if verdict.startswith("punt to_box") else before, **received)
+        elif verdict.startswith("punt to_box"):
+            becomes = frame(after, **received)
+        else:  # filled in for the addresses it has: in whose terms, the slow path looks up
+            becomes = frame((before[0], before[0]) if partial else before, **received)
         note = f"flow {flow.number}, {direction}"
         return self.packet(port, given, verdict, becomes, note, partial)
 

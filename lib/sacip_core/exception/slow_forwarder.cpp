@@ -150,6 +150,7 @@ void SlowForwarder::end_here(PuntedPacket& punted, const DirectionRewrite& to) {
 
 void SlowForwarder::translate(PuntedPacket& punted, const DirectionRewrite& to) {
     if (!punted.quote) {
+        finish_l4_checksum(punted.packet.frame, punted.view, to);
         rewrite_addresses(punted.frame(), punted.view, to);
         return;
     }

@@ -4,7 +4,6 @@
 #include "sacip_core/packet/fragmentation.hpp"
 #include "sacip_core/packet/headers.hpp"
 #include "sacip_core/packet/reject.hpp"
-#include "sacip_core/packet/rewrite.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -84,7 +83,6 @@ Ipv4Addr SlowOutput::router_address(const PuntedPacket& punted) const {
 }
 
 void SlowOutput::transmit_in_pieces(PuntedPacket& punted, PortId port, uint16_t mtu) {
-    finish_l4_checksum(punted.packet.frame, punted.view);
     std::vector<std::byte> piece(ether_header_bytes + size_t{mtu});
     DropReason why = DropReason::none;
     for (uint32_t offset = 0; why == DropReason::none;) {

@@ -85,7 +85,7 @@ PuntReason punt_reason(PathAction action) {
 [[gnu::noinline]] Verdict hand_over(Frame& frame, const PacketView& view,
                                     const DirectionRewrite& to) {
     if (to.action == PathAction::to_box) {
-        finish_l4_checksum(frame, view);
+        finish_l4_checksum(frame, view, to);
         rewrite_addresses(frame, view, to);
         Verdict verdict = Verdict::punt(PuntReason::to_box);
         verdict.port = to.port;

@@ -48,6 +48,38 @@ TxChecksums l4_left_to_device(const Frame& frame, const PacketView& view,
     return TxChecksums::none;
 }
 
+/// What the addresses that the sender's checksum is in terms of are more than those of the packet.
+uint16_t terms_of_sender(const PacketView& view, const DirectionRewrite& to) {
+    if (to.direction == Direction::outbound) {
+        return 0; // a host knows no others
+    }
+    const uint16_t wire = addresses_delta(view.source, view.destination, to.source, to.destination);
+    return as_delta(ones_add(wire, inverse_delta(l4_delta(to, wire))));
+}
+
+void fill_in(Frame& frame, const PacketView& view, uint16_t terms) {
+    frame.facts = without(frame.facts, RxFacts::l4_checksum_partial);
+    std::byte* l4 = frame.data + view.l4;
+    if (view.l4 == 0 || view.fragment) {
+        return;
+    }
+    const auto sum_of = [&](size_t length) {
+        return mend_checksum(l4_checksum(view.source, view.destination, view.proto, {l4, length}),
+                             terms);
+    };
+    if (view.is(IpProto::tcp) && view.l4_length >= tcp::min_header_bytes) {
+        tcp::set_checksum(l4, 0);
+        tcp::set_checksum(l4, sum_of(view.l4_length));
+    } else if (view.is(IpProto::udp) && view.l4_length >= udp::header_bytes &&
+               udp::checksum(l4) != 0) {
+        const uint16_t told = udp::length(l4).value();
+        udp::set_checksum(l4, 0);
+        udp::set_checksum(
+            l4, udp_checksum_on_wire(sum_of(
+                    told >= udp::header_bytes && told <= view.l4_length ? told : view.l4_length)));
+    }
+}
+
 } // namespace
 
 void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot) {
@@ -72,26 +104,14 @@ void rewrite_addresses(const Frame& frame, const PacketView& view, const Directi
 }
 
 void finish_l4_checksum(Frame& frame, const PacketView& view) {
-    if (!has(frame.facts, RxFacts::l4_checksum_partial)) [[likely]] {
-        return;
+    if (has(frame.facts, RxFacts::l4_checksum_partial)) [[unlikely]] {
+        fill_in(frame, view, 0);
     }
-    frame.facts = without(frame.facts, RxFacts::l4_checksum_partial);
-    std::byte* l4 = frame.data + view.l4;
-    if (view.l4 == 0 || view.fragment) {
-        return;
-    }
-    if (view.is(IpProto::tcp) && view.l4_length >= tcp::min_header_bytes) {
-        tcp::set_checksum(l4, 0);
-        tcp::set_checksum(
-            l4, l4_checksum(view.source, view.destination, view.proto, {l4, view.l4_length}));
-    } else if (view.is(IpProto::udp) && view.l4_length >= udp::header_bytes &&
-               udp::checksum(l4) != 0) {
-        const uint16_t told = udp::length(l4).value();
-        const size_t length =
-            told >= udp::header_bytes && told <= view.l4_length ? told : view.l4_length;
-        udp::set_checksum(l4, 0);
-        udp::set_checksum(l4, udp_checksum_on_wire(l4_checksum(view.source, view.destination,
-                                                               view.proto, {l4, length})));
+}
+
+void finish_l4_checksum(Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+    if (has(frame.facts, RxFacts::l4_checksum_partial)) [[unlikely]] {
+        fill_in(frame, view, terms_of_sender(view, to));
     }
 }
 
@@ -111,7 +131,7 @@ void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRew
     std::byte* ip = frame.data + view.l3;
     frame.unfinished = l4_left_to_device(frame, view, to);
     if (frame.unfinished == TxChecksums::none) {
-        finish_l4_checksum(frame, view);
+        finish_l4_checksum(frame, view, to);
     }
     const uint16_t delta = write_addresses(ip, view, to);
     if (frame.unfinished == TxChecksums::none) {

@@ -38,10 +38,17 @@ void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, Rewrit
 void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to);
 
 /// Fills in the TCP or UDP checksum that the receiving device says is not filled in yet
-/// (RxFacts::l4_checksum_partial), for the addresses now in the packet; then it is no fact any
-/// more. Reads the whole packet. Nothing for other packets, a fragment, or UDP that has none (0).
-/// `view` is of a parse() that did not drop the packet.
+/// (RxFacts::l4_checksum_partial), for the addresses of `view`; then it is no fact any more. Reads
+/// the whole packet. Nothing for other packets, a fragment, or UDP that has none (0). Relies on the
+/// device's word that the data are good, and not on what the field holds: a sum of the addresses of
+/// the sender's socket as a rule, which nobody promises. `view` is of a parse() that did not drop
+/// the packet.
 void finish_l4_checksum(Frame& frame, const PacketView& view);
+
+/// The same in the terms that the path's mode says, before `to` is written: what comes in in mode
+/// `original` is in terms of the originals, from which `to` leads to the host's addresses. May be
+/// done again to what the other has finished when nobody knew the path.
+void finish_l4_checksum(Frame& frame, const PacketView& view, const DirectionRewrite& to);
 
 /// True if the TCP or UDP checksum is wrong and its field holds the pseudo-header sum: the sender
 /// left it to its device, and nobody filled it in or said so (a veth, seen through af_packet). One

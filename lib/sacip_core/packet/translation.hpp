@@ -46,6 +46,7 @@ struct DirectionRewrite {
     PathAction action{PathAction::hold};
     TxChecksums device{TxChecksums::none}; ///< what `port` fills in by itself
     uint16_t mtu{UINT16_MAX};              ///< of `port`: bytes of an IP packet
+    Direction direction{Direction::outbound};
     /// True if a packet with these addresses gets others.
     bool changes(Ipv4Addr from, Ipv4Addr to) const {
         using Both = std::array<Ipv4Addr, 2>; // at once: they lie together, as in a packet
@@ -58,7 +59,7 @@ struct DirectionRewrite {
 /// Both directions in one cache line.
 struct alignas(64) RewriteSlot {
     DirectionRewrite outbound;
-    DirectionRewrite inbound;
+    DirectionRewrite inbound{.direction = Direction::inbound};
     bool operator==(const RewriteSlot&) const = default;
 };
 static_assert(sizeof(RewriteSlot) == 64);

@@ -201,6 +201,23 @@ TEST_F(WorkerTest, PuntedFramesCarryTheirPortsAndReason) {
 }
 
 /// Judged once more without it, in their order, and counted once.
+/// The slow path, which may find the packet's path, has to know.
+TEST_F(WorkerTest, PuntedFramesKeepWhatTheDeviceSaid) {
+    begin(false);
+    OwnedPacket packet = io_->allocate(frame_bytes);
+    ASSERT_NE(packet.owner, nullptr);
+    std::memset(packet.frame.data, 0, frame_bytes);
+    packet.frame.data[0] = punt_frame;
+    packet.frame.data[1] = static_cast<std::byte>(PuntReason::first_packet);
+    static_cast<rte_mbuf*>(packet.owner)->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+    ASSERT_TRUE(io_->transmit(a, packet));
+    wait_for(1);
+    std::array<Punted, 8> got;
+    ASSERT_EQ(punts_->receive(got), 1U);
+    EXPECT_EQ(got[0].packet.frame.facts, RxFacts::l4_checksum_partial);
+    io_->release(got[0].packet);
+}
+
 TEST_F(WorkerTest, ATagOfPriorityComesOffWhatNobodyKnows) {
     begin(false);
     const std::array tag{std::byte{0x81}, std::byte{0x00}, std::byte{0xA0}, std::byte{0x00}};

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Rows of pipeline.yaml about what changes under packets: moves, ends of flows, the tables."""
 
-from packet import TCP, ipv4, tcp
+from packet import ICMP, TCP, UDP, icmp, ipv4, tcp
 from sites import (ACK, BOX, FAR, FAR_NEW, FIN, HOST, MODES, MOVED, NEW, NEWER, ORIGINAL, ROUTED,
                    RST, SYN, UPLINK, from_port, hosts_behind, one_flow, story)
 from story import FIBRE, LAN, LTE
@@ -212,6 +212,17 @@ def turns():
     s, flow, first = waiting("in_turn_after_a_drop", "what was dropped keeps nobody waiting")
     s.packet(LAN, first[:-1], "drop ip_truncated")
     s.out(flow, "forward 1")
+    s, flow, _ = waiting("in_turn_behind_a_fragment", "which the parser punts", proto=UDP)
+    s.out(flow, "punt fragment", data=bytes(64), header=dict(fragment=0x2000))
+    s.out(flow, "punt in_turn")
+    s.answered()
+    s.out(flow, "forward 1")
+    s, flow, _ = waiting("in_turn_behind_an_error", "", back="forward_in_turn 0")
+    quote = ipv4(NEW, FAR, TCP, tcp(NEW, FAR, 40000, 80))[:28]
+    s.packet(FIBRE, from_port(FIBRE, ipv4(FAR, NEW, ICMP, icmp(3, 1, data=quote))), "punt icmp")
+    s.back(flow, "punt in_turn")
+    s.answered()
+    s.back(flow, "forward 0")
     s, flow, first = waiting("in_turn_is_the_paths", "another path's packets overtake")
     other = s.flow(s.path(MOVED | dict(host="10.1.0.11")))
     s.packet(LAN, first, "punt first_packet")

@@ -103,6 +103,7 @@ void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
     const ParseContext context = port; // our own: no write into a packet can change it
     Item* item = burst_.items.data();
     unsigned sought = 0;
+    burst_.punted = false;
     for (unsigned i = 0; i < frames.size(); i++) {
         if (i == max_burst / 2) [[unlikely]] {
             sought = seek(sought, item);
@@ -110,6 +111,7 @@ void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
         if (!parse_plain(frames[i], context, item->view)) [[unlikely]] {
             verdicts[i] = parse(frames[i], port, item->view);
             if (verdicts[i].action == Action::punt) {
+                burst_.punted = true;
                 finish_l4_checksum(frames[i], item->view);
             }
             if (verdicts[i].decided()) {
@@ -264,7 +266,7 @@ unsigned Pipeline::look_up_keys(const Wanted& wanted, uint32_t order) {
 }
 
 /// The frame is rewritten where the verdict is `forward` or to_box. `behind`: something of this
-/// burst has been punted before.
+/// burst has been punted before; by the parser: before or after.
 template <Direction D>
 [[gnu::always_inline]] inline Verdict Pipeline::judge(const Item& item, Frame& frame, Tick now,
                                                       bool behind, unsigned& rewritten) {
@@ -288,7 +290,7 @@ template <Direction D>
         if (to.action != PathAction::forward_in_turn) {
             return hand_over(frame, item.view, to);
         }
-        if (behind || (punts_ != nullptr && punts_->any(D))) {
+        if (behind || burst_.punted || (punts_ != nullptr && punts_->any(D))) {
             return Verdict::punt(PuntReason::in_turn);
         }
     }

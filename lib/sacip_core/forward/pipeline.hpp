@@ -76,6 +76,7 @@ private:
         std::array<const void*, max_burst> views; ///< of the items, at all times
         std::array<uint32_t, max_burst> hashes;
         unsigned count{0};
+        bool punted{false}; ///< something of the burst, by the parser
         std::span<Item> all() { return {items.data(), count}; }
     };
 

@@ -266,8 +266,9 @@ TEST(SlowPathNotification, UnfinishedAheadOfItsNotification) {
          {sum_of_pseudo_header(addr("10.9.0.10"), addr("10.0.1.2"), 6, 23), uint16_t{0xBAD1}}) {
         SiteA a;
         open_flow(a);
-        const Bytes bytes = data(a, "10.19.0.10", "odd").l4_checksum(Be16::from_raw(left).value());
-        a.work(wan, {bytes}, RxFacts::l4_checksum_partial);
+        PacketBuilder packet = data(a, "10.19.0.10", "odd");
+        packet.l4_checksum(Be16::from_raw(left).value());
+        a.work(wan, {packet.build()}, RxFacts::l4_checksum_partial);
         hear(a, "10.9.0.10", "10.19.0.10");
         EXPECT_EQ(a.lines(lan), Lines{"tcp 10.9.0.10:80 > 10.1.0.10:4000 odd"});
         a.check();

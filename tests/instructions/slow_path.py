@@ -20,8 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 baseline = Path(__file__).with_name("slow_path.json")
-cases = ["known", "stranger", "flow", "middle", "switched", "punt", "tick", "route", "neighbour",
-         "router", "forged", "moved", "bind", "bind_moved", "bind_lost", "claimed", "paths"]
+cases = ["known", "stranger", "flow", "middle", "switched", "punt", "tick", "tick_peers", "route",
+         "neighbour", "router", "forged", "moved", "bind", "bind_moved", "bind_lost", "claimed",
+         "paths"]
 sizes = [10, 1000, 60000]
 growth, slack = 1.5, 0.1
 # meson has the C library write over what it gives and takes back: instructions of nobody.

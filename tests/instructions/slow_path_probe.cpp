@@ -8,14 +8,15 @@
 // something that never happened before. Callgrind counts in `slow_path_at_work` only, which gives
 // the instructions of one (slow_path.py). Prints how many times it happened.
 //
-// Cases: known, stranger (first packet of a flow, from inside and from the wire), flow (the same on a
-// path that is there), middle (of a flow that we have by its ports, of a server with N clients, from
-// where nobody is known to be), switched (an operator's move of one path), punt, tick,
-// bind, bind_moved, bind_lost (a peer with keys to whom all far ends belong says where it is: as
-// before; one of them moved, on its way or as it has lost its address), claimed (N claims by peers
-// with keys, of 250 each; the middle of a TCP flow of somebody else, from the wire),
-// route, neighbour, router (the next hop of all paths has another address), forged (a basic
-// notification), moved (one that is believed), paths (ten of them, listed over the control socket).
+// Cases: known, stranger (first packet of a flow, from inside and from the wire), flow (the same on
+// a path that is there), middle (of a flow that we have by its ports, of a server with N clients,
+// from where nobody is known to be), switched (an operator's move of one path), punt, tick,
+// tick_peers (of peers with keys, 250 claims each), bind, bind_moved, bind_lost (a peer with keys
+// to whom all far ends belong says where it is: as before; one of them moved, on its way or as it
+// has lost its address), claimed (N claims by peers with keys, of 250 each; the middle of a TCP
+// flow of somebody else, from the wire), route, neighbour, router (the next hop of all paths has
+// another address), forged (a basic notification), moved (one that is believed), paths (ten of
+// them, listed over the control socket).
 #include "app/control/server.hpp"
 #include "app/operator/gateway_view.hpp"
 #include "tests/support/secure_sites.hpp"
@@ -277,7 +278,8 @@ private:
 }
 
 int probe(const std::string& what, uint32_t n) {
-    const bool one_peer = what.starts_with("bind"), many_peers = what == "claimed";
+    const bool one_peer = what.starts_with("bind");
+    const bool many_peers = what == "claimed" || what == "tick_peers";
     World world{n, one_peer ? 1 : many_peers ? 1 + n / most_claims : 0, what == "middle"};
     for (uint32_t k = 0; k < world.config.peers.size(); k++) {
         world.greet(k);
@@ -337,7 +339,7 @@ int probe(const std::string& what, uint32_t n) {
             packets.push_back(
                 world.own(world.notification(from, far_end((3 << 20) + i), wire(one))));
             happen = punted(wan, PuntReason::notification);
-        } else if (many_peers) {
+        } else if (what == "claimed") {
             packets.push_back(world.own(world.frame(wan)
                                             .from(stranger(i).to_text())
                                             .to(wire(one).to_text())
@@ -361,7 +363,7 @@ int probe(const std::string& what, uint32_t n) {
                                          world.now);
                 world.slow->finish_turn(world.now);
             };
-        } else if (what == "tick") {
+        } else if (what == "tick" || what == "tick_peers") {
             happen = [&](uint32_t) {
                 world.now = world.now + from_ms(1);
                 world.slow->finish_turn(world.now);

@@ -364,14 +364,21 @@ bool BindReceiver::tick(Peer& peer, Nanos now) {
             go_back(peer, t, now);
         }
     }
-    r_.cache.claims().forget_departures(peer.id, now);
-    forget_claims(peer, now);
     return !failed.empty();
 }
 
-/// What has expired; and of the others one a tick, if no flow needs it.
-void BindReceiver::forget_claims(Peer& peer, Nanos now) {
+Nanos BindReceiver::next_tick(const Peer& peer) {
+    Nanos out{INT64_MAX};
+    for (const Trial& t : peer.trials) {
+        out = std::min(out, t.deadline);
+    }
+    return out;
+}
+
+/// Of the claims that have not expired one at a time, if no flow needs it.
+void BindReceiver::tidy(Peer& peer, Nanos now) {
     ClaimTable& table = r_.cache.claims();
+    table.forget_departures(peer.id, now);
     for (const Ipv4Prefix& original : table.expire(peer.id, now)) {
         peer.to_follow.insert(original); // a shorter one may speak for its bindings
     }

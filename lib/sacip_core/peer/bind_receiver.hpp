@@ -49,8 +49,12 @@ public:
     bool proven(Peer& peer, Ipv4Addr address, Nanos now);
     /// Bytes of a genuine message came from there.
     void heard_from(Peer& peer, Ipv4Addr address, size_t bytes);
-    /// Ends trials and claims whose time is up. True if bindings changed.
+    /// Ends trials whose time is up. True if bindings changed.
     bool tick(Peer& peer, Nanos now);
+    /// When that is to be called next, at the latest.
+    static Nanos next_tick(const Peer& peer);
+    /// Forgets claims that have expired, and places left long ago. Call now and then.
+    void tidy(Peer& peer, Nanos now);
 
 private:
     bool may_bind_original(const Peer& peer, const Ipv4Prefix& original) const;
@@ -59,7 +63,6 @@ private:
     size_t originals_added(const Peer& peer, const std::vector<Claim>& claims) const;
     bool enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now);
     void go_back(Peer& peer, const Trial& trial, Nanos now);
-    void forget_claims(Peer& peer, Nanos now);
     void record(Peer& peer, const Claim& claim, bool lost, Nanos now);
     void note_departure(Peer& peer, const Claim& claim, bool lost, Nanos now);
     std::vector<RemoteId> take_affected(Peer& peer) const;

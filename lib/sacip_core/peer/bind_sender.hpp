@@ -31,6 +31,8 @@ public:
     void end() { parts_.clear(); }
 
     bool is_due(Nanos now) const { return pending() && next_ <= now; }
+    /// Where something is pending.
+    Nanos next_try() const { return next_; }
     bool pending() const { return !parts_.empty(); }
     /// The next try does not wait for its time.
     void retry_now(Nanos now) { next_ = now; }

@@ -267,4 +267,17 @@ void PeerOutput::tick(Peer& peer, Nanos now) {
     }
 }
 
+Nanos PeerOutput::next_tick(const Peer& peer) {
+    Nanos out = peer.next_probe;
+    if (peer.bind_sender.pending()) {
+        out = std::min(out, peer.bind_sender.next_try());
+    } else if (peer.said.value != 0) {
+        out = std::min(out, peer.said + say_again);
+    }
+    if (peer.mention_at) {
+        out = std::min(out, *peer.mention_at);
+    }
+    return peer.greeting ? std::min(out, peer.greeting->next) : out;
+}
+
 } // namespace sacip

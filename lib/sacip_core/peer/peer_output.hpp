@@ -52,6 +52,8 @@ public:
     void probe(Peer& peer, Nanos now);
     /// Says what is due.
     void tick(Peer& peer, Nanos now);
+    /// When something will be, at the latest, as it stands now.
+    static Nanos next_tick(const Peer& peer);
 
     // For HELLO and HELLO_ACK.
     uint32_t capabilities(const Peer& peer) const;

@@ -6,7 +6,7 @@
 namespace sacip {
 namespace {
 
-constexpr Nanos slow_tick_every = from_ms(10);
+constexpr Nanos tidy_every = from_ms(10);
 /// A peer that has said nothing for so long may not be there.
 constexpr Nanos doubt_after = from_s(1);
 /// A SOLICIT is answered with the whole state, unless that was said just now.
@@ -38,6 +38,7 @@ void PeerSession::take_policy() {
     for (const auto& [id, peer] : r_.policy->peers) {
         if (!peers_.has(id)) {
             peers_.add(id, r_.identity.challenge_key);
+            due_.set(id, {});
         }
         for (const Ipv4Prefix& prefix : peer.roam_to) {
             roaming_[prefix].push_back(id);
@@ -75,6 +76,7 @@ PeerSession::Outcome PeerSession::receive(const Frame& frame, const PacketView& 
     if (!is_genuine(envelope, sender->receive, route.addresses)) {
         return {DropReason::notification_tag};
     }
+    due_.set(peer.id, now);
     const Message message{peer, route, envelope.header, now};
     const Standing standing = peer.association.judge(envelope.header);
     if (standing == Standing::old_epoch) {
@@ -360,6 +362,7 @@ bool PeerSession::may_know_more(PeerId id, const SecureAddresses& between, Nanos
     Peer& peer = at(id);
     if (!peer.association.epoch()) {
         peer_output_.request_epoch(peer, between, now);
+        due_.set(id, now);
         return true;
     }
     return peer.has_flows;
@@ -370,6 +373,7 @@ std::optional<FlowOrigin> PeerSession::origin_of(PeerId id, const WireTuple& tup
     Peer& peer = at(id);
     if (!peer.association.epoch()) {
         peer_output_.request_epoch(peer, between, now); // asked once it is there
+        due_.set(id, now);
         return std::nullopt;
     }
     const FlowOrigin* origin = flow_recovery_.look_up(id, tuple, between, now);
@@ -378,6 +382,7 @@ std::optional<FlowOrigin> PeerSession::origin_of(PeerId id, const WireTuple& tup
     }
     if (!peer.waiting_since && now - peer.last_heard > doubt_after) {
         peer_output_.probe(peer, now);
+        due_.set(id, now);
     }
     return std::nullopt;
 }
@@ -388,21 +393,39 @@ bool PeerSession::tick(Nanos now) {
     flow_recovery_.tick(now,
                         [&](PeerId id, const Solicit& question, const SecureAddresses& between,
                             bool first) { peer_output_.ask(at(id), question, between, first); });
-    for (Peer& peer : peers_) {
-        peer_output_.tick(peer, now);
-    }
-    if (now < next_slow_tick_) {
-        return false;
-    }
-    next_slow_tick_ = now + slow_tick_every;
     bool changed = false;
-    for (Peer& peer : peers_) {
-        changed = r_.claims.tick(peer, now) || changed;
-        peer.association.tick(now, [&](Ipv4Addr a) { return r_.cache.claims().is_at(peer.id, a); });
-        if (peer.is_silent(now) && !std::exchange(peer.silent_noted, true)) {
-            note(peer, EventKind::peer_silent, now);
-        }
+    while (const auto due = due_.due(now)) {
+        changed = look_at(at(*due), now) || changed;
     }
+    if (now >= next_tidying_) {
+        next_tidying_ = now + tidy_every;
+        tidy(now);
+    }
+    return changed;
+}
+
+/// A few of the peers, so that each one's turn comes every few seconds.
+void PeerSession::tidy(Nanos now) {
+    for (size_t left = (peers_.size() + 255) / 256; left > 0; left--) {
+        tidied_ = {tidied_.value + 1 < peers_.size() ? tidied_.value + 1 : 0};
+        Peer& peer = at(tidied_);
+        r_.claims.tidy(peer, now);
+        peer.association.tick(now, [&](Ipv4Addr a) { return r_.cache.claims().is_at(peer.id, a); });
+    }
+}
+
+/// What its time has come for. True if packets that wait should be looked at again.
+bool PeerSession::look_at(Peer& peer, Nanos now) {
+    peer_output_.tick(peer, now);
+    const bool changed = r_.claims.tick(peer, now);
+    if (peer.is_silent(now) && !std::exchange(peer.silent_noted, true)) {
+        note(peer, EventKind::peer_silent, now);
+    }
+    Nanos next = std::min(PeerOutput::next_tick(peer), BindReceiver::next_tick(peer));
+    if (peer.waiting_since && !peer.silent_noted) {
+        next = std::min(next, *peer.waiting_since + Peer::patience);
+    }
+    due_.set(peer.id, std::max(next, now) + Nanos{1});
     return changed;
 }
 

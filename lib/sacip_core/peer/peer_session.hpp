@@ -11,6 +11,7 @@
 // the model says (tests/model/README.md).
 #pragma once
 
+#include "sacip_core/base/deadline_heap.hpp"
 #include "sacip_core/peer/bind_receiver.hpp"
 #include "sacip_core/peer/flow_recovery.hpp"
 #include "sacip_core/peer/peer_output.hpp"
@@ -48,15 +49,20 @@ public:
     /// Our addresses have changed for this peer.
     void announce(PeerId peer, bool old_address_lost, Nanos now) {
         peer_output_.announce(at(peer), old_address_lost, now);
+        due_.set(peer, now);
     }
     /// A flow with this peer begins, between these addresses of ours (source) and the peer's.
     void flow_begins(PeerId peer, const SecureAddresses& between, Nanos now) {
         if (!at(peer).association.epoch()) [[unlikely]] {
             peer_output_.request_epoch(at(peer), between, now);
+            due_.set(peer, now);
         }
     }
     /// The peer is to be told our state, soon: what is learnt of many flows goes into one message.
-    void bind_soon(PeerId peer, Nanos now) { peer_output_.bind_soon(at(peer), now); }
+    void bind_soon(PeerId peer, Nanos now) {
+        peer_output_.bind_soon(at(peer), now);
+        due_.set(peer, now);
+    }
     /// What could not leave may do so now.
     void resume(Nanos now) {
         for (Peer& peer : peers_) {
@@ -90,6 +96,8 @@ private:
         Nanos now;
     };
     void take_policy();
+    bool look_at(Peer& peer, Nanos now);
+    void tidy(Nanos now);
     Outcome on_unproven(const Message& m, const SecureBody& body);
     Outcome on_fresh(const Message& m, const SecureBody& body, size_t bytes);
     void on_new_epoch(Peer& peer, const SecureHeader& header, Nanos now);
@@ -112,7 +120,11 @@ private:
     PeerOutput peer_output_;
     FlowRecovery flow_recovery_;
     PeerStatistics statistics_;
-    Nanos next_slow_tick_{};
+    /// When each peer is to be looked at, at the latest. Whatever may bring that forward makes it
+    /// due, and the look finds out when the next one is.
+    DeadlineHeap<PeerId> due_;
+    Nanos next_tidying_{};
+    PeerId tidied_{}; ///< the last one; they take turns
 };
 
 } // namespace sacip

@@ -41,8 +41,7 @@ bool read_l4(const std::byte* l4, Quote& quote) {
     }
     read_l4_fields(l4, packet, false);
     quote.keyed = !packet.is(IpProto::icmp) || is_echo(packet);
-    return quote.keyed ||
-           (!is_error(packet.icmp_type) && packet.icmp_type != icmp::type_redirect);
+    return quote.keyed || (!is_error(packet.icmp_type) && packet.icmp_type != icmp::type_redirect);
 }
 
 } // namespace

@@ -23,7 +23,8 @@ stage uplink
 introduce_peers
 start_gateways
 start_server
-start_client --tcp 50 --tcp-rate-kbit 16 --udp 50 --udp-rate 5 # 1,024 packets wait for one path
+# 1,024 packets wait for one path: theirs of five seconds, which the router's ARP may take in a flood.
+start_client --tcp 50 --tcp-rate-kbit 8 --udp 50 --udp-rate 2
 assert_flows_run 50 50
 
 flood() { # SECONDS

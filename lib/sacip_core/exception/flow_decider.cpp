@@ -20,9 +20,10 @@ FlowDecision FlowDecider::outbound(const PacketView& v, const Origin& origin, Na
     }
     const auto wire = mappings.wire_of(*mapping, v.source);
     FlowDecision out{.mapping = *mapping, .host = v.source};
-    out.way = r_.resolver.outward({v.destination, v.source, wire.value_or(Ipv4Addr{}),
-                                   mappings[*mapping].port,
-                                   r_.ports[origin.port.value].host_interface, origin.from_linux});
+    out.way = routes_.outward(r_.resolver, r_.host,
+                              {v.destination, v.source, wire.value_or(Ipv4Addr{}),
+                               mappings[*mapping].port, r_.ports[origin.port.value].host_interface,
+                               origin.from_linux});
     if (is_for_linux(v, wire, out.way)) {
         return out;
     }
@@ -133,7 +134,9 @@ bool FlowDecider::takes(PathId path, WirePair pair) const {
            });
 }
 
-std::optional<PathId> FlowDecider::path_of_wire(const PacketView& view, int32_t& flow) const {
+/// `missing`: the key of a flow that is known not to be there, if there is one.
+std::optional<PathId> FlowDecider::path_of_wire(const PacketView& view, int32_t& flow,
+                                                const FlowKey* missing) const {
     const WirePair pair{view.source, view.destination};
     const int32_t wire = r_.paths.find(pair);
     if (wire < 0) {
@@ -142,7 +145,8 @@ std::optional<PathId> FlowDecider::path_of_wire(const PacketView& view, int32_t&
     const PathTable::Views views = r_.paths.views(wire);
     for (size_t i = 0; i < views.size(); i++) {
         const WireView seen = views[i];
-        flow = r_.flows.find(key_from_wire(view, seen.host, seen.remote));
+        const FlowKey key = key_from_wire(view, seen.host, seen.remote);
+        flow = missing != nullptr && key == *missing ? HashIndex::not_found : r_.flows.find(key);
         if (flow >= 0) {
             const PathId path = r_.flows.path_at(flow);
             if (takes(path, pair)) {
@@ -160,7 +164,7 @@ int32_t FlowDecider::taker_of_answers(const FlowKey& key, WirePair leaves) const
                             .destination_port = key.host_port,
                             .proto = key.proto};
     int32_t flow = HashIndex::not_found;
-    return path_of_wire(answer, flow) ? flow : HashIndex::not_found;
+    return path_of_wire(answer, flow, &key) ? flow : HashIndex::not_found;
 }
 
 std::optional<RemoteId> FlowDecider::session_that_left(Ipv4Addr host, Ipv4Addr destination) const {

@@ -12,6 +12,7 @@
 
 #include "sacip_core/exception/slow_forwarder.hpp"
 #include "sacip_core/forward/flow_table.hpp"
+#include "sacip_core/kernel/route_cache.hpp"
 
 namespace sacip {
 
@@ -58,9 +59,11 @@ public:
     /// the box for its own ports or where no host shares the address.
     std::optional<MappingId> inbound_mapping(const PacketView& view, PortId port) const;
     /// The path, and the position of the flow, that take a packet from the wire, if any do.
-    std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const;
+    std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow) const {
+        return path_of_wire(view, flow, nullptr);
+    }
     /// The position of the flow for whose packets the answers to this one, which leaves between
-    /// these addresses, would be taken.
+    /// these addresses, would be taken. There must be no flow with its own key.
     int32_t taker_of_answers(const FlowKey& key, WirePair leaves) const;
     /// The far end of a session that lives between this host and a peer with keys that has left
     /// `destination`, of which nobody is the speaker now, if there is one. The session's
@@ -76,8 +79,11 @@ private:
     bool is_of_inside_port(Ipv4Addr address) const;
     bool has_left(Ipv4Addr address, MappingId box, Nanos now) const;
     bool takes(PathId path, WirePair pair) const;
+    std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow,
+                                       const FlowKey* missing) const;
 
     Deps r_;
+    mutable RouteCache routes_;
 };
 
 } // namespace sacip

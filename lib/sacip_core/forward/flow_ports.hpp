@@ -10,6 +10,7 @@
 
 #include "sacip_core/forward/big_array.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -18,8 +19,11 @@ namespace sacip {
 /// Slow path only. Positions are those of the flow table.
 class FlowPorts {
 public:
-    explicit FlowPorts(uint32_t positions) : heads_(std::bit_ceil(positions)), links_(positions) {}
+    explicit FlowPorts(uint32_t positions)
+        : heads_(std::max(std::bit_ceil(positions) / 8, 1U)), links_(positions) {}
 
+    /// Well before add(): the head of a chain lies anywhere in a large array.
+    void prefetch(uint32_t hash) const { __builtin_prefetch(&heads_[slot(hash)], 1); }
     /// `hash`: of what the flow is found by. It must not be listed.
     void add(uint32_t hash, uint32_t position) {
         uint32_t& head = heads_[slot(hash)];

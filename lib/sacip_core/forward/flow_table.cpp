@@ -36,6 +36,7 @@ std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick no
 void FlowTable::erase(const FlowInfo& flow) {
     records_[flow.id.value].path.store(no_path.value, std::memory_order_release);
     index_->erase(&flow.key);
+    list_waiting();
     if (by_ports_.contains(flow.id.value)) {
         by_ports_.remove(ports_hash(flow.key), flow.id.value);
     }
@@ -50,7 +51,19 @@ uint32_t FlowTable::ports_hash(FlowKey key) const {
 }
 
 void FlowTable::list_by_ports(FlowId id) {
-    by_ports_.add(ports_hash(records_[id.value].key), id.value);
+    const uint32_t hash = ports_hash(records_[id.value].key);
+    by_ports_.prefetch(hash);
+    to_list_[waiting_++] = {id.value, hash};
+    if (waiting_ == to_list_.size()) {
+        list_waiting();
+    }
+}
+
+void FlowTable::list_waiting() {
+    for (unsigned i = 0; i < waiting_; i++) {
+        by_ports_.add(to_list_[i].hash, to_list_[i].position);
+    }
+    waiting_ = 0;
 }
 
 std::optional<FlowInfo> FlowTable::at(FlowId id) const {

@@ -14,6 +14,7 @@
 #include "sacip_core/forward/path.hpp"
 #include "sacip_core/packet/parse.hpp"
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -68,13 +69,14 @@ public:
     /// Nothing when the table is full. The key must not be in the table.
     std::optional<FlowId> insert(const FlowKey& key, PathId path, Tick now);
     void erase(const FlowInfo& flow);
-    /// It is among with_ports() from now on.
+    /// It is among with_ports() from now on. It is put there a little later, when its line of
+    /// memory has come.
     void list_by_ports(FlowId id);
     /// Calls `visit(flow)` for those listed that this host has with these ports, whatever the far
     /// end, the last begun first, until it returns true.
     template <typename Visit>
     void with_ports(Ipv4Addr host, L4Port host_port, L4Port remote_port, uint8_t proto,
-                    Visit&& visit) const;
+                    Visit&& visit);
     /// The flow at this position, if one is there.
     std::optional<FlowInfo> at(FlowId id) const;
     uint32_t size() const { return index_->size(); }
@@ -92,6 +94,7 @@ public:
 
 private:
     uint32_t ports_hash(FlowKey key) const;
+    void list_waiting();
     /// Out of the way of the packets that change nothing: it costs them no register.
     [[gnu::cold, gnu::noinline]] static bool mark(FlowRecord& record, uint8_t bits,
                                                   uint8_t tcp_flags);
@@ -102,11 +105,17 @@ private:
     FlowPorts by_ports_;
     uint32_t capacity_;
     uint32_t cursor_{0};
+    struct Listing {
+        uint32_t position, hash;
+    };
+    unsigned waiting_{0}; ///< to be listed by ports
+    std::array<Listing, 32> to_list_{};
 };
 
 template <typename Visit>
 void FlowTable::with_ports(Ipv4Addr host, L4Port host_port, L4Port remote_port, uint8_t proto,
-                           Visit&& visit) const {
+                           Visit&& visit) {
+    list_waiting();
     const FlowKey wanted{host, {}, host_port, remote_port, proto, {}};
     by_ports_.visit(ports_hash(wanted), [&](uint32_t position) {
         FlowKey key = records_[position].key;

@@ -75,6 +75,7 @@ public:
         PortId pinned{no_port}; ///< the port that `wire` belongs to; no_port: Linux's choice
         IfIndex in{};           ///< where it came in; 0: unknown
         bool of_box{false};     ///< of a socket of the box: Linux has chosen `pinned`
+        bool operator==(const Departure&) const = default;
     };
     Adjacency outward(const Departure& packet) const;
     /// To `host`, one of ours, for a packet from `remote` that came in by `in` (0: unknown).

@@ -14,8 +14,8 @@ namespace sacip {
 struct Fallback {
     IfIndex interface {};
     uint8_t number{0}; ///< of the port
-    Ipv4Addr own() const { return {169, 254, static_cast<uint8_t>(number + 1), 2}; }
-    Ipv4Addr gateway() const { return {169, 254, static_cast<uint8_t>(number + 1), 1}; }
+    IpAddr own() const { return {169, 254, static_cast<uint8_t>(number + 1), 2}; }
+    IpAddr gateway() const { return {169, 254, static_cast<uint8_t>(number + 1), 1}; }
     /// Of the route; above any that people and daemons use.
     uint32_t metric() const { return 65'535U + number; }
 

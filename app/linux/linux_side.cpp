@@ -156,19 +156,19 @@ void LinuxSide::probe_neighbours() {
     }
 }
 
-void LinuxSide::keep_shadow(Ipv4Addr address) {
+void LinuxSide::keep_shadow(IpAddr address) {
     shadows_.insert(address);
     untold_[address] = true;
     ask_for_shadows();
 }
 
-void LinuxSide::drop_shadow(Ipv4Addr address) {
+void LinuxSide::drop_shadow(IpAddr address) {
     shadows_.erase(address);
     untold_[address] = false;
     ask_for_shadows();
 }
 
-netlink::AddressRequest LinuxSide::shadow(Ipv4Addr address) const {
+netlink::AddressRequest LinuxSide::shadow(IpAddr address) const {
     netlink::AddressRequest out{loopback_, address, 32};
     out.label = label_; // so that none is taken away that the operator has put there
     return out;
@@ -210,7 +210,7 @@ void LinuxSide::put_back(const KernelState& host) {
         }
     }
     const auto present = host.addresses(loopback_);
-    for (const Ipv4Addr address : shadows_) {
+    for (const IpAddr address : shadows_) {
         if (std::ranges::find(present, address, &AddressInfo::address) == present.end()) {
             missing.shadows.push_back(shadow(address));
         }

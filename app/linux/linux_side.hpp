@@ -76,8 +76,8 @@ public:
     void stop(const std::function<void()>& say_why);
 
     void resolve(NeighbourKey neighbour) override;
-    void keep_shadow(Ipv4Addr address) override;
-    void drop_shadow(Ipv4Addr address) override;
+    void keep_shadow(IpAddr address) override;
+    void drop_shadow(IpAddr address) override;
 
     /// How long Linux has not answered what it was asked last; zero: it has.
     Nanos waiting() const { return std::max(asker_.waiting(), listener_.waiting()); }
@@ -87,7 +87,7 @@ public:
     uint64_t resolves_dropped() const { return resolves_dropped_; }
 
 private:
-    netlink::AddressRequest shadow(Ipv4Addr address) const;
+    netlink::AddressRequest shadow(IpAddr address) const;
     void ask_for_shadows();
     void probe_neighbours();
     void put_back(const KernelState& host);
@@ -100,8 +100,8 @@ private:
     std::vector<std::string> interfaces_;    ///< ours
     std::map<std::string, IfIndex> masters_; ///< of those, as the operator was told
     std::vector<Fallback> fallbacks_;
-    std::set<Ipv4Addr> shadows_;          ///< wanted
-    std::map<Ipv4Addr, bool> untold_;     ///< of these Linux is still to be told: wanted or not
+    std::set<IpAddr> shadows_;            ///< wanted
+    std::map<IpAddr, bool> untold_;       ///< of these Linux is still to be told: wanted or not
     std::string label_;                   ///< of shadows
     bool putting_back_{false};            ///< asked for, and its changes are not in the mirror
     std::vector<NeighbourKey> resolving_; ///< asked for, and maybe stuck; a few

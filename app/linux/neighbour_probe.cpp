@@ -40,7 +40,7 @@ void NeighbourProbe::send(NeighbourKey neighbour, Nanos now) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(discard_port);
-    to.sin_addr.s_addr = neighbour.address.raw();
+    to.sin_addr.s_addr = neighbour.address.v4().raw();
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in_pktinfo))]{};
     msghdr message{};
     message.msg_name = &to;

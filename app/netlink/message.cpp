@@ -42,7 +42,7 @@ public:
         std::memcpy(&value, mnl_attr_get_payload(found_[type]), sizeof value);
         return value;
     }
-    Ipv4Addr address(size_t type) const {
+    IpAddr address(size_t type) const {
         return Ipv4Addr::from_raw(get<uint32_t>(type).value_or(0));
     }
     MacAddr mac(size_t type) const {
@@ -219,8 +219,8 @@ std::optional<AddressInfo> read_address(const nlmsghdr* message) {
     // IFA_LOCAL is ours; on a point-to-point link IFA_ADDRESS is the peer's.
     out.address =
         attributes.address(attributes.raw(IFA_LOCAL) != nullptr ? IFA_LOCAL : IFA_ADDRESS);
-    const Ipv4Addr other = attributes.address(IFA_ADDRESS);
-    out.peer = other == out.address ? Ipv4Addr{} : other;
+    const IpAddr other = attributes.address(IFA_ADDRESS);
+    out.peer = other == out.address ? IpAddr{} : other;
     out.prefix_length = header->ifa_prefixlen;
     const uint32_t flags = attributes.get<uint32_t>(IFA_FLAGS).value_or(header->ifa_flags);
     out.secondary = (flags & IFA_F_SECONDARY) != 0;
@@ -241,7 +241,7 @@ std::optional<RouteInfo> read_route(const nlmsghdr* message) {
     if (out.table == RT_TABLE_LOCAL) {
         return std::nullopt;
     }
-    out.destination = Ipv4Prefix{attributes.address(RTA_DST), header->rtm_dst_len};
+    out.destination = IpPrefix{attributes.address(RTA_DST), header->rtm_dst_len};
     out.via = attributes.address(RTA_GATEWAY);
     out.interface = IfIndex{attributes.get<int>(RTA_OIF).value_or(0)};
     out.metric = attributes.get<uint32_t>(RTA_PRIORITY).value_or(0);
@@ -271,8 +271,8 @@ std::optional<RuleInfo> read_rule(const nlmsghdr* message) {
     out.priority = attributes.get<uint32_t>(FRA_PRIORITY).value_or(0);
     out.table = attributes.get<uint32_t>(FRA_TABLE).value_or(header->table);
     out.target = attributes.get<uint32_t>(FRA_GOTO).value_or(0);
-    out.from = Ipv4Prefix{attributes.address(FRA_SRC), header->src_len};
-    out.to = Ipv4Prefix{attributes.address(FRA_DST), header->dst_len};
+    out.from = IpPrefix{attributes.address(FRA_SRC), header->src_len};
+    out.to = IpPrefix{attributes.address(FRA_DST), header->dst_len};
     out.in = text_of(attributes.raw(FRA_IIFNAME));
     out.out = text_of(attributes.raw(FRA_OIFNAME));
     out.inverted = (header->flags & FIB_RULE_INVERT) != 0;

@@ -31,7 +31,7 @@ public:
     T* extra() {
         return static_cast<T*>(mnl_nlmsg_put_extra_header(header_, sizeof(T)));
     }
-    void put(uint16_t type, Ipv4Addr a) { mnl_attr_put_u32(header_, type, a.raw()); }
+    void put(uint16_t type, IpAddr a) { mnl_attr_put_u32(header_, type, a.v4().raw()); }
     void put(uint16_t type, uint32_t value) { mnl_attr_put_u32(header_, type, value); }
     void put(uint16_t type, uint8_t value) { mnl_attr_put_u8(header_, type, value); }
     void put(uint16_t type, const MacAddr& mac) {
@@ -105,8 +105,7 @@ Result Requests::address(uint16_t type, uint16_t flags, const AddressRequest& re
         m.put(IFA_FLAGS, uint32_t{request.no_prefix_route ? IFA_F_NOPREFIXROUTE : 0U});
         if (request.prefix_length < 31) {
             // As ip(8) does with "brd +"; without it hosts that broadcast would go unheard.
-            m.put(IFA_BROADCAST, Ipv4Addr{Be32{request.address.value() |
-                                               ~Ipv4Prefix::mask(request.prefix_length)}});
+            m.put(IFA_BROADCAST, IpPrefix{request.address, request.prefix_length}.last());
         }
     }
     return judge(socket_.transact(m.get()),
@@ -197,7 +196,7 @@ Result Requests::delete_route(const RouteRequest& request) {
     return route(RTM_DELROUTE, 0, request, "del");
 }
 
-Result Requests::set_neighbour(IfIndex interface, Ipv4Addr address, MacAddr mac) {
+Result Requests::set_neighbour(IfIndex interface, IpAddr address, MacAddr mac) {
     Message m{RTM_NEWNEIGH, create_or_replace | NLM_F_ACK};
     auto* header = m.extra<ndmsg>();
     header->ndm_family = AF_INET;
@@ -210,7 +209,7 @@ Result Requests::set_neighbour(IfIndex interface, Ipv4Addr address, MacAddr mac)
                                                 " nud permanent");
 }
 
-Result Requests::delete_neighbour(IfIndex interface, Ipv4Addr address) {
+Result Requests::delete_neighbour(IfIndex interface, IpAddr address) {
     Message m{RTM_DELNEIGH, NLM_F_ACK};
     auto* header = m.extra<ndmsg>();
     header->ndm_family = AF_INET;
@@ -220,7 +219,7 @@ Result Requests::delete_neighbour(IfIndex interface, Ipv4Addr address) {
                  "ip neigh del " + address.to_text() + " dev " + name_of(interface));
 }
 
-void Requests::ask_neighbour(IfIndex interface, Ipv4Addr address) {
+void Requests::ask_neighbour(IfIndex interface, IpAddr address) {
     Message m{RTM_NEWNEIGH, NLM_F_CREATE};
     auto* header = m.extra<ndmsg>();
     header->ndm_family = AF_INET;

@@ -18,7 +18,7 @@ namespace sacip::netlink {
 
 struct AddressRequest {
     IfIndex interface {};
-    Ipv4Addr address{};
+    IpAddr address{};
     uint8_t prefix_length{32};
     AddressScope scope{AddressScope::global}; ///< `other` is taken as global
     bool no_prefix_route{false};              ///< the subnet gets no route of its own
@@ -26,18 +26,18 @@ struct AddressRequest {
 };
 
 struct LabelledAddress {
-    Ipv4Addr address{};
+    IpAddr address{};
     uint8_t prefix_length{32};
     std::string label{};
 };
 
 struct RouteRequest {
-    Ipv4Prefix destination{};
-    Ipv4Addr via{};       ///< unspecified: on-link
+    IpPrefix destination{};
+    IpAddr via{};         ///< unspecified: on-link
     IfIndex interface {}; ///< 0: Linux finds it by `via`
     uint32_t metric{0};
     bool onlink{false}; ///< `via` need not lie in a subnet of the interface
-    Ipv4Addr preferred_source{};
+    IpAddr preferred_source{};
 };
 
 /// One thread at a time; works in the network namespace of the thread that called open().
@@ -54,15 +54,15 @@ public:
     Result replace_route(const RouteRequest& request);
     Result delete_route(const RouteRequest& request);
     /// Creates or replaces a permanent neighbour entry.
-    Result set_neighbour(IfIndex interface, Ipv4Addr address, MacAddr mac);
-    Result delete_neighbour(IfIndex interface, Ipv4Addr address);
+    Result set_neighbour(IfIndex interface, IpAddr address, MacAddr mac);
+    Result delete_neighbour(IfIndex interface, IpAddr address);
     Result set_link_up(IfIndex interface, bool up);
     /// What the lower layer says (IFLA_CARRIER); taps and dummies take it, hardware does not.
     Result set_carrier(IfIndex interface, bool carrier);
 
     /// Makes Linux resolve a neighbour, as if it had a packet for it (NTF_USE). Does not wait
     /// for it: the answer is a neighbour event. Linux's refusals are counted, not told.
-    void ask_neighbour(IfIndex interface, Ipv4Addr address);
+    void ask_neighbour(IfIndex interface, IpAddr address);
     void wait_for_rtnl() { socket_.wait_for_rtnl(); }
     uint64_t neighbours_refused() const { return neighbours_refused_; }
 

@@ -207,7 +207,7 @@ json GatewayView::flow_json(const FlowInfo& flow, Nanos now) {
 
 json GatewayView::flow_list(const json& args, Nanos now) const {
     const auto host_text = args.value("host", std::string{});
-    const auto wanted = Ipv4Addr::from_text(host_text);
+    const auto wanted = IpAddr::from_text(host_text);
     if (!host_text.empty() && !wanted) {
         return control::refusal("--host " + host_text + " is not an IPv4 address",
                                 "write it as 10.1.0.10");
@@ -231,7 +231,7 @@ json GatewayView::flow_list(const json& args, Nanos now) const {
 json GatewayView::path_json(PathId id) const {
     const BindingCache& cache = slow_path.cache();
     const PathEntry& entry = cache.at(id);
-    const PathAddresses a = cache.addresses(entry);
+    const PathAddresses a = cache.addresses(entry.local, entry.remote);
     const DirectionRewrite& to = entry.slot.outbound;
     return {{"id", id.value},
             {"host", a.host.to_text()},

@@ -76,7 +76,7 @@ json GatewayView::move_list(const json& args) const {
 
 json GatewayView::move(const json& args, Nanos now) const {
     const auto prefix = [&](const char* key) {
-        return Ipv4Prefix::from_text(args.value(key, std::string{}));
+        return IpPrefix::from_text(args.value(key, std::string{}));
     };
     const auto from = prefix("old"), to = prefix("new");
     if (!from || !to) {

@@ -76,7 +76,7 @@ json GatewayView::peer_list(Nanos now) const {
     }
     for (const auto& [id, peer] : policy->basic_peers) {
         json roam_to = json::array();
-        for (const Ipv4Prefix& prefix : peer.roam_to) {
+        for (const IpPrefix& prefix : peer.roam_to) {
             roam_to.push_back(prefix.to_text());
         }
         out.push_back({{"kind", "basic"}, {"prefix", peer.prefix.to_text()}, {"roam_to", roam_to}});

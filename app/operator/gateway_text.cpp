@@ -21,7 +21,7 @@ std::string proto_text(uint8_t proto) {
     return std::to_string(proto);
 }
 
-std::string endpoint(Ipv4Addr address, L4Port port) {
+std::string endpoint(IpAddr address, L4Port port) {
     return address.to_text() + ':' + std::to_string(port.value());
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "sacip_core/base/event_log.hpp"
+#include "sacip_core/base/ip_addr.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -12,7 +13,7 @@ namespace sacip {
 /// "tcp", "udp", "icmp", else the number.
 std::string proto_text(uint8_t proto);
 /// "10.0.1.2:80".
-std::string endpoint(Ipv4Addr address, L4Port port);
+std::string endpoint(IpAddr address, L4Port port);
 /// RFC 3339, UTC, milliseconds.
 std::string rfc3339(WallTime date);
 /// Microseconds, down to a thousandth.

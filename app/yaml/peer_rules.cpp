@@ -27,11 +27,11 @@ public:
     OwnAddresses(const Config& config, const Places& places) {
         for (size_t i = 0; i < config.hosts.size(); ++i) {
             const HostPlaces& place = places.host_entries[i];
-            if (const Ipv4Prefix* outside = config.hosts[i].outside_prefix();
+            if (const IpPrefix* outside = config.hosts[i].outside_prefix();
                 outside != nullptr && place.outside) {
                 add(*outside, "our own hosts' outside", place.outside);
             }
-            if (const Ipv4Prefix* inside = config.hosts[i].inside_prefix();
+            if (const IpPrefix* inside = config.hosts[i].inside_prefix();
                 inside != nullptr && place.inside) {
                 add(*inside, "our own hosts' inside", place.inside);
             }
@@ -39,16 +39,16 @@ public:
         for (size_t i = 0; i < config.ports.size(); ++i) {
             const auto& addresses = config.ports[i].host_interface.addresses;
             for (size_t k = 0; k < addresses.size(); ++k) {
-                add(Ipv4Prefix::host(addresses[k].address), "the gateway's own",
+                add(IpPrefix::host(addresses[k].address), "the gateway's own",
                     places.port_entries[i].addresses[k]);
             }
         }
     }
 
     /// What of ours holds all of `prefix`.
-    std::optional<std::pair<Ipv4Prefix, Own>> holding(const Ipv4Prefix& prefix) const {
-        std::optional<std::pair<Ipv4Prefix, Own>> out;
-        by_prefix_.visit_around(prefix.address(), [&](const Ipv4Prefix& own, const Own& whose) {
+    std::optional<std::pair<IpPrefix, Own>> holding(const IpPrefix& prefix) const {
+        std::optional<std::pair<IpPrefix, Own>> out;
+        by_prefix_.visit_around(prefix.address(), [&](const IpPrefix& own, const Own& whose) {
             if (own.contains(prefix)) {
                 out = {own, whose};
             }
@@ -58,7 +58,7 @@ public:
     }
 
 private:
-    void add(const Ipv4Prefix& prefix, std::string_view whose, Mark at) {
+    void add(const IpPrefix& prefix, std::string_view whose, Mark at) {
         if (by_prefix_.find(prefix) == nullptr) {
             by_prefix_[prefix] = {std::string{whose}, at};
         }
@@ -67,7 +67,7 @@ private:
 };
 
 /// Reports a prefix that can not be that of another site's hosts; true if it can.
-bool check_others_prefix(const Ipv4Prefix& prefix, Mark at, std::string_view subject,
+bool check_others_prefix(const IpPrefix& prefix, Mark at, std::string_view subject,
                          const OwnAddresses& ours, Errors& errors) {
     if (!check_host_prefix(prefix, at, subject, errors)) {
         return false;
@@ -84,7 +84,7 @@ bool check_others_prefix(const Ipv4Prefix& prefix, Mark at, std::string_view sub
 }
 
 /// A wide roam_to is the operator's choice; one of dead addresses only is a slip.
-void check_roam_to(const std::vector<Ipv4Prefix>& roam_to, const std::vector<Mark>& places,
+void check_roam_to(const std::vector<IpPrefix>& roam_to, const std::vector<Mark>& places,
                    Errors& errors) {
     for (size_t i = 0; i < roam_to.size(); ++i) {
         if (!has_host_addresses(roam_to[i])) {
@@ -93,8 +93,8 @@ void check_roam_to(const std::vector<Ipv4Prefix>& roam_to, const std::vector<Mar
     }
 }
 
-void check_rendezvous(Ipv4Addr address, Mark at, const OwnAddresses& ours, Errors& errors) {
-    const Ipv4Prefix prefix = Ipv4Prefix::host(address);
+void check_rendezvous(IpAddr address, Mark at, const OwnAddresses& ours, Errors& errors) {
+    const IpPrefix prefix = IpPrefix::host(address);
     if (!has_host_addresses(prefix)) {
         report(errors, at, "rendezvous " + quoted(address.to_text()) + " is no host's address",
                "write the address at which the peer always listens, or delete it");

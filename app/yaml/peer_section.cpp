@@ -61,7 +61,7 @@ void read_identity(const Node& node, IdentityConfig& identity, Errors& errors) {
 
 /// The prefixes of a list that are well formed, each with its place.
 void read_prefixes(const Node& node, std::string_view key, std::string_view example,
-                   std::vector<Ipv4Prefix>& prefixes, std::vector<Mark>& marks, Errors& errors) {
+                   std::vector<IpPrefix>& prefixes, std::vector<Mark>& marks, Errors& errors) {
     for (const auto& item : read_list(node, key, example, errors)) {
         if (const auto value = read_prefix(item, key, errors)) {
             prefixes.push_back(*value);

@@ -105,15 +105,14 @@ bool check_address(const InterfaceAddress& address, Mark at, Errors& errors) {
                "write the length of the real subnet, for example /24");
         return false;
     }
-    const Ipv4Prefix prefix = address.prefix();
-    const uint32_t host_part = address.address.value() & ~Ipv4Prefix::mask(address.length);
-    const uint32_t last = ~Ipv4Prefix::mask(address.length);
-    if (address.length <= 30 && (host_part == 0 || host_part == last)) {
+    const IpPrefix prefix = address.prefix();
+    const bool is_network = address.address == prefix.address();
+    if (address.length <= 30 && (is_network || address.address == prefix.last())) {
         report(errors, at,
-               "address " + quoted(text) + " is the " + (host_part == 0 ? "network" : "broadcast") +
+               "address " + quoted(text) + " is the " + (is_network ? "network" : "broadcast") +
                    " address of its subnet",
                "write a host address, for example " +
-                   prefix.with_host_part_of(Ipv4Addr{0, 0, 0, 1}).to_text() + "/" +
+                   prefix.with_host_part_of(IpAddr{0, 0, 0, 1}).to_text() + "/" +
                    std::to_string(unsigned{address.length}));
         return false;
     }
@@ -121,7 +120,7 @@ bool check_address(const InterfaceAddress& address, Mark at, Errors& errors) {
 }
 
 void check_addresses(const Config& config, const Places& places, Errors& errors) {
-    std::map<Ipv4Addr, Mark> taken;
+    std::map<IpAddr, Mark> taken;
     for (size_t i = 0; i < config.ports.size(); ++i) {
         const auto& addresses = config.ports[i].host_interface.addresses;
         for (size_t k = 0; k < addresses.size(); ++k) {
@@ -141,7 +140,7 @@ void check_addresses(const Config& config, const Places& places, Errors& errors)
 }
 
 /// Linux takes a route only if its next router can be reached without another route.
-void check_via(const HostInterfaceConfig& interface, const PortPlaces& place, Ipv4Addr via, Mark at,
+void check_via(const HostInterfaceConfig& interface, const PortPlaces& place, IpAddr via, Mark at,
                Errors& errors) {
     const std::string_view unusable = unusable_as_host(via);
     if (!unusable.empty()) {
@@ -169,7 +168,7 @@ void check_via(const HostInterfaceConfig& interface, const PortPlaces& place, Ip
 }
 
 void check_routes(const Config& config, const Places& places, Errors& errors) {
-    std::map<std::pair<Ipv4Addr, uint8_t>, Mark> taken;
+    std::map<std::pair<IpAddr, uint8_t>, Mark> taken;
     for (size_t i = 0; i < config.ports.size(); ++i) {
         const auto& interface = config.ports[i].host_interface;
         const PortPlaces& place = places.port_entries[i];

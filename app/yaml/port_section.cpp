@@ -111,9 +111,9 @@ void read_routes(const Node& node, HostInterfaceConfig& interface, PortPlaces& p
         FieldReader fields{item, "an entry of routes", {"to", "via"}, errors};
         const Node* const to = fields.require("to", "add to: default, or a prefix");
         const Node* const via = fields.require("via", "add via: with the next router's address");
-        std::optional<Ipv4Prefix> prefix;
+        std::optional<IpPrefix> prefix;
         if (to != nullptr && to->kind == Node::Kind::text && to->text == "default") {
-            prefix = Ipv4Prefix{};
+            prefix = IpPrefix{};
         } else if (to != nullptr) {
             prefix = read_prefix(*to, "to", errors);
         }

@@ -16,7 +16,7 @@ namespace sacip::yaml {
 namespace {
 
 struct Block {
-    Ipv4Prefix prefix;
+    IpPrefix prefix;
     std::string_view name;
 };
 
@@ -68,7 +68,7 @@ void check_following_host(const HostConfig& host, const HostPlaces& place, const
                host.is_box() ? "give the port a host_interface with a name"
                              : "give the port a host_interface with a name, or write a prefix");
     }
-    const Ipv4Prefix* const inside = host.inside_prefix();
+    const IpPrefix* const inside = host.inside_prefix();
     if (place.inside && inside != nullptr && !inside->is_host()) {
         report(errors, place.outside,
                "a prefix can not share the one address of port " + quoted(port.name),
@@ -78,7 +78,7 @@ void check_following_host(const HostConfig& host, const HostPlaces& place, const
 }
 
 /// A host with an address that the configuration gives to the gateway itself.
-void check_own_address(const Config& config, const Ipv4Prefix& inside, Mark at, Errors& errors) {
+void check_own_address(const Config& config, const IpPrefix& inside, Mark at, Errors& errors) {
     for (const auto& port : config.ports) {
         for (const auto& own : port.host_interface.addresses) {
             if (inside.is_host() && own.address == inside.address()) {
@@ -93,7 +93,7 @@ void check_own_address(const Config& config, const Ipv4Prefix& inside, Mark at, 
 
 /// An entry whose `outside` is a prefix.
 void check_mapped_host(const HostConfig& host, const HostPlaces& place, Errors& errors) {
-    const Ipv4Prefix& outside = *host.outside_prefix();
+    const IpPrefix& outside = *host.outside_prefix();
     if (!place.inside) {
         return;
     }
@@ -154,10 +154,9 @@ private:
 /// The address a 1:1 host begins with must not be promised to a mapped prefix as well. Only the
 /// first address of a port is its primary one; further ones may well carry prefixes.
 void check_primary_addresses(const Config& config, const Places& places,
-                             const std::map<Ipv4Addr, const PortConfig*>& followed,
-                             Errors& errors) {
+                             const std::map<IpAddr, const PortConfig*>& followed, Errors& errors) {
     for (size_t i = 0; i < config.hosts.size(); ++i) {
-        const Ipv4Prefix* const outside = config.hosts[i].outside_prefix();
+        const IpPrefix* const outside = config.hosts[i].outside_prefix();
         if (outside == nullptr || !places.host_entries[i].outside) {
             continue;
         }
@@ -174,8 +173,7 @@ void check_primary_addresses(const Config& config, const Places& places,
 
 } // namespace
 
-bool check_host_prefix(const Ipv4Prefix& prefix, Mark at, std::string_view subject,
-                       Errors& errors) {
+bool check_host_prefix(const IpPrefix& prefix, Mark at, std::string_view subject, Errors& errors) {
     for (const auto& block : hostless) {
         if (prefix.overlaps(block.prefix)) {
             report(errors, at,
@@ -188,7 +186,7 @@ bool check_host_prefix(const Ipv4Prefix& prefix, Mark at, std::string_view subje
     return true;
 }
 
-bool has_host_addresses(const Ipv4Prefix& prefix) {
+bool has_host_addresses(const IpPrefix& prefix) {
     return std::none_of(hostless.begin(), hostless.end(),
                         [&](const Block& block) { return block.prefix.contains(prefix); });
 }
@@ -231,7 +229,7 @@ void check_overlaps(std::vector<PlacedPrefix> prefixes, std::string_view remedy,
 void check_hosts(const Config& config, const Places& places, Errors& errors) {
     std::vector<PlacedPrefix> insides;
     std::vector<PlacedPrefix> outsides;
-    std::map<Ipv4Addr, const PortConfig*> followed;
+    std::map<IpAddr, const PortConfig*> followed;
     Followers followers;
     for (size_t i = 0; i < config.hosts.size(); ++i) {
         const HostConfig& host = config.hosts[i];

@@ -41,7 +41,7 @@ private:
 
 /// A prefix, where it stands, and as what ("inside").
 struct PlacedPrefix {
-    Ipv4Prefix prefix;
+    IpPrefix prefix;
     Mark at;
     std::string_view subject;
 };
@@ -51,9 +51,9 @@ struct PlacedPrefix {
 void check_overlaps(std::vector<PlacedPrefix> prefixes, std::string_view remedy, Errors& errors);
 
 /// Reports a prefix with addresses that no host can have; true if there was none.
-bool check_host_prefix(const Ipv4Prefix& prefix, Mark at, std::string_view subject, Errors& errors);
+bool check_host_prefix(const IpPrefix& prefix, Mark at, std::string_view subject, Errors& errors);
 
 /// False if no host can have any address of it.
-bool has_host_addresses(const Ipv4Prefix& prefix);
+bool has_host_addresses(const IpPrefix& prefix);
 
 } // namespace sacip::yaml

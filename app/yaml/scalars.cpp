@@ -45,7 +45,7 @@ std::optional<uint16_t> port_number(std::string_view text) {
 }
 
 /// "010.001.0.1" -> "10.1.0.1", if that is all that is wrong with it.
-std::optional<Ipv4Addr> address_without_zeros(std::string_view text) {
+std::optional<IpAddr> address_without_zeros(std::string_view text) {
     std::string plain;
     while (true) {
         const size_t dot = text.find('.');
@@ -55,7 +55,7 @@ std::optional<Ipv4Addr> address_without_zeros(std::string_view text) {
         }
         plain += without_zeros(part);
         if (dot == std::string_view::npos) {
-            return Ipv4Addr::from_text(plain);
+            return IpAddr::from_text(plain);
         }
         plain += '.';
         text.remove_prefix(dot + 1);
@@ -63,9 +63,9 @@ std::optional<Ipv4Addr> address_without_zeros(std::string_view text) {
 }
 
 /// The address in `text`, a part of the value at `node`; the rest of the value is `tail`.
-std::optional<Ipv4Addr> address_in(const Node& node, std::string_view text, std::string_view tail,
-                                   std::string_view key, std::string_view example, Errors& errors) {
-    if (const auto address = Ipv4Addr::from_text(text)) {
+std::optional<IpAddr> address_in(const Node& node, std::string_view text, std::string_view tail,
+                                 std::string_view key, std::string_view example, Errors& errors) {
+    if (const auto address = IpAddr::from_text(text)) {
         return address;
     }
     const std::string what = subject(key, node.text);
@@ -192,14 +192,14 @@ std::optional<Milliseconds> read_duration(const Node& node, std::string_view key
     return std::nullopt;
 }
 
-std::optional<Ipv4Addr> read_address(const Node& node, std::string_view key, Errors& errors) {
+std::optional<IpAddr> read_address(const Node& node, std::string_view key, Errors& errors) {
     static constexpr std::string_view example = "10.0.1.1";
     const auto text = read_text(node, key, "write one IPv4 address, for example 10.0.1.1", errors);
     if (!text) {
         return std::nullopt;
     }
     const size_t slash = text->find('/');
-    if (slash != std::string_view::npos && Ipv4Addr::from_text(text->substr(0, slash))) {
+    if (slash != std::string_view::npos && IpAddr::from_text(text->substr(0, slash))) {
         report(errors, node.mark, subject(key, *text) + " is a prefix, but takes one address",
                "write " + std::string{text->substr(0, slash)});
         return std::nullopt;
@@ -207,7 +207,7 @@ std::optional<Ipv4Addr> read_address(const Node& node, std::string_view key, Err
     return address_in(node, *text, "", key, example, errors);
 }
 
-std::optional<Ipv4Prefix> read_prefix(const Node& node, std::string_view key, Errors& errors) {
+std::optional<IpPrefix> read_prefix(const Node& node, std::string_view key, Errors& errors) {
     static constexpr std::string_view example = "10.2.0.0/24";
     const auto text = read_text(node, key, "write an IPv4 prefix, for example 10.2.0.0/24", errors);
     if (!text) {
@@ -217,13 +217,13 @@ std::optional<Ipv4Prefix> read_prefix(const Node& node, std::string_view key, Er
     const auto address =
         address_in(node, text->substr(0, slash), text->substr(slash), key, example, errors);
     if (!address || slash == text->size()) {
-        return address ? std::optional{Ipv4Prefix::host(*address)} : std::nullopt;
+        return address ? std::optional{IpPrefix::host(*address)} : std::nullopt;
     }
     const auto length = length_in(node, text->substr(slash + 1), key, example, errors);
     if (!length) {
         return std::nullopt;
     }
-    const Ipv4Prefix prefix{*address, *length};
+    const IpPrefix prefix{*address, *length};
     if (prefix.address() != *address) {
         report(errors, node.mark, subject(key, *text) + " has host bits set",
                "write " + prefix.address().to_text() + "/" + std::to_string(*length) + ", or " +
@@ -304,9 +304,9 @@ std::optional<MetricsEndpoint> read_endpoint(const Node& node, std::string_view 
     }
     const size_t colon = std::min(text->rfind(':'), text->size());
     const std::string_view host = text->substr(0, colon);
-    const auto address = Ipv4Addr::from_text(host == "localhost" ? "127.0.0.1" : host);
+    const auto address = IpAddr::from_text(host == "localhost" ? "127.0.0.1" : host);
     const auto port = port_number(text->substr(std::min(colon + 1, text->size())));
-    if (address && port && !address->is_multicast() && !address->is_reserved()) {
+    if (address && port && !address->is_multicast() && !address->v4().is_reserved()) {
         return MetricsEndpoint{*address, *port};
     }
     report(errors, node.mark, subject(key, *text) + " is not an address and port to listen on",
@@ -314,7 +314,8 @@ std::optional<MetricsEndpoint> read_endpoint(const Node& node, std::string_view 
     return std::nullopt;
 }
 
-std::string_view unusable_as_host(Ipv4Addr address) {
+std::string_view unusable_as_host(IpAddr any) {
+    const Ipv4Addr address = any.v4(); // no file has others
     return address.is_unspecified()    ? "the unspecified address"
            : address.is_this_network() ? "in 0.0.0.0/8, which no host may use"
            : address.is_loopback()     ? "a loopback address"

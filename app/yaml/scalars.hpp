@@ -33,10 +33,10 @@ std::optional<Milliseconds> read_duration(const Node& node, std::string_view key
 /// "168h", "7440s", "20ms": the largest of these units that is exact.
 std::string to_text(Milliseconds duration);
 
-std::optional<Ipv4Addr> read_address(const Node& node, std::string_view key, Errors& errors);
+std::optional<IpAddr> read_address(const Node& node, std::string_view key, Errors& errors);
 
 /// "10.2.0.0/24", or one address for a /32; host bits set are an error.
-std::optional<Ipv4Prefix> read_prefix(const Node& node, std::string_view key, Errors& errors);
+std::optional<IpPrefix> read_prefix(const Node& node, std::string_view key, Errors& errors);
 
 /// "10.1.0.1/24", the length required.
 std::optional<InterfaceAddress> read_interface_address(const Node& node, std::string_view key,
@@ -52,7 +52,7 @@ std::optional<MetricsEndpoint> read_endpoint(const Node& node, std::string_view 
                                              Errors& errors);
 
 /// What `address` is if no host can have it ("a multicast address"); empty if a host can.
-std::string_view unusable_as_host(Ipv4Addr address);
+std::string_view unusable_as_host(IpAddr address);
 
 /// A word of the file and what it stands for.
 template <typename T>

@@ -76,7 +76,7 @@ void Gateway::on_host_changed(const RouteChanges& route_changes, Nanos now) {
     }
     if (addresses_changed) {
         seen_addresses_ = w_.host.generation(Table::addresses);
-        mover_.check_old_addresses([this](Ipv4Addr a) { return is_present(a); });
+        mover_.check_old_addresses([this](IpAddr a) { return is_present(a); });
         carry_out_moves(now);
     }
     seen_routes_ = routes;
@@ -85,8 +85,8 @@ void Gateway::on_host_changed(const RouteChanges& route_changes, Nanos now) {
 }
 
 /// Those that a prefix follows.
-std::vector<Ipv4Addr> Gateway::markers_among(std::span<const AddressInfo> addresses) const {
-    std::vector<Ipv4Addr> out;
+std::vector<IpAddr> Gateway::markers_among(std::span<const AddressInfo> addresses) const {
+    std::vector<IpAddr> out;
     const HostMappings& mappings = cache_.mappings();
     for (const AddressInfo& a : addresses) {
         if (std::ranges::any_of(mappings.around_wire(a.address),
@@ -140,29 +140,28 @@ void Gateway::apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos
 }
 
 /// In advance, while all is well: when the address goes, its sockets must not notice.
-void Gateway::address_gained(PortId port, Ipv4Addr address) {
+void Gateway::address_gained(PortId port, IpAddr address) {
     if (cache_.mappings().of_box(port) && shadows_.insert(address).second) {
         w_.actions.keep_shadow(address);
     }
 }
 
 /// What follows one address: the hosts and the box behind it, and the prefixes it marks.
-void Gateway::address_moved(PortId, Ipv4Addr from, Ipv4Addr to, Nanos now) {
+void Gateway::address_moved(PortId, IpAddr from, IpAddr to, Nanos now) {
     if (is_followed(from)) {
-        move_local(Ipv4Prefix::host(from), Ipv4Prefix::host(to), Trigger::netlink,
-                   !is_present(from), now);
+        move_local(IpPrefix::host(from), IpPrefix::host(to), Trigger::netlink, !is_present(from),
+                   now);
     }
     exception_path_.ender().begin();
     for (const MappingId id : cache_.mappings().around_wire(from)) {
-        const Ipv4Prefix wire = *cache_.mappings()[id].wire;
+        const IpPrefix wire = *cache_.mappings()[id].wire;
         if (cache_.mappings()[id].way == Way::routed && !wire.contains(to)) {
             move_local(wire, {to, wire.length()}, Trigger::netlink, !is_present(from), now);
         }
     }
 }
 
-MoveId Gateway::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
-                           Nanos now) {
+MoveId Gateway::move_local(IpPrefix from, IpPrefix to, Trigger trigger, bool old_gone, Nanos now) {
     const MoveId move = mover_.move_local(from, to, trigger, old_gone, now);
     carry_out_moves(now);
     return move;
@@ -195,15 +194,13 @@ void Gateway::notify_usable() {
     }
 }
 
-void Gateway::primary_changed(PortId port, Ipv4Addr address) {
+void Gateway::primary_changed(PortId port, IpAddr address) {
     if (cache_.mappings().give(port, address)) {
         exception_path_.ender().begin();
     }
 }
 
-bool Gateway::is_followed(Ipv4Addr address) const {
-    return cache_.has_at(Ipv4Prefix::host(address));
-}
+bool Gateway::is_followed(IpAddr address) const { return cache_.has_at(IpPrefix::host(address)); }
 
 std::variant<MoveId, Refusal> Gateway::request_move(const MoveRequest& request, Nanos now) {
     if (auto refusal = refuse(request, cache_, w_.host, w_.ports)) {
@@ -219,7 +216,7 @@ std::variant<MoveId, Refusal> Gateway::request_move(const MoveRequest& request, 
 
 /// New flows of hosts whose address is another uplink's now leave by that one, and its next change
 /// is theirs.
-MoveId Gateway::move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos now) {
+MoveId Gateway::move_between_ports(IpPrefix from, IpPrefix to, Trigger trigger, Nanos now) {
     for (PortUplink& u : uplinks_) {
         u.uplink.forget(from.address());
     }
@@ -237,8 +234,8 @@ MoveId Gateway::move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigg
 /// are back there. Each move is refused as an operator's would be.
 void Gateway::follow_default_route(Nanos now) {
     HostMappings& mappings = cache_.mappings();
-    const auto move = [&](Ipv4Addr from, Ipv4Addr to) {
-        const MoveRequest request{Ipv4Prefix::host(from), Ipv4Prefix::host(to)};
+    const auto move = [&](IpAddr from, IpAddr to) {
+        const MoveRequest request{IpPrefix::host(from), IpPrefix::host(to)};
         const bool may = !refuse(request, cache_, w_.host, w_.ports);
         if (may) {
             move_between_ports(request.from, request.to, Trigger::netlink, now);
@@ -246,12 +243,12 @@ void Gateway::follow_default_route(Nanos now) {
         return may;
     };
     for (const PortUplink& u : uplinks_) {
-        for (const Ipv4Addr lost : u.uplink.lost()) {
+        for (const IpAddr lost : u.uplink.lost()) {
             const auto to = next_way_out(u.port);
             if (!to || !move(lost, *to)) {
                 continue;
             }
-            for (const MappingId id : mappings.at_wire(Ipv4Prefix::host(*to))) {
+            for (const MappingId id : mappings.at_wire(IpPrefix::host(*to))) {
                 if (mappings[id].wire && !mappings[id].left_port) {
                     mappings.set_home(id, u.port);
                 }
@@ -268,8 +265,8 @@ void Gateway::follow_default_route(Nanos now) {
     }
 }
 
-std::optional<Ipv4Addr> Gateway::next_way_out(PortId lost) const {
-    std::optional<Ipv4Addr> out;
+std::optional<IpAddr> Gateway::next_way_out(PortId lost) const {
+    std::optional<IpAddr> out;
     uint32_t best = 0;
     for (const PortUplink& u : uplinks_) {
         const auto address = u.uplink.way_out();
@@ -390,19 +387,19 @@ void Gateway::finish_turn(Nanos now, bool all_received) {
 
 /// A shadow goes when its address is on no interface of ours and no flow uses it.
 void Gateway::look_after_shadows() {
-    std::set<Ipv4Addr> wanted;
+    std::set<IpAddr> wanted;
     for (const PortUplink& u : uplinks_) {
         for (const AddressInfo& a : w_.host.addresses(w_.ports[u.port.value].host_interface)) {
             wanted.insert(a.address);
         }
-        for (const Ipv4Addr lost : u.uplink.lost()) {
+        for (const IpAddr lost : u.uplink.lost()) {
             wanted.insert(lost);
         }
     }
     for (const LocalId id : cache_.locals()) {
         wanted.insert(cache_.at(id).host);
     }
-    std::erase_if(shadows_, [&](Ipv4Addr shadow) {
+    std::erase_if(shadows_, [&](IpAddr shadow) {
         if (wanted.contains(shadow)) {
             return false;
         }
@@ -412,7 +409,7 @@ void Gateway::look_after_shadows() {
 }
 
 void Gateway::shut_down() {
-    for (const Ipv4Addr shadow : shadows_) {
+    for (const IpAddr shadow : shadows_) {
         w_.actions.drop_shadow(shadow);
     }
     shadows_.clear();

@@ -99,20 +99,18 @@ private:
     void let_held_go();
     bool workers_are_done(bool all_received);
     void apply(PortId port, const std::vector<UplinkEffect>& effects, Nanos now);
-    void address_gained(PortId port, Ipv4Addr address);
-    void address_moved(PortId port, Ipv4Addr from, Ipv4Addr to, Nanos now);
-    void primary_changed(PortId port, Ipv4Addr address);
-    MoveId move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone, Nanos now);
+    void address_gained(PortId port, IpAddr address);
+    void address_moved(PortId port, IpAddr from, IpAddr to, Nanos now);
+    void primary_changed(PortId port, IpAddr address);
+    MoveId move_local(IpPrefix from, IpPrefix to, Trigger trigger, bool old_gone, Nanos now);
     void carry_out_moves(Nanos now);
     void notify_usable();
-    MoveId move_between_ports(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, Nanos now);
-    std::vector<Ipv4Addr> markers_among(std::span<const AddressInfo> addresses) const;
+    MoveId move_between_ports(IpPrefix from, IpPrefix to, Trigger trigger, Nanos now);
+    std::vector<IpAddr> markers_among(std::span<const AddressInfo> addresses) const;
     void follow_default_route(Nanos now);
-    std::optional<Ipv4Addr> next_way_out(PortId lost) const;
-    bool is_followed(Ipv4Addr address) const;
-    bool is_present(Ipv4Addr address) const {
-        return resolver_.port_of_source(address).has_value();
-    }
+    std::optional<IpAddr> next_way_out(PortId lost) const;
+    bool is_followed(IpAddr address) const;
+    bool is_present(IpAddr address) const { return resolver_.port_of_source(address).has_value(); }
     PeerSession* make_peer_session();
     void look_after_shadows();
 
@@ -129,7 +127,7 @@ private:
     std::unique_ptr<PeerSession> peer_session_;
     ExceptionPath exception_path_;
     std::vector<PortUplink> uplinks_;
-    std::set<Ipv4Addr> shadows_;
+    std::set<IpAddr> shadows_;
     Counter moves_refused_;
     uint64_t seen_addresses_{0}, seen_routes_{0};
     bool host_changed_{false};

@@ -72,7 +72,7 @@ ConfigResult with(std::string_view more) {
     return parse_config(std::string{minimal} + std::string{more});
 }
 
-Ipv4Prefix prefix(std::string_view text) { return Ipv4Prefix::from_text(text).value(); }
+IpPrefix prefix(std::string_view text) { return IpPrefix::from_text(text).value(); }
 
 TEST(BadConfig, GivesExactlyTheExpectedErrors) {
     const bool regenerate = std::getenv("SACIP_REGEN") != nullptr;
@@ -275,7 +275,7 @@ protocol: {icmp_type: 253, udp_port: 4721}
     ASSERT_EQ(wan.host_interface.addresses.size(), 1U);
     EXPECT_EQ(wan.host_interface.addresses[0], (InterfaceAddress{{10, 0, 1, 2}, 24}));
     ASSERT_EQ(wan.host_interface.routes.size(), 1U);
-    EXPECT_EQ(wan.host_interface.routes[0], (RouteConfig{Ipv4Prefix{}, {10, 0, 1, 1}}));
+    EXPECT_EQ(wan.host_interface.routes[0], (RouteConfig{IpPrefix{}, {10, 0, 1, 1}}));
     EXPECT_FALSE(wan.next_hop_mac.has_value());
     ASSERT_EQ(config.hosts.size(), 3U);
     EXPECT_EQ(*config.hosts[0].inside_prefix(), prefix("10.1.0.10"));

@@ -29,14 +29,14 @@ using sacip::test::PacketBuilder;
 constexpr PortId lan{0}, wan{1};
 constexpr Ipv4Addr host{10, 1, 0, 10}, uplink{10, 0, 1, 2};
 constexpr MacAddr mac_of_port[] = {{{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 2}}};
-constexpr Ipv4Prefix originals{Ipv4Addr{10, 9, 0, 0}, 24}, roams{Ipv4Addr{10, 19, 0, 0}, 16};
+constexpr IpPrefix originals{Ipv4Addr{10, 9, 0, 0}, 24}, roams{Ipv4Addr{10, 19, 0, 0}, 16};
 
 void require(bool truth) {
     if (!truth) {
         std::abort();
     }
 }
-bool may_be_at(Ipv4Addr a) { return originals.contains(a) || roams.contains(a); }
+bool may_be_at(IpAddr a) { return originals.contains(a) || roams.contains(a); }
 
 struct Input {
     const uint8_t* at;
@@ -62,7 +62,7 @@ struct Input {
         const uint8_t which = u8();
         return which < 0x80 ? places[which % std::size(places)] : Ipv4Addr{Be32{u32()}};
     }
-    Ipv4Prefix prefix() {
+    IpPrefix prefix() {
         static constexpr uint8_t lengths[] = {32, 24, 25, 16};
         const Ipv4Addr address = place();
         return {address, lengths[u8() % 4]};
@@ -83,7 +83,7 @@ Config make_config(bool always) {
     c.ports[0].name = "lan";
     c.ports[1].name = "wan";
     c.ports[1].role = PortRole::outside;
-    c.hosts = {{Ipv4Prefix::host(host), "wan", {}}};
+    c.hosts = {{IpPrefix::host(host), "wan", {}}};
     c.identity.emplace();
     c.peers.resize(1);
     c.peers[0].name = "peer";
@@ -117,13 +117,13 @@ public:
         }
         const auto live = [&](int32_t interface, Ipv4Addr own, Ipv4Addr neighbour) {
             linux_.upsert(AddressInfo{{interface}, own, 24});
-            linux_.add(RouteInfo{Ipv4Prefix{own, 24}, {}, {interface}});
+            linux_.add(RouteInfo{IpPrefix{own, 24}, {}, {interface}});
             linux_.upsert(NeighbourInfo{
                 {interface}, neighbour, {{6, 0, 0, 0, 0, 1}}, NeighbourState::resolved});
         };
         live(10, {10, 1, 0, 1}, host);
         live(11, uplink, {10, 0, 1, 1});
-        linux_.add(RouteInfo{Ipv4Prefix{}, {10, 0, 1, 1}, {11}});
+        linux_.add(RouteInfo{IpPrefix{}, {10, 0, 1, 1}, {11}});
         slow_ = std::make_unique<Gateway>(Gateway::World{config_, policy_, ports_, linux_, *flows_,
                                                          *paths_, io_, actions_, counters_,
                                                          &identity_});
@@ -229,7 +229,7 @@ private:
             out.echo = challenge(in);
             for (size_t n = in.u8() % (bind_max_entries + 1); n > 0; n--) {
                 BindEntry entry{in.prefix(), {}, in.u8(), 0};
-                entry.active = Ipv4Prefix{in.place(), entry.original.length()};
+                entry.active = IpPrefix{in.place(), entry.original.length()};
                 entry.lifetime_s = in.u16();
                 out.add(entry);
             }
@@ -353,7 +353,7 @@ private:
         require(io_.live() == counters_.held.get());
     }
     void check_sent(const Bytes& bytes) {
-        const auto said = [](const std::vector<Ipv4Addr>& list, Ipv4Addr a) {
+        const auto said = [](const std::vector<IpAddr>& list, IpAddr a) {
             return std::ranges::find(list, a) != list.end();
         };
         const std::byte* ip = bytes.data() + ether_header_bytes;
@@ -408,8 +408,8 @@ private:
     uint64_t sequence_{0};
     std::vector<Challenge> challenges_;
     std::optional<WireTuple> asked_;
-    std::vector<Ipv4Addr> spoken_to_; ///< by the host, or by whoever came with the key
-    std::vector<Ipv4Addr> speaks_as_{uplink};
+    std::vector<IpAddr> spoken_to_; ///< by the host, or by whoever came with the key
+    std::vector<IpAddr> speaks_as_{uplink};
 };
 
 } // namespace

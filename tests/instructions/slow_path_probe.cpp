@@ -54,7 +54,7 @@ Config config_of(uint32_t n) {
     c.limits.paths = 2 * n + 4096;
     c.hosts = {uplink_host("10.1.0.10")};
     for (uint32_t i = 0; i < n; i++) {
-        c.hosts.push_back({Ipv4Prefix::host(inside_host(i)), Ipv4Prefix::host(wire(i)), {}});
+        c.hosts.push_back({IpPrefix::host(inside_host(i)), IpPrefix::host(wire(i)), {}});
     }
     c.basic_peers = {peer("100.64.0.0/10", {prefix("100.64.0.0/10")})};
     return c;
@@ -64,9 +64,8 @@ constexpr uint32_t claims_at_once = 10;
 constexpr uint32_t most_claims = 250; // of one peer
 
 /// What the peer with keys number k has; the first one all far ends.
-Ipv4Prefix network_of(uint32_t k) {
-    return k == 0 ? prefix("100.64.0.0/10")
-                  : Ipv4Prefix{Ipv4Addr{Be32{(203U << 24) + (k << 8)}}, 24};
+IpPrefix network_of(uint32_t k) {
+    return k == 0 ? prefix("100.64.0.0/10") : IpPrefix{Ipv4Addr{Be32{(203U << 24) + (k << 8)}}, 24};
 }
 
 Config config_with_keys(uint32_t n, uint32_t peers) {
@@ -95,7 +94,7 @@ Identity identity_with(uint32_t peers) {
 Bind claims_of(uint32_t k, uint32_t first) {
     Bind out;
     for (uint32_t i = first; i < first + claims_at_once; i++) {
-        const auto home = Ipv4Prefix::host(Ipv4Addr{Be32{network_of(k).address().value() + i}});
+        const auto home = IpPrefix::host(Ipv4Addr{Be32{network_of(k).address().v4().value() + i}});
         out.add({home, home, 0, 3600});
     }
     return out;
@@ -107,9 +106,9 @@ Bind claims(uint32_t first, uint32_t number) {
     Bind out;
     out.add({{far_end(0), 10}, {far_end(0), 10}, 0, 3600});
     for (uint32_t i = first; i < first + claims_at_once; i++) {
-        const Ipv4Prefix home = Ipv4Prefix::host(far_end(i));
+        const IpPrefix home = IpPrefix::host(far_end(i));
         const bool moved = i == first && number != 0;
-        out.add({home, moved ? Ipv4Prefix::host(roamed(number)) : home, 0, 3600});
+        out.add({home, moved ? IpPrefix::host(roamed(number)) : home, 0, 3600});
     }
     return out;
 }
@@ -157,7 +156,7 @@ struct World : GatewayRig {
     Bytes said_by_peer(const SecureBody& body, uint16_t flags = 0, uint32_t k = 0) {
         const SenderId sender{keys_.sender.value + k};
         return sealed_frame(*this, keys_, {sender, keys_.epoch, {++sequence_}, flags}, body,
-                            k == 0 ? far_end(0) : Ipv4Addr{Be32{network_of(k).address().value()}});
+                            k == 0 ? far_end(0) : network_of(k).address().v4());
     }
     /// The gateway gets to know its epoch.
     void greet(uint32_t k) {
@@ -359,7 +358,7 @@ int probe(const std::string& what, uint32_t n) {
         } else if (what == "switched") {
             happen = [&](uint32_t k) {
                 const Ipv4Addr from = k < n ? wire(k) : away(k - n);
-                world.slow->request_move({Ipv4Prefix::host(from), Ipv4Prefix::host(away(k))},
+                world.slow->request_move({IpPrefix::host(from), IpPrefix::host(away(k))},
                                          world.now);
                 world.slow->finish_turn(world.now);
             };

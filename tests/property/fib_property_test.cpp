@@ -149,8 +149,8 @@ protected:
         header->rtm_family = AF_INET;
         header->rtm_dst_len = 32;
         header->rtm_src_len = 32;
-        mnl_attr_put_u32(m, RTA_DST, q.destination.raw());
-        mnl_attr_put_u32(m, RTA_SRC, q.source.raw());
+        mnl_attr_put_u32(m, RTA_DST, q.destination.v4().raw());
+        mnl_attr_put_u32(m, RTA_SRC, q.source.v4().raw());
         const bool bound = q.out != IfIndex{};
         mnl_attr_put_u32(m, bound ? RTA_OIF : RTA_IIF,
                          static_cast<uint32_t>(bound ? q.out.value : q.in.value));

@@ -64,7 +64,7 @@ public:
                {},
                {}};
         f.b_host = Ipv4Addr{10, 9, 0, static_cast<uint8_t>(10 + random_.below(3))};
-        f.b_original = prefix(site_prefixes[b_at_]).with_host_part_of(f.b_host);
+        f.b_original = prefix(site_prefixes[b_at_]).with_host_part_of(f.b_host).v4();
         next_port_++;
         flows_.push_back(f);
         const auto flow = flows_.size() - 1;

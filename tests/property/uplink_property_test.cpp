@@ -40,7 +40,7 @@ const std::vector<Lease> leases{
 const Lines aliases{"192.168.100.2/24", "192.168.1.10/24", "192.168.8.2/32 peer 192.168.8.1",
                     "169.254.7.7/16 link", "169.254.1.2/32 host"};
 
-bool is_alias(Ipv4Addr address) {
+bool is_alias(IpAddr address) {
     return std::ranges::any_of(
         aliases, [&](const std::string& a) { return a.starts_with(address.to_text() + "/"); });
 }
@@ -244,7 +244,7 @@ private:
     }
     std::span<const AddressInfo> addresses() const { return linux_.state().addresses(interface_); }
     /// Linux's choice for what takes the default route; nothing if it has none that works.
-    std::optional<Ipv4Addr> linux_source() const {
+    std::optional<IpAddr> linux_source() const {
         for (const RouteInfo& r : linux_.state().routes_to({})) {
             if (r.interface != interface_) {
                 continue;
@@ -269,21 +269,21 @@ private:
         return std::nullopt;
     }
     bool any(auto&& what) const { return std::ranges::any_of(addresses(), what); }
-    bool is_present(Ipv4Addr address) const {
+    bool is_present(IpAddr address) const {
         return any([&](const AddressInfo& a) { return a.address == address; });
     }
-    bool is_host(Ipv4Addr address) const {
+    bool is_host(IpAddr address) const {
         return any([&](const AddressInfo& a) {
             return a.address == address && a.prefix_length == 32 && a.peer.is_unspecified();
         });
     }
-    bool deprecated(Ipv4Addr address) const {
+    bool deprecated(IpAddr address) const {
         return any([&](const AddressInfo& a) { return a.address == address && a.deprecated; });
     }
-    bool is_lease_here(Ipv4Addr address) const {
+    bool is_lease_here(IpAddr address) const {
         return is_present(address) && !is_alias(address) && !deprecated(address);
     }
-    bool is_in_gateways_subnet(Ipv4Addr address) const {
+    bool is_in_gateways_subnet(IpAddr address) const {
         return std::ranges::any_of(linux_.state().routes_to({}), [&](const RouteInfo& r) {
             return r.interface == interface_ && any([&](const AddressInfo& a) {
                        return a.address == address && a.subnet().contains(r.via);
@@ -300,8 +300,8 @@ private:
     Uplink uplink_{UplinkRules{}};
     Nanos now_{from_s(1)};
     const Lease* lease_{nullptr};
-    std::optional<Ipv4Addr> flows_;
-    std::optional<Ipv4Addr> taken_; ///< what Linux took last; it may be an alias, if that is alone
+    std::optional<IpAddr> flows_;
+    std::optional<IpAddr> taken_; ///< what Linux took last; it may be an alias, if that is alone
     std::string told_;
 };
 

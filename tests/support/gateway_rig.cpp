@@ -53,16 +53,16 @@ void GatewayRig::add_address(PortId port, std::string_view cidr, bool secondary,
     const auto [address, length] = split(cidr);
     host.upsert(AddressInfo{interface(port), address, length, secondary, deprecated});
     if (length < 32) {
-        host.add(RouteInfo{Ipv4Prefix{address, length}, {}, interface(port)});
+        host.add(RouteInfo{IpPrefix{address, length}, {}, interface(port)});
     }
 }
 
 void GatewayRig::del_address(PortId port, std::string_view cidr) {
     const auto [address, length] = split(cidr);
     host.remove(AddressInfo{interface(port), address, length});
-    const Ipv4Prefix net{address, length};
+    const IpPrefix net{address, length};
     for (const AddressInfo& a : host.addresses(interface(port))) {
-        if (Ipv4Prefix{a.address, a.prefix_length} == net) {
+        if (IpPrefix{a.address, a.prefix_length} == net) {
             return;
         }
     }

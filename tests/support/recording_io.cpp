@@ -65,13 +65,9 @@ void RecordingActions::resolve(NeighbourKey neighbour) {
     done.push_back("resolve " + neighbour.address.to_text());
 }
 
-void RecordingActions::keep_shadow(Ipv4Addr address) {
-    done.push_back("keep " + address.to_text());
-}
+void RecordingActions::keep_shadow(IpAddr address) { done.push_back("keep " + address.to_text()); }
 
-void RecordingActions::drop_shadow(Ipv4Addr address) {
-    done.push_back("drop " + address.to_text());
-}
+void RecordingActions::drop_shadow(IpAddr address) { done.push_back("drop " + address.to_text()); }
 
 std::vector<std::string> RecordingActions::take() { return std::exchange(done, {}); }
 

@@ -56,8 +56,8 @@ private:
 class RecordingActions final : public KernelRequests {
 public:
     void resolve(NeighbourKey neighbour) override;
-    void keep_shadow(Ipv4Addr address) override;
-    void drop_shadow(Ipv4Addr address) override;
+    void keep_shadow(IpAddr address) override;
+    void drop_shadow(IpAddr address) override;
 
     std::vector<std::string> take();
     std::vector<std::string> done;

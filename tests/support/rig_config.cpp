@@ -3,7 +3,7 @@
 
 namespace sacip::test {
 
-Ipv4Prefix prefix(std::string_view text) { return Ipv4Prefix::from_text(text).value(); }
+IpPrefix prefix(std::string_view text) { return IpPrefix::from_text(text).value(); }
 
 Config small_config(unsigned uplinks) {
     Config c;
@@ -18,13 +18,13 @@ Config small_config(unsigned uplinks) {
     return c;
 }
 HostConfig uplink_host(std::string_view inside, std::string port) {
-    return {Ipv4Prefix::host(addr(inside)), std::move(port), {}};
+    return {IpPrefix::host(addr(inside)), std::move(port), {}};
 }
 HostConfig routed(std::string_view inside, std::string_view outside) {
     return {prefix(inside), prefix(outside), {}};
 }
 HostConfig box(std::vector<BoxPort> ports) { return {Box{}, "wan", std::move(ports)}; }
-BasicPeerConfig peer(std::string_view from, std::vector<Ipv4Prefix> roam_to) {
+BasicPeerConfig peer(std::string_view from, std::vector<IpPrefix> roam_to) {
     return {prefix(from), std::move(roam_to)};
 }
 

@@ -20,7 +20,7 @@ namespace sacip::test {
 
 using Lines = std::vector<std::string>;
 
-Ipv4Prefix prefix(std::string_view text);
+IpPrefix prefix(std::string_view text);
 
 inline constexpr PortId lan{0};
 inline constexpr PortId wan{1};
@@ -32,6 +32,6 @@ Config small_config(unsigned uplinks = 1);
 HostConfig uplink_host(std::string_view inside, std::string port = "wan");
 HostConfig routed(std::string_view inside, std::string_view outside);
 HostConfig box(std::vector<BoxPort> ports = {});
-BasicPeerConfig peer(std::string_view from, std::vector<Ipv4Prefix> roam_to);
+BasicPeerConfig peer(std::string_view from, std::vector<IpPrefix> roam_to);
 
 } // namespace sacip::test

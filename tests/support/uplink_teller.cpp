@@ -23,7 +23,7 @@ std::string text_of(const UplinkEffect& effect) {
     return std::visit(Text{}, effect);
 }
 
-Teller::Teller(UplinkRules rules, std::vector<Ipv4Addr> markers)
+Teller::Teller(UplinkRules rules, std::vector<IpAddr> markers)
     : uplink_{rules}, markers_{std::move(markers)} {}
 
 void Teller::take(const std::string& message) { linux_.take(message, wan_link); }
@@ -69,7 +69,7 @@ std::string Teller::flows_of(const std::string& original) const {
         at = from == at ? to : at;
     }
     const auto lost = uplink_.lost();
-    const auto address = Ipv4Addr::from_text(at).value();
+    const auto address = IpAddr::from_text(at).value();
     return std::find(lost.begin(), lost.end(), address) == lost.end() ? at : "held at " + at;
 }
 

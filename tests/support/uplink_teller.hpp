@@ -13,7 +13,7 @@ namespace sacip::test {
 
 using Lines = std::vector<std::string>;
 inline constexpr IfIndex wan_link{7};
-inline constexpr Ipv4Addr fallback_gateway{169, 254, 1, 1};
+inline constexpr IpAddr fallback_gateway{169, 254, 1, 1};
 
 std::string text_of(const UplinkEffect& effect);
 
@@ -21,7 +21,7 @@ std::string text_of(const UplinkEffect& effect);
 class Teller {
 public:
     /// Prefixes follow `markers`, all the time.
-    explicit Teller(UplinkRules rules = {}, std::vector<Ipv4Addr> markers = {});
+    explicit Teller(UplinkRules rules = {}, std::vector<IpAddr> markers = {});
 
     void take(const std::string& message);
     void observe();
@@ -40,7 +40,7 @@ private:
 
     LinuxTables linux_;
     Uplink uplink_;
-    std::vector<Ipv4Addr> markers_;
+    std::vector<IpAddr> markers_;
     Nanos now_{from_s(1)};
     Lines effects_;
     std::vector<std::pair<std::string, std::string>> moves_;

@@ -7,7 +7,7 @@
 // the hash is keyed with what is random and told to nobody.
 #pragma once
 
-#include "sacip_core/base/units.hpp"
+#include "sacip_core/base/ip_addr.hpp"
 
 namespace sacip {
 
@@ -21,7 +21,9 @@ public:
         return mix(of(key) + rest + secret_);
     }
     /// For the standard library's tables.
-    constexpr size_t operator()(Ipv4Addr address) const { return of(address.raw()); }
+    constexpr size_t operator()(IpAddr a) const {
+        return a.is_v4() ? of(a.low()) : of(a.high(), a.low());
+    }
 
 private:
     /// SplitMix64's finaliser: every bit of the input reaches every bit of the output.

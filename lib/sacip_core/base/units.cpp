@@ -8,7 +8,7 @@
 namespace sacip {
 namespace {
 
-/// A decimal of at most `max_digits`, without sign or leading zero; moves `text` past it.
+/// Without leading zeros.
 std::optional<unsigned> take_decimal(std::string_view& text, size_t max_digits) {
     unsigned out = 0;
     const char* end = text.data() + std::min(text.size(), max_digits);
@@ -21,6 +21,7 @@ std::optional<unsigned> take_decimal(std::string_view& text, size_t max_digits) 
     return out;
 }
 
+/// A decimal of at most `max_digits`, without sign or leading zero; moves `text` past it.
 std::optional<unsigned> hex_digit(char c) {
     if (c >= '0' && c <= '9') {
         return static_cast<unsigned>(c - '0');
@@ -32,7 +33,9 @@ std::optional<unsigned> hex_digit(char c) {
     return std::nullopt;
 }
 
-std::optional<Ipv4Addr> take_address(std::string_view& text) {
+} // namespace
+
+std::optional<Ipv4Addr> Ipv4Addr::from_text(std::string_view text) {
     uint32_t bits = 0;
     for (int part = 0; part < 4; part++) {
         if (part > 0) {
@@ -47,14 +50,7 @@ std::optional<Ipv4Addr> take_address(std::string_view& text) {
         }
         bits = (bits << 8) | *number;
     }
-    return Ipv4Addr{Be32{bits}};
-}
-
-} // namespace
-
-std::optional<Ipv4Addr> Ipv4Addr::from_text(std::string_view text) {
-    const auto address = take_address(text);
-    return text.empty() ? address : std::nullopt;
+    return text.empty() ? std::optional{Ipv4Addr{Be32{bits}}} : std::nullopt;
 }
 
 std::string Ipv4Addr::to_text() const {
@@ -65,30 +61,6 @@ std::string Ipv4Addr::to_text() const {
         *end++ = '.';
     }
     return {out.data(), end - 1};
-}
-
-std::optional<Ipv4Prefix> Ipv4Prefix::from_text(std::string_view text) {
-    const auto address = take_address(text);
-    if (!address) {
-        return std::nullopt;
-    }
-    if (text.empty()) {
-        return host(*address);
-    }
-    if (text[0] != '/') {
-        return std::nullopt;
-    }
-    text.remove_prefix(1);
-    const auto length = take_decimal(text, 2);
-    if (!length || *length > 32 || !text.empty()) {
-        return std::nullopt;
-    }
-    const Ipv4Prefix out{*address, static_cast<uint8_t>(*length)};
-    return out.address() == *address ? std::optional{out} : std::nullopt;
-}
-
-std::string Ipv4Prefix::to_text() const {
-    return is_host() ? address_.to_text() : address_.to_text() + '/' + std::to_string(length_);
 }
 
 std::optional<MacAddr> MacAddr::from_text(std::string_view text) {

@@ -104,48 +104,6 @@ private:
     Be32 bits_{};
 };
 
-/// IPv4 prefix; invariant: host bits are zero, length is 0 to 32.
-class Ipv4Prefix {
-public:
-    constexpr Ipv4Prefix() = default;
-    /// Host bits of `address` are cleared; `length` above 32 is taken as 32.
-    constexpr Ipv4Prefix(Ipv4Addr address, uint8_t length)
-        : length_{length > 32 ? uint8_t{32} : length}, address_{
-                                                           Be32{address.value() & mask(length_)}} {}
-    static constexpr Ipv4Prefix host(Ipv4Addr address) { return {address, 32}; }
-    /// "10.1.0.0/24" or "10.1.0.7" (a /32). Host bits set, or a bad length: nothing.
-    static std::optional<Ipv4Prefix> from_text(std::string_view text);
-
-    constexpr Ipv4Addr address() const { return address_; }
-    constexpr uint8_t length() const { return length_; }
-    constexpr bool is_host() const { return length_ == 32; }
-    constexpr bool contains(Ipv4Addr a) const {
-        return (a.value() & mask(length_)) == address_.value();
-    }
-    constexpr bool contains(const Ipv4Prefix& other) const {
-        return other.length_ >= length_ && contains(other.address_);
-    }
-    constexpr bool overlaps(const Ipv4Prefix& other) const {
-        return contains(other) || other.contains(*this);
-    }
-    /// The address in this prefix that has the host part of `a`.
-    constexpr Ipv4Addr with_host_part_of(Ipv4Addr a) const {
-        return Ipv4Addr{Be32{address_.value() | (a.value() & ~mask(length_))}};
-    }
-    /// "10.1.0.0/24"; a /32 prints without its length.
-    std::string to_text() const;
-    constexpr bool operator==(const Ipv4Prefix&) const = default;
-    constexpr auto operator<=>(const Ipv4Prefix&) const = default;
-
-    static constexpr uint32_t mask(uint8_t length) {
-        return length == 0 ? 0 : ~uint32_t{0} << (32 - length);
-    }
-
-private:
-    uint8_t length_{0};
-    Ipv4Addr address_{};
-};
-
 /// Ethernet address.
 struct MacAddr {
     std::array<uint8_t, 6> bytes{};

@@ -11,7 +11,7 @@
 // Anybody may read it from any core. Policy: policy_config.hpp.
 #pragma once
 
-#include "sacip_core/base/units.hpp"
+#include "sacip_core/base/ip_addr.hpp"
 #include "sacip_core/packet/notification_marks.hpp"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ inline constexpr size_t max_control_socket_path = 107; ///< sockaddr_un::sun_pat
 
 /// Where the metrics are served: one IPv4 address of the gateway's own Linux and a TCP port.
 struct MetricsEndpoint {
-    Ipv4Addr address{127, 0, 0, 1};
+    IpAddr address{127, 0, 0, 1};
     uint16_t port{9812}; ///< host order
     bool operator==(const MetricsEndpoint&) const = default;
 };
@@ -69,17 +69,17 @@ enum class PortRole : uint8_t { inside, outside };
 enum class HostInterfaceKind : uint8_t { automatic, virtio_user, tap, none };
 
 /// An address with the length of its on-link prefix, as `ip addr add` takes it. Unlike in an
-/// Ipv4Prefix the host bits are the point.
+/// IpPrefix the host bits are the point.
 struct InterfaceAddress {
-    Ipv4Addr address;
+    IpAddr address;
     uint8_t length{32}; ///< 1 to 32
-    constexpr Ipv4Prefix prefix() const { return {address, length}; }
+    constexpr IpPrefix prefix() const { return {address, length}; }
     bool operator==(const InterfaceAddress&) const = default;
 };
 
 struct RouteConfig {
-    Ipv4Prefix to; ///< length 0 is the default route
-    Ipv4Addr via;  ///< on-link through one of the interface's own addresses
+    IpPrefix to; ///< length 0 is the default route
+    IpAddr via;  ///< on-link through one of the interface's own addresses
     bool operator==(const RouteConfig&) const = default;
 };
 

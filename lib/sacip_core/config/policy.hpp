@@ -19,7 +19,7 @@ namespace sacip {
 
 inline auto identity_of(const PeerConfig& peer) { return peer.public_key.bytes; }
 inline auto identity_of(const BasicPeerConfig& peer) { return peer.prefix; }
-inline std::variant<Ipv4Prefix, std::string> identity_of(const HostConfig& host) {
+inline std::variant<IpPrefix, std::string> identity_of(const HostConfig& host) {
     if (host.is_box()) {
         return *host.outside_port();
     }

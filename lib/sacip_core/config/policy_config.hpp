@@ -7,7 +7,7 @@
 // ours whenever we greet it. What the slow path reads is a Policy made of this (policy.hpp).
 #pragma once
 
-#include "sacip_core/base/units.hpp"
+#include "sacip_core/base/ip_addr.hpp"
 #include "sacip_core/wire/secure_message.hpp"
 
 #include <chrono>
@@ -46,17 +46,17 @@ struct BoxPort {
 ///   prefix -> prefix           equal lengths, 1:1; the same prefix: own addresses on the wire
 ///   box -> port name           the gateway's own sockets
 struct HostConfig {
-    std::variant<Ipv4Prefix, Box> inside;
-    std::variant<std::string, Ipv4Prefix> outside;
+    std::variant<IpPrefix, Box> inside;
+    std::variant<std::string, IpPrefix> outside;
     std::vector<BoxPort> box_ports; ///< only with box
 
     bool is_box() const { return std::holds_alternative<Box>(inside); }
     /// Nothing for the box.
-    const Ipv4Prefix* inside_prefix() const { return std::get_if<Ipv4Prefix>(&inside); }
+    const IpPrefix* inside_prefix() const { return std::get_if<IpPrefix>(&inside); }
     /// Nothing unless `outside` names a port.
     const std::string* outside_port() const { return std::get_if<std::string>(&outside); }
     /// Nothing if `outside` names a port.
-    const Ipv4Prefix* outside_prefix() const { return std::get_if<Ipv4Prefix>(&outside); }
+    const IpPrefix* outside_prefix() const { return std::get_if<IpPrefix>(&outside); }
 };
 
 /// When a peer's new address is used (PROTOCOL §3, Validation and amplification).
@@ -67,19 +67,19 @@ enum class PathValidation : uint8_t {
 
 /// A speaker of the secure notification.
 struct PeerConfig {
-    std::string name;                  ///< letters, digits, '.', '_', '-'; at most 64; unique
-    PublicKey public_key{};            ///< unique
-    std::vector<Ipv4Prefix> addresses; ///< originals it may speak for; not empty; no overlaps
-                                       ///< between peers, secure or basic
-    std::vector<Ipv4Prefix> roam_to;   ///< where else they may be; may be empty (never moves)
+    std::string name;                ///< letters, digits, '.', '_', '-'; at most 64; unique
+    PublicKey public_key{};          ///< unique
+    std::vector<IpPrefix> addresses; ///< originals it may speak for; not empty; no overlaps
+                                     ///< between peers, secure or basic
+    std::vector<IpPrefix> roam_to;   ///< where else they may be; may be empty (never moves)
     PathValidation path_validation{PathValidation::trust_peer};
-    std::optional<Ipv4Addr> rendezvous; ///< told of every move as well
+    std::optional<IpAddr> rendezvous; ///< told of every move as well
 };
 
 /// Speakers of the paper's unauthenticated message (PROTOCOL §2).
 struct BasicPeerConfig {
-    Ipv4Prefix prefix;               ///< from where a notification is accepted
-    std::vector<Ipv4Prefix> roam_to; ///< the new address must lie in one of these; not empty
+    IpPrefix prefix;               ///< from where a notification is accepted
+    std::vector<IpPrefix> roam_to; ///< the new address must lie in one of these; not empty
 };
 
 /// In whose terms the L4 checksum is while a packet is on the wire.

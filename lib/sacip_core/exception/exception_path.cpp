@@ -306,10 +306,10 @@ void ExceptionPath::on_dhcp(PuntedPacket& punted) {
 }
 
 /// To all hosts of a network that the packet's port is in.
-bool ExceptionPath::is_broadcast_at(Ipv4Addr destination, const PuntedPacket& punted) const {
+bool ExceptionPath::is_broadcast_at(IpAddr destination, const PuntedPacket& punted) const {
     const auto has = r_.host.addresses(r_.ports[punted.origin.port.value].host_interface);
     return std::ranges::any_of(has, [&](const AddressInfo& a) {
-        const Ipv4Prefix net{a.address, a.prefix_length};
+        const IpPrefix net{a.address, a.prefix_length};
         return net.length() < 31 && destination == net.with_host_part_of({255, 255, 255, 255});
     });
 }
@@ -374,8 +374,8 @@ void ExceptionPath::on_notification(PuntedPacket& punted) {
     output_.consume(punted);
     if (const auto* move = std::get_if<PeerMove>(&verdict)) {
         r_.cache.set_heard(r_.cache.at(move->bindings.front()).speaker);
-        r_.mover.move_remote(move->bindings, Ipv4Prefix::host(move->from),
-                             Ipv4Prefix::host(move->to), true, punted.now);
+        r_.mover.move_remote(move->bindings, IpPrefix::host(move->from), IpPrefix::host(move->to),
+                             true, punted.now);
         // At once, or what is behind the message would overtake them. The others wait for the end
         // of the turn: whoever may move a far end may do so a thousand times in it.
         output_.try_again(key_of_guard);

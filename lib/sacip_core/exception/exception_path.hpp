@@ -111,7 +111,7 @@ private:
     void on_icmp(PuntedPacket& punted);
     void on_fragment(PuntedPacket& punted);
     void on_dhcp(PuntedPacket& punted);
-    bool is_broadcast_at(Ipv4Addr destination, const PuntedPacket& punted) const;
+    bool is_broadcast_at(IpAddr destination, const PuntedPacket& punted) const;
     void first_fragment(PuntedPacket& punted);
     bool is_cut_notification(const PuntedPacket& punted) const;
     void on_notification(PuntedPacket& punted);

@@ -11,7 +11,7 @@ using Fate = Explanation::Fate;
 std::string_view name_of(DropReason reason) { return text_of(reason).name; }
 std::string_view name_of(PuntReason reason) { return text_of(reason).name; }
 
-std::string end_text(Ipv4Addr address, L4Port port) {
+std::string end_text(IpAddr address, L4Port port) {
     return address.to_text() + (port.raw() == 0 ? "" : ':' + std::to_string(port.value()));
 }
 
@@ -52,7 +52,7 @@ Explanation Explainer::explain(const PacketView& v, Nanos now) const {
 
 // ---- who is who
 
-bool Explainer::is_inside(Ipv4Addr address) const {
+bool Explainer::is_inside(IpAddr address) const {
     if (r_.cache.mappings().of_host(address) || r_.host.is_local(address)) {
         return true;
     }
@@ -94,7 +94,7 @@ Origin Explainer::arrival_of(const PacketView& v) const {
     return {port == no_port ? PortId{0} : port, of_box};
 }
 
-std::string Explainer::why_of_linux(Ipv4Addr destination, const Adjacency& way) const {
+std::string Explainer::why_of_linux(IpAddr destination, const Adjacency& way) const {
     const LinkInfo* link = r_.host.link(way.interface);
     if (way.state == Adjacency::State::linux_only && link != nullptr) {
         const bool inside = port_of_interface(way.interface) != no_port;
@@ -121,7 +121,7 @@ std::string Explainer::far_end(const Speaker& speaker) const {
 }
 
 /// " (move 7)", the last one that left this address; empty if it is not remembered any more.
-std::string Explainer::move_of(Side side, Ipv4Addr left) const {
+std::string Explainer::move_of(Side side, IpAddr left) const {
     const auto& records = r_.mover.history().records();
     for (auto m = records.rbegin(); m != records.rend(); ++m) {
         if (m->side == side && m->from.contains(left)) {
@@ -144,7 +144,7 @@ std::string Explainer::why_held(const PathEntry& entry, Direction direction) con
         return far_end(remote.speaker) + " has not proved yet that it is reached at " +
                remote.active.to_text() + move_of(Side::remote, remote.original);
     }
-    const Ipv4Addr to = direction == Direction::outbound ? remote.active : local.host;
+    const IpAddr to = direction == Direction::outbound ? remote.active : local.host;
     return "there is no way to " + to.to_text();
 }
 
@@ -236,7 +236,7 @@ Explanation Explainer::conflict(const PacketView& v, Direction direction,
 
 Explanation Explainer::begin(const PacketView& v, Direction direction,
                              Explanation::Addresses becomes) const {
-    const Ipv4Addr far = direction == Direction::outbound ? v.destination : v.source;
+    const IpAddr far = direction == Direction::outbound ? v.destination : v.source;
     const Speaker speaker =
         r_.cache.speaker_of(far, direction == Direction::outbound ? becomes.destination : far);
     std::string text = "Begins a flow with " + far_end(speaker) + ", which sees it as " +
@@ -268,7 +268,7 @@ Explanation Explainer::outbound(const PacketView& v, Nanos now) const {
         return begin_outbound(v, now);
     }
     const HostMappings& mappings = r_.cache.mappings();
-    const Ipv4Addr neighbour = mappings.host_of(*there, v.destination);
+    const IpAddr neighbour = mappings.host_of(*there, v.destination);
     const auto own = mappings.of_host(v.source);
     const auto wire = own ? mappings.wire_of(*own, v.source) : std::nullopt;
     Explanation out = answer(Fate::new_flow, {}, way,
@@ -305,8 +305,9 @@ Explanation Explainer::begin_outbound(const PacketView& v, Nanos now) const {
     const bool has_speaker = r_.cache.speaker_of(v.destination, v.destination).is_known();
     const auto session =
         has_speaker ? std::nullopt : r_.decider.session_that_left(v.source, v.destination);
-    const Ipv4Addr far = session ? r_.cache.at(*session).active : v.destination;
-    if (const auto flow = live(r_.decider.taker_of_answers(key_from_host(v), {far, d.active}))) {
+    const IpAddr far = session ? r_.cache.at(*session).active : v.destination;
+    if (const auto flow =
+            live(r_.decider.taker_of_answers(key_from_host(v), {far.v4(), d.active.v4()}))) {
         return conflict(v, way, *flow);
     }
     return begin(v, way, {d.active, far});
@@ -331,7 +332,7 @@ Explanation Explainer::inbound(const PacketView& v, Nanos now) const {
                                          : " stands for none of our hosts on the wire: Linux's "
                                            "business."));
     }
-    if (const auto holder = live(r_.flows.find(key_from_wire(v, d.host, v.source)))) {
+    if (const auto holder = live(r_.flows.find(key_from_wire(v, d.host.v4(), v.source)))) {
         return conflict(v, way, *holder);
     }
     if (const auto speaker = r_.guard.roamed_here(v, d.host)) {

@@ -33,8 +33,8 @@ struct Explanation {
     std::optional<PathId> path;   ///< of that flow
     /// The addresses the packet leaves with; ports never change.
     struct Addresses {
-        Ipv4Addr source;
-        Ipv4Addr destination;
+        IpAddr source;
+        IpAddr destination;
     };
     std::optional<Addresses> becomes;
 };
@@ -62,11 +62,11 @@ public:
     Explanation explain(const PacketView& packet, Nanos now) const;
 
 private:
-    bool is_inside(Ipv4Addr address) const;
+    bool is_inside(IpAddr address) const;
     PortId port_of_interface(IfIndex interface) const;
     PortId arrival_port(const PacketView& packet) const;
     Origin arrival_of(const PacketView& packet) const;
-    std::string why_of_linux(Ipv4Addr destination, const Adjacency& way) const;
+    std::string why_of_linux(IpAddr destination, const Adjacency& way) const;
     Explanation outbound(const PacketView& packet, Nanos now) const;
     Explanation begin_outbound(const PacketView& packet, Nanos now) const;
     Explanation inbound(const PacketView& packet, Nanos now) const;
@@ -79,7 +79,7 @@ private:
     std::optional<FlowInfo> live(int32_t flow) const;
     std::string why_held(const PathEntry& entry, Direction direction) const;
     std::string far_end(const Speaker& speaker) const;
-    std::string move_of(Side side, Ipv4Addr left) const;
+    std::string move_of(Side side, IpAddr left) const;
 
     Deps r_;
 };

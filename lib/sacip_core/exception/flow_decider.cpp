@@ -20,14 +20,14 @@ FlowDecision FlowDecider::outbound(const PacketView& v, const Origin& origin, Na
     }
     const auto wire = mappings.wire_of(*mapping, v.source);
     FlowDecision out{.mapping = *mapping, .host = v.source};
-    out.way = routes_.outward(r_.resolver, r_.host,
-                              {v.destination, v.source, wire.value_or(Ipv4Addr{}),
-                               mappings[*mapping].port, r_.ports[origin.port.value].host_interface,
-                               origin.from_linux});
+    out.way =
+        routes_.outward(r_.resolver, r_.host,
+                        {v.destination, v.source, wire.value_or(IpAddr{}), mappings[*mapping].port,
+                         r_.ports[origin.port.value].host_interface, origin.from_linux});
     if (is_for_linux(v, wire, out.way)) {
         return out;
     }
-    out.original = out.active = wire.value_or(Ipv4Addr{});
+    out.original = out.active = wire.value_or(IpAddr{});
     out.what = !wire                                         ? What::wait
                : out.way.state == Adjacency::State::no_route ? What::no_route
                                                              : What::begin;
@@ -49,7 +49,7 @@ FlowDecision FlowDecider::of_box(const PacketView& v, PortId port, Nanos now) co
         return out;
     }
     const auto& wire = mappings[*box].wire;
-    const Ipv4Addr stands = wire ? wire->address() : v.source;
+    const IpAddr stands = wire ? wire->address() : v.source;
     const bool has_own = of_port || shared || moved;
     out.mapping = *box;
     out.what = has_own || routed || wire ? What::begin : What::wait;
@@ -61,20 +61,20 @@ FlowDecision FlowDecider::of_box(const PacketView& v, PortId port, Nanos now) co
 
 /// True if a packet of a listed host is none of ours: to the box, to a listed host, or by a way
 /// that Linux has to go. Where the host has no address out, no way may be one in the making.
-bool FlowDecider::is_for_linux(const PacketView& v, std::optional<Ipv4Addr> wire,
+bool FlowDecider::is_for_linux(const PacketView& v, std::optional<IpAddr> wire,
                                const Adjacency& way) const {
     return way.state == Adjacency::State::linux_only ||
            (wire && way.state == Adjacency::State::refused) || r_.host.is_local(v.destination) ||
            r_.cache.mappings().of_host(v.destination);
 }
 
-bool FlowDecider::is_of_port(Ipv4Addr address, PortId port) const {
+bool FlowDecider::is_of_port(IpAddr address, PortId port) const {
     return std::ranges::any_of(
         r_.host.addresses(r_.ports[port.value].host_interface),
         [&](const AddressInfo& a) { return a.address == address && !a.deprecated; });
 }
 
-bool FlowDecider::is_of_inside_port(Ipv4Addr address) const {
+bool FlowDecider::is_of_inside_port(IpAddr address) const {
     return std::ranges::any_of(r_.ports, [&](const GatewayPort& port) {
         const auto has = r_.host.addresses(port.host_interface);
         return !port.outside && std::ranges::find(has, address, &AddressInfo::address) != has.end();
@@ -82,7 +82,7 @@ bool FlowDecider::is_of_inside_port(Ipv4Addr address) const {
 }
 
 /// True if this address of the box was on its port, and sockets are left that have it.
-bool FlowDecider::has_left(Ipv4Addr address, MappingId box, Nanos now) const {
+bool FlowDecider::has_left(IpAddr address, MappingId box, Nanos now) const {
     const HostMapping& mapping = r_.cache.mappings()[box];
     const auto has = r_.host.addresses(r_.ports[mapping.port.value].host_interface);
     const auto locals = r_.cache.locals_of_host(address);
@@ -167,7 +167,7 @@ int32_t FlowDecider::taker_of_answers(const FlowKey& key, WirePair leaves) const
     return path_of_wire(answer, flow, &key) ? flow : HashIndex::not_found;
 }
 
-std::optional<RemoteId> FlowDecider::session_that_left(Ipv4Addr host, Ipv4Addr destination) const {
+std::optional<RemoteId> FlowDecider::session_that_left(IpAddr host, IpAddr destination) const {
     for (const Claim* claim : r_.cache.claims().all_around(destination)) {
         if (claim->active_for(destination) == destination) {
             continue;

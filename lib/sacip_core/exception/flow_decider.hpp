@@ -28,9 +28,9 @@ struct FlowDecision {
     MappingId mapping{};
     bool of_box{false}; ///< a socket of the box's: Linux has decided about its packets
     // Where it begins, the local binding:
-    Ipv4Addr host{};
-    Ipv4Addr original{};
-    Ipv4Addr active{};
+    IpAddr host{};
+    IpAddr original{};
+    IpAddr active{};
     bool moves{true}; ///< with the address, where the far end can be told
 
     Adjacency way{};                 ///< outbound of a listed host: how it leaves
@@ -69,15 +69,15 @@ public:
     /// `destination`, of which nobody is the speaker now, if there is one. The session's
     /// application may have the address from it (FTP, SIP, rsh): what the host begins goes where
     /// that is.
-    std::optional<RemoteId> session_that_left(Ipv4Addr host, Ipv4Addr destination) const;
+    std::optional<RemoteId> session_that_left(IpAddr host, IpAddr destination) const;
 
 private:
     FlowDecision of_box(const PacketView& view, PortId port, Nanos now) const;
-    bool is_for_linux(const PacketView& view, std::optional<Ipv4Addr> wire,
+    bool is_for_linux(const PacketView& view, std::optional<IpAddr> wire,
                       const Adjacency& way) const;
-    bool is_of_port(Ipv4Addr address, PortId port) const;
-    bool is_of_inside_port(Ipv4Addr address) const;
-    bool has_left(Ipv4Addr address, MappingId box, Nanos now) const;
+    bool is_of_port(IpAddr address, PortId port) const;
+    bool is_of_inside_port(IpAddr address) const;
+    bool has_left(IpAddr address, MappingId box, Nanos now) const;
     bool takes(PathId path, WirePair pair) const;
     std::optional<PathId> path_of_wire(const PacketView& view, int32_t& flow,
                                        const FlowKey* missing) const;

@@ -29,7 +29,7 @@ bool FlowEnder::is_over(PathId path) const {
 
 /// Packets to this address still come to us; to one of a prefix, as long as a marker of it is
 /// there.
-bool FlowEnder::is_served(const HostMapping& mapping, Ipv4Addr address) const {
+bool FlowEnder::is_served(const HostMapping& mapping, IpAddr address) const {
     const uint8_t length = mapping.way == Way::routed ? mapping.inside.length() : 32;
     return resolver_.port_within({address, length}).has_value();
 }
@@ -108,7 +108,7 @@ void FlowEnder::take_answers(Nanos now) {
 void FlowEnder::nobody_there(const FlowInfo& flow, Nanos now) {
     const PathEntry& path = cache_.at(flow.path);
     const LocalBinding& local = cache_.at(path.local);
-    const Ipv4Addr original = local.original;
+    const IpAddr original = local.original;
     if (!is_served(cache_.mappings()[local.mapping], original)) {
         ask_host(flow);
         end(flow, now);

@@ -58,7 +58,7 @@ private:
     };
 
     void look_at(const FlowInfo& flow, Nanos now);
-    bool is_served(const HostMapping& mapping, Ipv4Addr address) const;
+    bool is_served(const HostMapping& mapping, IpAddr address) const;
     bool is_doubtful(const PathEntry& path) const;
     void take_answers(Nanos now);
     void nobody_there(const FlowInfo& flow, Nanos now);

@@ -54,7 +54,7 @@ LocalId FlowSetup::local_of(const FlowDecision& d, RemoteId far) {
 
 /// There is none to go out with, yet.
 void FlowSetup::hold_for_address(PuntedPacket& punted) {
-    const Ipv4Addr to = punted.view.destination;
+    const IpAddr to = punted.view.destination;
     r_.cache.speaker_of(to, to).is_known()
         ? r_.output.hold(punted, hold_key_no_path, hold_for_path)
         : r_.output.hold(punted, hold_key_of_strangers, hold_for_path, HoldShare::strangers);
@@ -71,7 +71,7 @@ bool FlowSetup::admit(PuntedPacket& punted, const Admission& admission) {
 }
 
 /// The far end of a new flow from here.
-RemoteId FlowSetup::remote_of(Ipv4Addr host, Ipv4Addr destination) {
+RemoteId FlowSetup::remote_of(IpAddr host, IpAddr destination) {
     const Speaker speaker = r_.cache.speaker_of(destination, destination);
     const auto session =
         speaker.is_known() ? std::nullopt : r_.decider.session_that_left(host, destination);
@@ -79,7 +79,7 @@ RemoteId FlowSetup::remote_of(Ipv4Addr host, Ipv4Addr destination) {
 }
 
 /// The far end of a flow, where its peer says that it is now.
-RemoteId FlowSetup::remote_at(Ipv4Addr original, Ipv4Addr active) {
+RemoteId FlowSetup::remote_at(IpAddr original, IpAddr active) {
     const RemoteId id = r_.cache.remote(original, active);
     RemoteBinding& remote = r_.cache.at(id);
     if (remote.paths.empty() && remote.speaker.is_secure() &&
@@ -91,7 +91,7 @@ RemoteId FlowSetup::remote_at(Ipv4Addr original, Ipv4Addr active) {
 
 /// A flow that a peer knows: with what it was set up with, at what stands for it now.
 void FlowSetup::explained(PuntedPacket& punted, Direction direction, const FlowKey& key,
-                          MappingId mapping, Ipv4Addr wire, const Admission& admission) {
+                          MappingId mapping, IpAddr wire, const Admission& admission) {
     const auto owner = r_.cache.mappings().of_wire(admission.local_original);
     const bool of_box = r_.cache.mappings()[mapping].way == Way::box;
     if (owner.value_or(mapping) != mapping ||
@@ -104,9 +104,9 @@ void FlowSetup::explained(PuntedPacket& punted, Direction direction, const FlowK
     }
     // Where the peer says it is; as long as it has said nothing, where its packet came from.
     const Claim* claim = r_.cache.claims().around(admission.peer, admission.remote_original);
-    const Ipv4Addr seen =
+    const IpAddr seen =
         direction == Direction::inbound ? punted.view.source : admission.remote_original;
-    const Ipv4Addr remote_active =
+    const IpAddr remote_active =
         claim != nullptr ? claim->active_for(admission.remote_original) : seen;
     const LocalId local = r_.cache.local(key.host, admission.local_original, wire, mapping);
     const RemoteId remote = remote_at(admission.remote_original, remote_active);
@@ -135,12 +135,13 @@ void FlowSetup::inbound(PuntedPacket& punted) {
     }
     const Admission admission = r_.guard.inbound(punted, decision.host);
     if (admission.what == Admission::What::known) {
-        const Ipv4Addr socket = decision.of_box ? admission.local_original : decision.host;
-        explained(punted, Direction::inbound, key_from_wire(v, socket, admission.remote_original),
-                  decision.mapping, v.destination, admission);
+        const IpAddr socket = decision.of_box ? admission.local_original : decision.host;
+        explained(punted, Direction::inbound,
+                  key_from_wire(v, socket.v4(), admission.remote_original.v4()), decision.mapping,
+                  v.destination, admission);
         return;
     }
-    const FlowKey key = key_from_wire(v, decision.host, v.source);
+    const FlowKey key = key_from_wire(v, decision.host.v4(), v.source);
     if (!admit(punted, admission) || !give_way(punted, r_.flows.find(key))) {
         return;
     }
@@ -208,7 +209,7 @@ void FlowSetup::make(PuntedPacket& punted, Direction direction, const FlowKey& k
                      RemoteId remote) {
     if (direction == Direction::outbound) {
         // Inbound packets of this flow must not be taken for those of an older one.
-        const WirePair leaves{r_.cache.at(remote).active, r_.cache.at(local).active};
+        const WirePair leaves = r_.cache.pair_of(local, remote);
         if (!give_way(punted, r_.decider.taker_of_answers(key, leaves))) {
             r_.cache.forget_unused(local, remote);
             return;
@@ -224,10 +225,8 @@ void FlowSetup::make(PuntedPacket& punted, Direction direction, const FlowKey& k
         (lack == EarlyDrop::Lack::flows ? statistics_.untracked_flow_table_full
                                         : statistics_.untracked_path_table_full)
             .add();
-        const LocalBinding& l = r_.cache.at(local);
-        const RemoteBinding& r = r_.cache.at(remote);
-        const PathAddresses addresses{l.host, l.original, l.active, r.original, r.active};
-        const MappingId mapping = l.mapping;
+        const PathAddresses addresses = r_.cache.addresses(local, remote);
+        const MappingId mapping = r_.cache.at(local).mapping;
         const L4ChecksumMode mode = r_.cache.checksum_mode(remote);
         r_.cache.forget_unused(local, remote);
         r_.forwarder.by_addresses(punted, direction, mapping, addresses, mode);

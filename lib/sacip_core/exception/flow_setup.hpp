@@ -78,11 +78,11 @@ private:
     void hold_for_address(PuntedPacket& punted);
     void forget(const FlowInfo& flow, Nanos now);
     LocalId local_of(const FlowDecision& decision, RemoteId far);
-    RemoteId remote_of(Ipv4Addr host, Ipv4Addr destination);
-    RemoteId remote_at(Ipv4Addr original, Ipv4Addr active);
+    RemoteId remote_of(IpAddr host, IpAddr destination);
+    RemoteId remote_at(IpAddr original, IpAddr active);
     bool admit(PuntedPacket& punted, const Admission& admission);
     void explained(PuntedPacket& punted, Direction direction, const FlowKey& key, MappingId mapping,
-                   Ipv4Addr wire, const Admission& admission);
+                   IpAddr wire, const Admission& admission);
     void make(PuntedPacket& punted, Direction direction, const FlowKey& key, LocalId local,
               RemoteId remote);
 

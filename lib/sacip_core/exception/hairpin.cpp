@@ -14,13 +14,14 @@ std::optional<MappingId> Hairpin::mapping_behind(const PacketView& view) const {
 
 void Hairpin::begin(PuntedPacket& punted, MappingId mapping) {
     const PacketView& v = punted.view;
-    const Ipv4Addr neighbour = r_.cache.mappings().host_of(mapping, v.destination);
+    const IpAddr neighbour = r_.cache.mappings().host_of(mapping, v.destination);
     const auto own_mapping = r_.cache.mappings().of_host(v.source);
     const auto wire =
         own_mapping ? r_.cache.mappings().wire_of(*own_mapping, v.source) : std::nullopt;
-    const Ipv4Addr seen_as = wire.value_or(v.destination);
+    const IpAddr seen_as = wire.value_or(v.destination);
     const FlowKey there = key_from_host(v);
-    const FlowKey back{neighbour, seen_as, there.remote_port, there.host_port, there.proto, {}};
+    const FlowKey back{neighbour.v4(),  seen_as.v4(), there.remote_port,
+                       there.host_port, there.proto,  {}};
 
     const LocalId here = r_.cache.inside_local(v.source, seen_as, own_mapping.value_or(mapping));
     const RemoteId far = r_.cache.remote(v.destination, neighbour, Speaker{});
@@ -78,8 +79,8 @@ bool Hairpin::lives_on(const FlowInfo& flow, Tick now, Tick established) const {
     if (!local.inside || flow.key.proto != static_cast<uint8_t>(IpProto::tcp)) {
         return false;
     }
-    const FlowKey other{r_.cache.at(path.remote).active,
-                        local.active,
+    const FlowKey other{r_.cache.at(path.remote).active.v4(),
+                        local.active.v4(),
                         flow.key.remote_port,
                         flow.key.host_port,
                         flow.key.proto,

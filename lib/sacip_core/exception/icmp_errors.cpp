@@ -36,7 +36,7 @@ void IcmpErrors::from_wire(PuntedPacket& punted) {
     }
     const auto mapping = r_.cache.mappings().of_wire(quoted.source);
     if (mapping && tables_are_full()) { // fail open, as the flow itself was
-        const Ipv4Addr host = r_.cache.mappings().host_of(*mapping, quoted.source);
+        const Ipv4Addr host = r_.cache.mappings().host_of(*mapping, quoted.source).v4();
         r_.forwarder.by_addresses(
             punted, Direction::inbound, *mapping,
             {host, quoted.source, quoted.source, quoted.destination, quoted.destination},
@@ -67,10 +67,11 @@ void IcmpErrors::from_inside(PuntedPacket& punted) {
     const auto wire =
         mapping ? r_.cache.mappings().wire_of(*mapping, quoted.destination) : std::nullopt;
     if (wire && tables_are_full() && !is_linuxs(punted)) {
-        punted.speaker = speaker(punted, *mapping, *wire);
-        r_.forwarder.by_addresses(punted, Direction::outbound, *mapping,
-                                  {quoted.destination, *wire, *wire, quoted.source, quoted.source},
-                                  L4ChecksumMode::wire);
+        punted.speaker = speaker(punted, *mapping, wire->v4());
+        r_.forwarder.by_addresses(
+            punted, Direction::outbound, *mapping,
+            {quoted.destination, wire->v4(), wire->v4(), quoted.source, quoted.source},
+            L4ChecksumMode::wire);
     } else {
         of_no_flow(punted, DropReason::icmp_no_flow);
     }
@@ -85,7 +86,8 @@ std::optional<Ipv4Addr> IcmpErrors::speaker(const PuntedPacket& punted, MappingI
         return std::nullopt;
     }
     if (const auto own = r_.cache.mappings().of_host(router)) {
-        return r_.cache.mappings().wire_of(*own, router);
+        const auto wire = r_.cache.mappings().wire_of(*own, router);
+        return wire ? std::optional{wire->v4()} : std::nullopt;
     }
     return r_.cache.mappings()[mapping].way == Way::uplink ? std::optional{active} : std::nullopt;
 }
@@ -102,7 +104,7 @@ bool IcmpErrors::is_linuxs(const PuntedPacket& punted) const {
                (!r_.cache.mappings().of_wire(v.destination) &&
                 !r_.cache.mappings().of_left_wire(v.destination, punted.now));
     }
-    const Ipv4Addr ours = punted.quote ? punted.quote->packet.destination : v.source;
+    const IpAddr ours = punted.quote ? punted.quote->packet.destination : v.source;
     return r_.host.is_local(ours) || !r_.cache.mappings().of_host(ours) ||
            r_.host.is_local(v.destination) || r_.cache.mappings().of_host(v.destination);
 }

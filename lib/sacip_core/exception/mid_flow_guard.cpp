@@ -20,7 +20,7 @@ bool MidFlowGuard::may_be_middle(const PuntedPacket& punted, PeerId peer,
 }
 
 /// Is there a live flow with these ports whose far end may have roamed here?
-std::optional<Speaker> MidFlowGuard::roamed_here(const PacketView& v, Ipv4Addr host) const {
+std::optional<Speaker> MidFlowGuard::roamed_here(const PacketView& v, IpAddr host) const {
     if (v.is(IpProto::tcp) && (v.tcp_flags & tcp_syn) != 0) {
         return std::nullopt;
     }
@@ -34,11 +34,11 @@ std::optional<Speaker> MidFlowGuard::roamed_here(const PacketView& v, Ipv4Addr h
         out = remote.speaker;
         return true;
     };
-    flows_.with_ports(host, v.destination_port, v.source_port, v.proto, is_it);
+    flows_.with_ports(host.v4(), v.destination_port, v.source_port, v.proto, is_it);
     return out;
 }
 
-Admission MidFlowGuard::inbound(const PuntedPacket& punted, Ipv4Addr host) {
+Admission MidFlowGuard::inbound(const PuntedPacket& punted, IpAddr host) {
     began_ = began_.value_or(punted.now);
     const PacketView& v = punted.view;
     const auto roamed = roamed_here(v, host);
@@ -61,7 +61,7 @@ Admission MidFlowGuard::inbound(const PuntedPacket& punted, Ipv4Addr host) {
     return ours && !punted.last_try ? Admission{Admission::What::wait} : out;
 }
 
-Admission MidFlowGuard::outbound(const PuntedPacket& punted, Ipv4Addr wire) {
+Admission MidFlowGuard::outbound(const PuntedPacket& punted, IpAddr wire) {
     began_ = began_.value_or(punted.now);
     const PacketView& v = punted.view;
     if (peer_session_ == nullptr || flows_.size() >= flows_.capacity()) {

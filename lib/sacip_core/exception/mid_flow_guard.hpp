@@ -38,8 +38,8 @@ struct Admission {
     What what{What::welcome};
     // Of a known flow:
     PeerId peer{}; ///< who explained it
-    Ipv4Addr remote_original{};
-    Ipv4Addr local_original{};
+    IpAddr remote_original{};
+    IpAddr local_original{};
 };
 
 /// Slow path only. References outlive it.
@@ -50,13 +50,13 @@ public:
         : policy_{policy}, cache_{cache}, flows_{flows}, peer_session_{peer_session} {}
 
     /// From the wire, for this host.
-    Admission inbound(const PuntedPacket& punted, Ipv4Addr host);
+    Admission inbound(const PuntedPacket& punted, IpAddr host);
     /// From a host, whose address on the wire is `wire`.
-    Admission outbound(const PuntedPacket& punted, Ipv4Addr wire);
+    Admission outbound(const PuntedPacket& punted, IpAddr wire);
     Nanos time() const { return from_ms(policy_->move.shield.count()); }
     /// Who speaks for a live flow of this host that has the packet's ports, and whose far end may
     /// have roamed to its source.
-    std::optional<Speaker> roamed_here(const PacketView& view, Ipv4Addr host) const;
+    std::optional<Speaker> roamed_here(const PacketView& view, IpAddr host) const;
 
 private:
     bool may_be_middle(const PuntedPacket& punted, PeerId peer,

@@ -15,11 +15,11 @@ constexpr Nanos workers_know = from_ms(2);
 
 } // namespace
 
-bool ProxyArp::is_on_link(Ipv4Addr address, const GatewayPort& port) const {
+bool ProxyArp::is_on_link(IpAddr address, const GatewayPort& port) const {
     const auto on_link = r_.host.addresses(port.host_interface);
     return port.next_hop_mac || std::ranges::any_of(on_link, [&](const AddressInfo& a) {
                return a.prefix_length < 32 &&
-                      Ipv4Prefix{a.address, a.prefix_length}.contains(address);
+                      IpPrefix{a.address, a.prefix_length}.contains(address);
            });
 }
 
@@ -68,8 +68,8 @@ std::set<ProxyArp::Claim> ProxyArp::claims() const {
             mapping.wire->length() < largest_announced) {
             continue;
         }
-        const uint32_t first = mapping.wire->address().value();
-        const uint32_t last = first | ~Ipv4Prefix::mask(mapping.wire->length());
+        const uint32_t first = mapping.wire->address().v4().value();
+        const uint32_t last = mapping.wire->last().v4().value();
         for (uint32_t address = first; address <= last; address++) {
             for (uint8_t port = 0; port < r_.ports.size(); port++) {
                 const Claim claim{{port}, Ipv4Addr{Be32{address}}};
@@ -87,12 +87,12 @@ bool ProxyArp::announce(const Claim& claim) const {
     if (packet.owner == nullptr) {
         return false;
     }
-    write_arp_announcement(packet.frame, claim.address, r_.ports[claim.port.value].mac);
+    write_arp_announcement(packet.frame, claim.address.v4(), r_.ports[claim.port.value].mac);
     return r_.io.transmit(claim.port, packet);
 }
 
 void ProxyArp::mac_changed(PortId port, Nanos now) {
-    const auto soon = [&](Ipv4Addr address) {
+    const auto soon = [&](IpAddr address) {
         due_.emplace(now + workers_know, Due{{port, address}, true});
     };
     for (const Claim& claim : claimed_) {

@@ -42,14 +42,14 @@ public:
 private:
     struct Claim {
         PortId port;
-        Ipv4Addr address;
+        IpAddr address;
         auto operator<=>(const Claim&) const = default;
     };
     struct Due {
         Claim claim;
         bool again; ///< once more after this
     };
-    bool is_on_link(Ipv4Addr address, const GatewayPort& port) const;
+    bool is_on_link(IpAddr address, const GatewayPort& port) const;
     bool answers_for(const Claim& claim) const;
     bool is_linuxs(const Claim& claim) const;
     bool have_changed();

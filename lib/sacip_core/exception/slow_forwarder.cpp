@@ -14,7 +14,7 @@ constexpr size_t max_asked = 10'000;
 uint64_t hold_key_of(NeighbourKey neighbour) {
     return uint64_t{1} << 62 |
            uint64_t{static_cast<uint32_t>(neighbour.interface.value) & 0x3FFFFFFF} << 32 |
-           neighbour.address.value();
+           neighbour.address.v4().value();
 }
 
 } // namespace

@@ -79,7 +79,7 @@ Ipv4Addr SlowOutput::router_address(const PuntedPacket& punted) const {
     const auto own = host_.addresses(ports_[punted.origin.port.value].host_interface);
     const auto found = std::ranges::find_if(
         own, [](const AddressInfo& a) { return a.scope == AddressScope::global && !a.deprecated; });
-    return found == own.end() ? Ipv4Addr{} : found->address;
+    return found == own.end() ? Ipv4Addr{} : found->address.v4();
 }
 
 void SlowOutput::transmit_in_pieces(PuntedPacket& punted, PortId port, uint16_t mtu) {

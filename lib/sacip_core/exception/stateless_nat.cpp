@@ -35,7 +35,7 @@ void StatelessNat::inbound(PuntedPacket& punted) {
     }
     const auto mapping = r_.cache.mappings().of_wire(v.destination);
     if (mapping && !r_.host.is_local(v.destination)) {
-        const Ipv4Addr host = r_.cache.mappings().host_of(*mapping, v.destination);
+        const Ipv4Addr host = r_.cache.mappings().host_of(*mapping, v.destination).v4();
         r_.forwarder.by_addresses(punted, Direction::inbound, *mapping,
                                   {host, v.destination, v.destination, v.source, v.source},
                                   L4ChecksumMode::wire);
@@ -53,9 +53,10 @@ void StatelessNat::outbound(PuntedPacket& punted) {
     const FlowDecision d = r_.decider.outbound(v, punted.origin, punted.now);
     if (!d.of_box &&
         (d.what == FlowDecision::What::begin || d.what == FlowDecision::What::no_route)) {
-        r_.forwarder.by_addresses(punted, Direction::outbound, d.mapping,
-                                  {v.source, d.original, d.active, v.destination, v.destination},
-                                  L4ChecksumMode::wire);
+        r_.forwarder.by_addresses(
+            punted, Direction::outbound, d.mapping,
+            {v.source, d.original.v4(), d.active.v4(), v.destination, v.destination},
+            L4ChecksumMode::wire);
     } else {
         as_it_is(punted);
     }

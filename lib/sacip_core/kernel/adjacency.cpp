@@ -12,7 +12,7 @@ constexpr IfIndex loopback{1};
 
 } // namespace
 
-std::optional<PortId> outside_port_within(const Ipv4Prefix& prefix, const KernelState& host,
+std::optional<PortId> outside_port_within(const IpPrefix& prefix, const KernelState& host,
                                           const std::vector<GatewayPort>& ports) {
     const auto is_within = [&](const AddressInfo& a) { return prefix.contains(a.address); };
     for (uint8_t i = 0; i < ports.size(); i++) {
@@ -51,7 +51,7 @@ Adjacency AdjacencyResolver::outward(const Departure& packet) const {
     return fixed_or(State::absent, true);
 }
 
-Adjacency AdjacencyResolver::inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) const {
+Adjacency AdjacencyResolver::inward(IpAddr host, IpAddr remote, IfIndex in) const {
     const auto answer = ask({host, remote, in, {}});
     if (!answer || answer->type != RouteType::unicast) {
         return fixed_or(State::refused, false);

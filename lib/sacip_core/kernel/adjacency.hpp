@@ -33,7 +33,7 @@ struct GatewayPort {
     MacAddr mac{};
     IfIndex host_interface{};              ///< 0: none
     std::optional<MacAddr> next_hop_mac{}; ///< for a port without a Linux side
-    Ipv4Addr fallback_gateway{};           ///< at fallback_mac; unspecified where there is none
+    IpAddr fallback_gateway{};             ///< at fallback_mac; unspecified where there is none
     uint16_t mtu{UINT16_MAX};              ///< bytes of an IP packet that the port can send
     TxChecksums fills{TxChecksums::none};  ///< checksums that the device fills in
     MacAddr former_mac{};                  ///< still accepted; zero: none
@@ -58,7 +58,7 @@ struct Adjacency {
 
 /// The first outside port whose host interface has an address of this prefix; a shadow on lo does
 /// not count.
-std::optional<PortId> outside_port_within(const Ipv4Prefix& prefix, const KernelState& host,
+std::optional<PortId> outside_port_within(const IpPrefix& prefix, const KernelState& host,
                                           const std::vector<GatewayPort>& ports);
 
 /// Slow path only. References outlive it.
@@ -69,9 +69,9 @@ public:
 
     /// A packet of ours on its way out.
     struct Departure {
-        Ipv4Addr destination;
-        Ipv4Addr host;          ///< its source as it came in
-        Ipv4Addr wire;          ///< its source on the wire
+        IpAddr destination;
+        IpAddr host;            ///< its source as it came in
+        IpAddr wire;            ///< its source on the wire
         PortId pinned{no_port}; ///< the port that `wire` belongs to; no_port: Linux's choice
         IfIndex in{};           ///< where it came in; 0: unknown
         bool of_box{false};     ///< of a socket of the box: Linux has chosen `pinned`
@@ -79,15 +79,15 @@ public:
     };
     Adjacency outward(const Departure& packet) const;
     /// To `host`, one of ours, for a packet from `remote` that came in by `in` (0: unknown).
-    Adjacency inward(Ipv4Addr host, Ipv4Addr remote, IfIndex in) const;
+    Adjacency inward(IpAddr host, IpAddr remote, IfIndex in) const;
     /// To the box itself, by the port's host interface.
     Adjacency to_box(PortId port) const;
     /// Nothing while no frames can be sent to the neighbour.
     std::optional<MacAddr> mac_of(NeighbourKey neighbour) const { return host_.mac_of(neighbour); }
-    std::optional<PortId> port_of_source(Ipv4Addr address) const {
-        return port_within(Ipv4Prefix::host(address));
+    std::optional<PortId> port_of_source(IpAddr address) const {
+        return port_within(IpPrefix::host(address));
     }
-    std::optional<PortId> port_within(const Ipv4Prefix& prefix) const {
+    std::optional<PortId> port_within(const IpPrefix& prefix) const {
         return outside_port_within(prefix, host_, ports_);
     }
     std::optional<PortId> port_of(IfIndex interface) const;

@@ -88,7 +88,7 @@ bool RouteTables::remove(const RouteInfo& route) {
 bool RouteTables::remove_interface(IfIndex index) {
     bool changed = false;
     for (auto& [number, table] : tables_) {
-        table.erase_if([&](const Ipv4Prefix&, std::vector<RouteInfo>& list) {
+        table.erase_if([&](const IpPrefix&, std::vector<RouteInfo>& list) {
             std::erase_if(list, [&](RouteInfo& route) {
                 const size_t hops = route.more.size();
                 const bool gone = !take_hops_away(route, index);
@@ -105,14 +105,14 @@ bool RouteTables::remove_interface(IfIndex index) {
 std::vector<RouteInfo> RouteTables::all() const {
     std::vector<RouteInfo> out;
     for (const auto& [number, table] : tables_) {
-        table.visit_all([&](const Ipv4Prefix&, const std::vector<RouteInfo>& list) {
+        table.visit_all([&](const IpPrefix&, const std::vector<RouteInfo>& list) {
             out.insert(out.end(), list.begin(), list.end());
         });
     }
     return out;
 }
 
-std::vector<RouteInfo> RouteTables::to(Ipv4Prefix prefix) const {
+std::vector<RouteInfo> RouteTables::to(IpPrefix prefix) const {
     std::vector<RouteInfo> out;
     for (const auto& [number, table] : tables_) {
         const auto* const list = table.find(prefix);
@@ -130,7 +130,7 @@ std::vector<RouteInfo> RouteTables::to(Ipv4Prefix prefix) const {
     return out;
 }
 
-std::optional<RouteAnswer> RouteTables::look_up(uint32_t number, Ipv4Addr destination, IfIndex out,
+std::optional<RouteAnswer> RouteTables::look_up(uint32_t number, IpAddr destination, IfIndex out,
                                                 const std::function<bool(IfIndex)>& is_up) const {
     const auto table = tables_.find(number);
     if (table == tables_.end()) {
@@ -146,7 +146,7 @@ std::optional<RouteAnswer> RouteTables::look_up(uint32_t number, Ipv4Addr destin
         return true;
     };
     table->second.visit_around(
-        destination, [&](const Ipv4Prefix& prefix, const std::vector<RouteInfo>& list) {
+        destination, [&](const IpPrefix& prefix, const std::vector<RouteInfo>& list) {
             for (const RouteInfo& r : list) {
                 if (r.type != RouteType::unicast) {
                     answer = {r.type, {}, prefix.length()};

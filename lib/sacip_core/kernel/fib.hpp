@@ -30,7 +30,7 @@ enum class RouteType : uint8_t { unicast, blackhole, unreachable, prohibit, thro
 /// Ask neighbour(interface, address) for the Ethernet address.
 struct NextHop {
     IfIndex interface {};
-    Ipv4Addr address{}; ///< the router; in an answer the destination itself if it is on-link
+    IpAddr address{}; ///< the router; in an answer the destination itself if it is on-link
     bool operator==(const NextHop&) const = default;
 };
 
@@ -38,11 +38,11 @@ inline constexpr uint32_t main_table = 254; ///< RT_TABLE_MAIN
 
 /// A route, TOS 0.
 struct RouteInfo {
-    Ipv4Prefix destination{};
-    Ipv4Addr via{}; ///< unspecified: on-link
+    IpPrefix destination{};
+    IpAddr via{}; ///< unspecified: on-link
     IfIndex interface {};
     uint32_t metric{0};
-    Ipv4Addr preferred_source{}; ///< unspecified: Linux chooses
+    IpAddr preferred_source{}; ///< unspecified: Linux chooses
     RouteType type{RouteType::unicast};
     uint32_t table{main_table};
     bool onlink{false}; ///< RTNH_F_ONLINK: a hop's `via` need not lie in a subnet of its interface
@@ -60,8 +60,8 @@ struct RuleInfo {
     Action action{Action::look_up};
     uint32_t table{main_table}; ///< look_up
     uint32_t target{0};         ///< go_to: a priority
-    Ipv4Prefix from{};
-    Ipv4Prefix to{};
+    IpPrefix from{};
+    IpPrefix to{};
     std::string in{};               ///< name of an interface; empty: any
     std::string out{};              ///< the same
     bool inverted{false};           ///< `not`
@@ -72,8 +72,8 @@ struct RuleInfo {
 
 /// What is known of a packet. Interfaces: 0 where unknown; `in` lo: the box's own.
 struct RouteQuery {
-    Ipv4Addr destination{};
-    Ipv4Addr source{};
+    IpAddr destination{};
+    IpAddr source{};
     IfIndex in{};
     IfIndex out{}; ///< only through this one
 };
@@ -94,9 +94,9 @@ public:
     bool remove_interface(IfIndex index);
     std::vector<RouteInfo> all() const;
     /// Of exactly this prefix, in all tables, each hop as a route of its own.
-    std::vector<RouteInfo> to(Ipv4Prefix prefix) const;
+    std::vector<RouteInfo> to(IpPrefix prefix) const;
     /// The first route of the longest prefix with a live hop that fits; nothing: none does.
-    std::optional<RouteAnswer> look_up(uint32_t table, Ipv4Addr destination, IfIndex out,
+    std::optional<RouteAnswer> look_up(uint32_t table, IpAddr destination, IfIndex out,
                                        const std::function<bool(IfIndex)>& is_up) const;
     bool operator==(const RouteTables&) const = default;
     /// Calls `visit(prefix)` for each that has other routes in the other ones. O(routes).
@@ -111,7 +111,7 @@ private:
     void visit_missing(const RouteTables& in, Visit&& visit) const {
         for (const auto& [number, table] : tables_) {
             const auto there = in.tables_.find(number);
-            table.visit_all([&](const Ipv4Prefix& prefix, const std::vector<RouteInfo>& list) {
+            table.visit_all([&](const IpPrefix& prefix, const std::vector<RouteInfo>& list) {
                 const auto* const its =
                     there == in.tables_.end() ? nullptr : there->second.find(prefix);
                 if (its == nullptr || *its != list) {

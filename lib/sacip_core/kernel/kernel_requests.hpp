@@ -15,8 +15,8 @@ public:
     virtual void resolve(NeighbourKey neighbour) = 0;
     /// Keeps an address of the box usable for its sockets whatever happens to the interface
     /// (address/32 on lo), or lets go of it.
-    virtual void keep_shadow(Ipv4Addr address) = 0;
-    virtual void drop_shadow(Ipv4Addr address) = 0;
+    virtual void keep_shadow(IpAddr address) = 0;
+    virtual void drop_shadow(IpAddr address) = 0;
 };
 
 } // namespace sacip

@@ -14,7 +14,7 @@ constexpr size_t prefixes_told = 256;
 
 } // namespace
 
-void RouteChanges::add(const Ipv4Prefix& prefix) {
+void RouteChanges::add(const IpPrefix& prefix) {
     if (all || prefix.length() == 0 || prefixes.size() >= prefixes_told) {
         add_all();
     } else if (std::ranges::find(prefixes, prefix) == prefixes.end()) {
@@ -195,7 +195,7 @@ bool KernelState::end_dump(Table table) {
         if (!(dumped_routes_ == fib_.routes)) {
             std::swap(fib_.routes, dumped_routes_);
             fib_.routes.visit_differences(
-                dumped_routes_, [this](const Ipv4Prefix& prefix) { changed_routes_.add(prefix); });
+                dumped_routes_, [this](const IpPrefix& prefix) { changed_routes_.add(prefix); });
             bump(Table::routes);
         }
         dumped_routes_ = {};
@@ -263,12 +263,12 @@ std::optional<RouteAnswer> KernelState::route(const RouteQuery& query) const {
     });
 }
 
-std::optional<NextHop> KernelState::route(Ipv4Addr destination) const {
+std::optional<NextHop> KernelState::route(IpAddr destination) const {
     const auto answer = route(RouteQuery{.destination = destination});
     return answer && answer->type == RouteType::unicast ? std::optional{answer->hop} : std::nullopt;
 }
 
-const NeighbourInfo* KernelState::neighbour(IfIndex interface, Ipv4Addr address) const {
+const NeighbourInfo* KernelState::neighbour(IfIndex interface, IpAddr address) const {
     const auto found = neighbours_.find({interface, address});
     return found == neighbours_.end() ? nullptr : &found->second.info;
 }
@@ -284,7 +284,7 @@ std::span<const AddressInfo> KernelState::addresses(IfIndex interface) const {
     return found == addresses_.end() ? std::span<const AddressInfo>{} : found->second.list;
 }
 
-bool KernelState::is_local(Ipv4Addr address) const {
+bool KernelState::is_local(IpAddr address) const {
     return address.is_loopback() || local_.contains(address);
 }
 

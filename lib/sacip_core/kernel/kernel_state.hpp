@@ -13,7 +13,7 @@
 // Owned and called by the slow path only; no I/O, no clock.
 #pragma once
 
-#include "sacip_core/base/units.hpp"
+#include "sacip_core/base/ip_addr.hpp"
 #include "sacip_core/kernel/fib.hpp"
 
 #include <array>
@@ -46,7 +46,7 @@ enum class AddressScope : uint8_t { global, link, host, other };
 /// An address of an interface. Linux knows it by (interface, address, prefix length, peer).
 struct AddressInfo {
     IfIndex interface {};
-    Ipv4Addr address{};
+    IpAddr address{};
     uint8_t prefix_length{32};
     bool secondary{false};  ///< IFA_F_SECONDARY: another address of its subnet came first
     bool deprecated{false}; ///< IFA_F_DEPRECATED: preferred lifetime is over
@@ -55,9 +55,9 @@ struct AddressInfo {
     uint64_t order{0};
     /// The other end of a point-to-point pair, whose subnet the prefix length then is of;
     /// unspecified otherwise.
-    Ipv4Addr peer{};
+    IpAddr peer{};
     /// What is on-link by this address.
-    Ipv4Prefix subnet() const { return {peer.is_unspecified() ? address : peer, prefix_length}; }
+    IpPrefix subnet() const { return {peer.is_unspecified() ? address : peer, prefix_length}; }
     bool is_same(const AddressInfo& other) const {
         return address == other.address && prefix_length == other.prefix_length &&
                peer == other.peer;
@@ -73,7 +73,7 @@ enum class NeighbourState : uint8_t {
 
 struct NeighbourInfo {
     IfIndex interface {};
-    Ipv4Addr address{};
+    IpAddr address{};
     MacAddr mac{};
     NeighbourState state{NeighbourState::incomplete};
     bool operator==(const NeighbourInfo&) const = default;
@@ -81,7 +81,7 @@ struct NeighbourInfo {
 
 struct NeighbourKey {
     IfIndex interface {};
-    Ipv4Addr address{};
+    IpAddr address{};
     constexpr bool operator==(const NeighbourKey&) const = default;
     constexpr auto operator<=>(const NeighbourKey&) const = default;
 };
@@ -92,7 +92,8 @@ template <>
 struct std::hash<sacip::NeighbourKey> {
     size_t operator()(sacip::NeighbourKey k) const noexcept {
         const auto index = static_cast<uint64_t>(static_cast<uint32_t>(k.interface.value));
-        return std::hash<uint64_t>{}((index << 32 | k.address.raw()) * 0x9E3779B97F4A7C15ULL);
+        return std::hash<uint64_t>{}((index << 32 ^ std::hash<sacip::IpAddr>{}(k.address)) *
+                                     0x9E3779B97F4A7C15ULL);
     }
 };
 
@@ -101,8 +102,8 @@ namespace sacip {
 /// Which destinations may go another way.
 struct RouteChanges {
     bool all{false};
-    std::vector<Ipv4Prefix> prefixes{}; ///< none if `all`
-    void add(const Ipv4Prefix& prefix);
+    std::vector<IpPrefix> prefixes{}; ///< none if `all`
+    void add(const IpPrefix& prefix);
     void add_all() { *this = {true, {}}; }
 };
 
@@ -139,18 +140,18 @@ public:
     /// `routes` or `links` has a new generation.
     std::optional<RouteAnswer> route(const RouteQuery& query) const;
     /// The next hop of a packet of which only the destination is known; nothing: there is no way.
-    std::optional<NextHop> route(Ipv4Addr destination) const;
+    std::optional<NextHop> route(IpAddr destination) const;
     /// All hops of the routes of exactly this prefix, whatever the table, each as a route of one
     /// hop, in the order in which Linux tries those of a table.
-    std::vector<RouteInfo> routes_to(Ipv4Prefix prefix) const { return fib_.routes.to(prefix); }
+    std::vector<RouteInfo> routes_to(IpPrefix prefix) const { return fib_.routes.to(prefix); }
     /// nullptr if Linux has no entry; valid until the next change.
-    const NeighbourInfo* neighbour(IfIndex interface, Ipv4Addr address) const;
+    const NeighbourInfo* neighbour(IfIndex interface, IpAddr address) const;
     /// Nothing if it is not resolved.
     std::optional<MacAddr> mac_of(NeighbourKey neighbour) const;
     /// In order of appearance; valid until the next change.
     std::span<const AddressInfo> addresses(IfIndex interface) const;
     /// An address of any interface (shadows on lo too), or any of 127.0.0.0/8.
-    bool is_local(Ipv4Addr address) const;
+    bool is_local(IpAddr address) const;
     const LinkInfo* link(IfIndex index) const;
     const LinkInfo* link(std::string_view name) const;
 
@@ -195,7 +196,7 @@ private:
 
     std::unordered_map<int, Marked<LinkInfo>> links_;
     std::map<int, AddressTable> addresses_;
-    std::unordered_map<Ipv4Addr, uint32_t> local_; ///< address -> how many interfaces have it
+    std::unordered_map<IpAddr, uint32_t> local_; ///< address -> how many interfaces have it
     Fib fib_;
     RouteTables dumped_routes_;          ///< being filled while routes are dumped
     std::vector<RuleInfo> dumped_rules_; ///< the same of rules

@@ -39,8 +39,8 @@ private:
     };
     static constexpr unsigned bits = 6;
     static size_t place_of(const Question& q) {
-        const uint32_t mixed = q.destination.raw() ^ q.host.raw() * 0x85EBCA6B;
-        return (mixed * 0x9E3779B9U) >> (32 - bits);
+        const uint64_t mixed = q.destination.low() ^ q.host.low() * 0x85EBCA6BU;
+        return (mixed * 0x9E3779B97F4A7C15ULL) >> (64 - bits);
     }
 
     std::array<uint64_t, KernelState::table_count> asked_of_{};

@@ -11,7 +11,7 @@ namespace {
 
 /// The entry that speaks for `address`: it may be there twice, with two prefix lengths, while a
 /// DHCP client replaces one by the other.
-const AddressInfo* find_present(std::span<const AddressInfo> present, Ipv4Addr address) {
+const AddressInfo* find_present(std::span<const AddressInfo> present, IpAddr address) {
     const AddressInfo* best = nullptr;
     for (const AddressInfo& a : present) {
         if (a.address == address && is_eligible(a) && (best == nullptr || best->deprecated)) {
@@ -25,9 +25,9 @@ const AddressInfo* find_present(std::span<const AddressInfo> present, Ipv4Addr a
 
 std::vector<UplinkEffect> Uplink::observe(std::span<const AddressInfo> present,
                                           std::span<const WayOut> ways,
-                                          std::span<const Ipv4Addr> markers, Nanos now) {
+                                          std::span<const IpAddr> markers, Nanos now) {
     std::vector<UplinkEffect> effects;
-    const std::optional<Ipv4Addr> before = primary_;
+    const std::optional<IpAddr> before = primary_;
     note_departures(present, now);
     note_arrivals(present, markers, effects);
     judge(present, ways);
@@ -41,7 +41,7 @@ std::vector<UplinkEffect> Uplink::observe(std::span<const AddressInfo> present,
 
 std::vector<UplinkEffect> Uplink::tick(Nanos now) {
     std::vector<UplinkEffect> effects;
-    const std::optional<Ipv4Addr> before = primary_;
+    const std::optional<IpAddr> before = primary_;
     expire(now, effects);
     choose_primary(before, effects);
     return effects;
@@ -64,7 +64,7 @@ void Uplink::note_departures(std::span<const AddressInfo> present, Nanos now) {
     }
 }
 
-void Uplink::note_arrivals(std::span<const AddressInfo> present, std::span<const Ipv4Addr> markers,
+void Uplink::note_arrivals(std::span<const AddressInfo> present, std::span<const IpAddr> markers,
                            std::vector<UplinkEffect>& effects) {
     for (const AddressInfo& a : present) {
         if (!is_eligible(a) || find_present(present, a.address) != &a) {
@@ -163,7 +163,7 @@ void Uplink::move_all(bool markers, std::vector<UplinkEffect>& effects) {
 /// added after it, of the same prefix length, that neither another prefix nor (if in use) the
 /// uplink has taken.
 Uplink::Held* Uplink::find_successor(const Held& old) {
-    const Ipv4Prefix subnet{old.info.address, old.info.prefix_length};
+    const IpPrefix subnet{old.info.address, old.info.prefix_length};
     const auto rank = [&](const Held& h) {
         const bool same_length = h.info.prefix_length == old.info.prefix_length;
         const bool same_subnet = subnet.contains(h.info.address);
@@ -203,7 +203,7 @@ void Uplink::expire(Nanos now, std::vector<UplinkEffect>& effects) {
 
 /// Keeps the one there is; else the one that Linux would use, which is no secondary if possible.
 /// Where there is a way out, only one that leads there; and none that a lost one would not go to.
-void Uplink::choose_primary(std::optional<Ipv4Addr> before, std::vector<UplinkEffect>& effects) {
+void Uplink::choose_primary(std::optional<IpAddr> before, std::vector<UplinkEffect>& effects) {
     const auto leads = [&](const Held& h) { return any_way_ ? h.leads : h.best; };
     const auto rank = [&](const Held& h) {
         return std::tuple{static_cast<int>(LeadsOut::preferred) - static_cast<int>(leads(h)),
@@ -243,15 +243,15 @@ std::optional<Nanos> Uplink::next_deadline() const {
     return next;
 }
 
-std::optional<Ipv4Addr> Uplink::way_out() const {
+std::optional<IpAddr> Uplink::way_out() const {
     const bool leads = std::ranges::any_of(held_, [&](const Held& h) {
         return primary_ == h.info.address && h.state == State::present && h.leads != LeadsOut::no;
     });
     return leads ? primary_ : std::nullopt;
 }
 
-std::vector<Ipv4Addr> Uplink::lost() const {
-    std::vector<Ipv4Addr> out;
+std::vector<IpAddr> Uplink::lost() const {
+    std::vector<IpAddr> out;
     for (const Held& h : held_) {
         if (h.state == State::lost) {
             out.push_back(h.info.address);
@@ -260,12 +260,12 @@ std::vector<Ipv4Addr> Uplink::lost() const {
     return out;
 }
 
-void Uplink::forget(Ipv4Addr lost) {
+void Uplink::forget(IpAddr lost) {
     std::erase_if(held_,
                   [&](const Held& h) { return h.state == State::lost && h.info.address == lost; });
 }
 
-Uplink::Held* Uplink::find(Ipv4Addr address) {
+Uplink::Held* Uplink::find(IpAddr address) {
     const auto it = std::find_if(held_.begin(), held_.end(),
                                  [&](const Held& h) { return h.info.address == address; });
     return it == held_.end() ? nullptr : &*it;

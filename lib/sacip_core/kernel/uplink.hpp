@@ -32,7 +32,7 @@
 // marker has stricter rules (find_successor), and nothing else follows a marker.
 #pragma once
 
-#include "sacip_core/base/units.hpp"
+#include "sacip_core/base/ip_addr.hpp"
 #include "sacip_core/kernel/kernel_state.hpp"
 #include "sacip_core/kernel/way_out.hpp"
 
@@ -45,28 +45,28 @@ namespace sacip {
 
 /// A new address may be used from now on.
 struct AddressGained {
-    Ipv4Addr address;
+    IpAddr address;
     bool operator==(const AddressGained&) const = default;
 };
 /// What was at `from` is at `to` now. `from` may still be present (deprecated).
 struct AddressMoved {
-    Ipv4Addr from;
-    Ipv4Addr to;
+    IpAddr from;
+    IpAddr to;
     bool operator==(const AddressMoved&) const = default;
 };
 /// Gone for longer than `settle` and nothing to go to: hold its flows.
 struct AddressLost {
-    Ipv4Addr address;
+    IpAddr address;
     bool operator==(const AddressLost&) const = default;
 };
 /// A lost address is back itself: its flows go on as they were.
 struct AddressReturned {
-    Ipv4Addr address;
+    IpAddr address;
     bool operator==(const AddressReturned&) const = default;
 };
 /// The address for new flows behind the uplink; nothing while there is none.
 struct PrimaryChanged {
-    std::optional<Ipv4Addr> address;
+    std::optional<IpAddr> address;
     bool operator==(const PrimaryChanged&) const = default;
 };
 using UplinkEffect =
@@ -88,20 +88,20 @@ public:
     /// addresses that a prefix follows now. Gives effects in the order in which to carry them out:
     /// gained and returned, moved, lost, primary. The same input again: nothing.
     std::vector<UplinkEffect> observe(std::span<const AddressInfo> present,
-                                      std::span<const WayOut> ways,
-                                      std::span<const Ipv4Addr> markers, Nanos now);
+                                      std::span<const WayOut> ways, std::span<const IpAddr> markers,
+                                      Nanos now);
     /// Call when next_deadline() has come.
     std::vector<UplinkEffect> tick(Nanos now);
     /// When to call tick(); nothing while nobody waits.
     std::optional<Nanos> next_deadline() const;
 
-    std::optional<Ipv4Addr> primary() const { return primary_; }
+    std::optional<IpAddr> primary() const { return primary_; }
     /// The primary address if it leads out of the network.
-    std::optional<Ipv4Addr> way_out() const;
+    std::optional<IpAddr> way_out() const;
     /// Addresses lost and not yet moved.
-    std::vector<Ipv4Addr> lost() const;
+    std::vector<IpAddr> lost() const;
     /// A lost address was taken over elsewhere (another port, `sacipctl move`): stop remembering.
-    void forget(Ipv4Addr lost);
+    void forget(IpAddr lost);
 
 private:
     enum class State : uint8_t {
@@ -121,7 +121,7 @@ private:
         LeadsOut best{LeadsOut::no};  ///< ever
     };
 
-    void note_arrivals(std::span<const AddressInfo> present, std::span<const Ipv4Addr> markers,
+    void note_arrivals(std::span<const AddressInfo> present, std::span<const IpAddr> markers,
                        std::vector<UplinkEffect>& effects);
     void note_departures(std::span<const AddressInfo> present, Nanos now);
     void judge(std::span<const AddressInfo> present, std::span<const WayOut> ways);
@@ -129,13 +129,13 @@ private:
     static bool may_follow(const Held& old, const Held& next);
     void move_all(bool markers, std::vector<UplinkEffect>& effects);
     void expire(Nanos now, std::vector<UplinkEffect>& effects);
-    void choose_primary(std::optional<Ipv4Addr> before, std::vector<UplinkEffect>& effects);
+    void choose_primary(std::optional<IpAddr> before, std::vector<UplinkEffect>& effects);
     Held* find_successor(const Held& old);
-    Held* find(Ipv4Addr address);
+    Held* find(IpAddr address);
 
     UplinkRules rules_;
     std::vector<Held> held_; ///< a handful
-    std::optional<Ipv4Addr> primary_;
+    std::optional<IpAddr> primary_;
     bool any_way_{false}; ///< the port has a way out, as observed last
 };
 

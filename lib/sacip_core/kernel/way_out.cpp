@@ -7,15 +7,15 @@
 namespace sacip {
 namespace {
 
-bool is_in_subnet(const AddressInfo& a, Ipv4Addr gateway) {
+bool is_in_subnet(const AddressInfo& a, IpAddr gateway) {
     return a.prefix_length > 0 && !gateway.is_unspecified() && gateway != a.address &&
            a.subnet().contains(gateway);
 }
 
 /// Whether a route of the interface, other than a default one, has the gateway on-link.
-bool is_reached(const KernelState& host, IfIndex interface, Ipv4Addr gateway) {
+bool is_reached(const KernelState& host, IfIndex interface, IpAddr gateway) {
     for (uint8_t length = 32; length > 1; length--) {
-        for (const RouteInfo& r : host.routes_to(Ipv4Prefix{gateway, length})) {
+        for (const RouteInfo& r : host.routes_to(IpPrefix{gateway, length})) {
             if (r.interface == interface && r.via.is_unspecified() &&
                 r.type == RouteType::unicast) {
                 return true;
@@ -52,11 +52,11 @@ bool is_eligible(const AddressInfo& a) {
     return a.scope == AddressScope::global && a.address.is_host_unicast();
 }
 
-std::vector<WayOut> ways_out(const KernelState& host, IfIndex interface, Ipv4Addr fallback) {
-    constexpr std::array defaults{Ipv4Prefix{{}, 0}, Ipv4Prefix{{}, 1},
-                                  Ipv4Prefix{Ipv4Addr{128, 0, 0, 0}, 1}};
+std::vector<WayOut> ways_out(const KernelState& host, IfIndex interface, IpAddr fallback) {
+    constexpr std::array defaults{IpPrefix{{}, 0}, IpPrefix{{}, 1},
+                                  IpPrefix{IpAddr{128, 0, 0, 0}, 1}};
     std::vector<WayOut> out;
-    for (const Ipv4Prefix& to : defaults) {
+    for (const IpPrefix& to : defaults) {
         for (const RouteInfo& r : host.routes_to(to)) {
             const bool dead_end = !fallback.is_unspecified() && r.via == fallback;
             if (r.interface == interface && r.type == RouteType::unicast && !dead_end) {
@@ -69,7 +69,7 @@ std::vector<WayOut> ways_out(const KernelState& host, IfIndex interface, Ipv4Add
     return out;
 }
 
-LeadsOut leads_out(Ipv4Addr address, std::span<const AddressInfo> present,
+LeadsOut leads_out(IpAddr address, std::span<const AddressInfo> present,
                    std::span<const WayOut> ways) {
     LeadsOut best = LeadsOut::no;
     for (const AddressInfo& a : present) {

@@ -22,14 +22,14 @@ namespace sacip {
 
 /// One default route through an interface, or one half of a default (0.0.0.0/1, 128.0.0.0/1).
 struct WayOut {
-    Ipv4Addr gateway{};          ///< unspecified: everything is on-link
-    Ipv4Addr preferred_source{}; ///< unspecified: Linux chooses
+    IpAddr gateway{};          ///< unspecified: everything is on-link
+    IpAddr preferred_source{}; ///< unspecified: Linux chooses
     uint32_t metric{0};
     bool reached{true}; ///< `gateway` is on-link by a route of its own, or said to be (onlink)
 };
 
 /// Those of the interface, but for the one to `fallback`, which leads nowhere.
-std::vector<WayOut> ways_out(const KernelState& host, IfIndex interface, Ipv4Addr fallback);
+std::vector<WayOut> ways_out(const KernelState& host, IfIndex interface, IpAddr fallback);
 
 /// How well an address leads out. The greater the better.
 enum class LeadsOut : uint8_t {
@@ -41,7 +41,7 @@ enum class LeadsOut : uint8_t {
 
 /// How well `address` leads out, with what the interface has. An address may be there more than
 /// once, with different lengths or peers: the best counts.
-LeadsOut leads_out(Ipv4Addr address, std::span<const AddressInfo> present,
+LeadsOut leads_out(IpAddr address, std::span<const AddressInfo> present,
                    std::span<const WayOut> ways);
 
 /// An address that flows may be bound to, deprecated or not: no link-local one.

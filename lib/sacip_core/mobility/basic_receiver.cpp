@@ -3,7 +3,7 @@
 
 namespace sacip {
 
-std::vector<RemoteId> BasicReceiver::bindings_at(Ipv4Addr address) const {
+std::vector<RemoteId> BasicReceiver::bindings_at(IpAddr address) const {
     auto out = cache_.remotes_active_at(address);
     std::erase_if(out, [&](RemoteId id) { return !cache_.at(id).speaker.is_basic(); });
     return out;

@@ -15,8 +15,8 @@ namespace sacip {
 /// These bindings of a far end are at `to` from now on.
 struct PeerMove {
     std::vector<RemoteId> bindings;
-    Ipv4Addr from;
-    Ipv4Addr to;
+    IpAddr from;
+    IpAddr to;
 };
 /// A message that we have acted upon already, or that changes nothing.
 struct SaidAgain {};
@@ -35,7 +35,7 @@ public:
 private:
     DropReason judge(const BasicNotification& message) const;
     /// Bindings of basic peers that are at this address.
-    std::vector<RemoteId> bindings_at(Ipv4Addr address) const;
+    std::vector<RemoteId> bindings_at(IpAddr address) const;
 
     const BindingCache& cache_;
     const Mover& mover_;

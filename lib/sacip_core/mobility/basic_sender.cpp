@@ -50,7 +50,7 @@ void BasicSender::mac_changed(PortId port, const MacAddr& mac) {
     }
 }
 
-void BasicSender::replace(const Ipv4Prefix& left, const Ipv4Prefix& now_at) {
+void BasicSender::replace(const IpPrefix& left, const IpPrefix& now_at) {
     const auto rename = [&](Message& m) {
         if (left.contains(m.text.new_address)) {
             m.text.new_address = now_at.with_host_part_of(m.text.new_address);

@@ -41,7 +41,7 @@ public:
     void mac_changed(PortId port, const MacAddr& mac);
     /// `left` is not ours any more: what still names an address of it names that of `now_at` with
     /// the same host part. O(messages that are not out).
-    void replace(const Ipv4Prefix& left, const Ipv4Prefix& now_at);
+    void replace(const IpPrefix& left, const IpPrefix& now_at);
     /// Sends what is due. Looks at nothing until something is.
     void tick(Nanos now);
 

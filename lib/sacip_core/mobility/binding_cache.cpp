@@ -23,7 +23,7 @@ BindingCache::BindingCache(const BootConfig& boot, const CurrentPolicy& policy, 
 void BindingCache::take_policy() {
     peer_of_ = PrefixMap<PeerId>{};
     for (const auto& [id, peer] : policy_->peers) {
-        for (const Ipv4Prefix& own : peer.addresses) {
+        for (const IpPrefix& own : peer.addresses) {
             peer_of_[own] = id;
         }
     }
@@ -47,12 +47,12 @@ void BindingCache::set_heard(const Speaker& speaker) {
     }
 }
 
-LocalId BindingCache::local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, MappingId mapping,
+LocalId BindingCache::local(IpAddr host, IpAddr original, IpAddr active, MappingId mapping,
                             bool follows) {
     return find_or_add({host, original, active, mapping, true, follows, false, {}});
 }
 
-LocalId BindingCache::inside_local(Ipv4Addr host, Ipv4Addr seen_as, MappingId mapping) {
+LocalId BindingCache::inside_local(IpAddr host, IpAddr seen_as, MappingId mapping) {
     return find_or_add({host, seen_as, seen_as, mapping, true, false, true, {}});
 }
 
@@ -81,7 +81,7 @@ LocalId BindingCache::find_or_add(const LocalBinding& binding) {
     return id;
 }
 
-RemoteId BindingCache::remote(Ipv4Addr original, Ipv4Addr active, const Speaker& speaker) {
+RemoteId BindingCache::remote(IpAddr original, IpAddr active, const Speaker& speaker) {
     const auto [first, last] = remotes_by_original_.equal_range(original);
     for (auto it = first; it != last; ++it) {
         if (at(it->second).active == active && at(it->second).speaker == speaker) {
@@ -105,16 +105,16 @@ RemoteId BindingCache::remote(Ipv4Addr original, Ipv4Addr active, const Speaker&
     return id;
 }
 
-bool BindingCache::has_at(const Ipv4Prefix& wire) const {
+bool BindingCache::has_at(const IpPrefix& wire) const {
     return mappings_.has_at(wire) || (wire.is_host() && locals_by_active_.contains(wire.address()));
 }
 
-std::vector<LocalId> BindingCache::locals_active_in(const Ipv4Prefix& prefix) const {
+std::vector<LocalId> BindingCache::locals_active_in(const IpPrefix& prefix) const {
     const auto all = all_in(locals_by_active_, prefix);
     return {all.begin(), all.end()};
 }
 
-std::vector<PathId> BindingCache::paths_toward(const Ipv4Prefix& prefix) const {
+std::vector<PathId> BindingCache::paths_toward(const IpPrefix& prefix) const {
     std::vector<PathId> out;
     const auto take = [&](auto id) {
         out.insert(out.end(), at(id).paths.begin(), at(id).paths.end());
@@ -124,20 +124,20 @@ std::vector<PathId> BindingCache::paths_toward(const Ipv4Prefix& prefix) const {
     return out;
 }
 
-std::vector<RemoteId> BindingCache::remotes_active_at(Ipv4Addr address) const {
+std::vector<RemoteId> BindingCache::remotes_active_at(IpAddr address) const {
     std::vector<RemoteId> out;
     const auto [first, last] = remotes_by_active_.equal_range(address);
     std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
     return out;
 }
 
-void BindingCache::set_active(LocalId id, Ipv4Addr active) {
+void BindingCache::set_active(LocalId id, IpAddr active) {
     unlist(locals_by_active_, at(id).active, id);
     at(id).active = active;
     locals_by_active_.emplace(active, id);
 }
 
-void BindingCache::set_active(RemoteId id, Ipv4Addr active) {
+void BindingCache::set_active(RemoteId id, IpAddr active) {
     unlist(remotes_by_active_, at(id).active, id);
     at(id).active = active;
     remotes_by_active_.emplace(active, id);
@@ -161,7 +161,7 @@ std::vector<RemoteId> BindingCache::remotes() const {
     return out;
 }
 
-std::optional<BasicPeerId> BindingCache::basic_peer_of(Ipv4Addr address) const {
+std::optional<BasicPeerId> BindingCache::basic_peer_of(IpAddr address) const {
     if (const BasicPeerId* own = basic_peer_of_.longest(address)) {
         return *own;
     }
@@ -174,12 +174,12 @@ std::optional<BasicPeerId> BindingCache::basic_peer_of(Ipv4Addr address) const {
     return std::nullopt;
 }
 
-std::optional<PeerId> BindingCache::peer_of(Ipv4Addr address) const {
+std::optional<PeerId> BindingCache::peer_of(IpAddr address) const {
     const PeerId* peer = peer_of_.longest(address);
     return peer == nullptr ? std::nullopt : std::optional{*peer};
 }
 
-Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
+Speaker BindingCache::speaker_of(IpAddr original, IpAddr active) const {
     if (const auto own = peer_of(original)) {
         const Claim* claim = claims_.around(*own, original);
         const bool left = claim != nullptr && original == active &&
@@ -197,8 +197,8 @@ Speaker BindingCache::speaker_of(Ipv4Addr original, Ipv4Addr active) const {
     return basic ? Speaker::of(*basic) : Speaker{};
 }
 
-bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
-    const auto holds = [&](const Ipv4Prefix& p) { return p.contains(address); };
+bool BindingCache::may_roam_to(Speaker speaker, IpAddr address) const {
+    const auto holds = [&](const IpPrefix& p) { return p.contains(address); };
     if (speaker.is_basic()) {
         return std::ranges::any_of(policy_->basic_peer(speaker.basic_peer()).roam_to, holds);
     }
@@ -208,7 +208,7 @@ bool BindingCache::may_roam_to(Speaker speaker, Ipv4Addr address) const {
 }
 
 std::vector<RemoteId> BindingCache::of_peer(PeerId peer, const ByAddress<RemoteId>& index,
-                                            const Ipv4Prefix& prefix) const {
+                                            const IpPrefix& prefix) const {
     std::vector<RemoteId> out;
     std::ranges::copy_if(all_in(index, prefix), std::back_inserter(out),
                          [&](RemoteId id) { return is_of_peer(id, peer); });
@@ -216,21 +216,20 @@ std::vector<RemoteId> BindingCache::of_peer(PeerId peer, const ByAddress<RemoteI
 }
 
 std::vector<RemoteId> BindingCache::remotes_of_peer_from(PeerId peer,
-                                                         const Ipv4Prefix& original) const {
+                                                         const IpPrefix& original) const {
     return of_peer(peer, remotes_by_original_, original);
 }
 
-std::vector<RemoteId> BindingCache::remotes_of_peer_at(PeerId peer,
-                                                       const Ipv4Prefix& active) const {
+std::vector<RemoteId> BindingCache::remotes_of_peer_at(PeerId peer, const IpPrefix& active) const {
     return of_peer(peer, remotes_by_active_, active);
 }
 
-bool BindingCache::has_remote_from(PeerId peer, const Ipv4Prefix& original) const {
+bool BindingCache::has_remote_from(PeerId peer, const IpPrefix& original) const {
     return std::ranges::any_of(all_in(remotes_by_original_, original),
                                [&](RemoteId id) { return is_of_peer(id, peer); });
 }
 
-bool BindingCache::has_remote_at(PeerId peer, const Ipv4Prefix& active) const {
+bool BindingCache::has_remote_at(PeerId peer, const IpPrefix& active) const {
     return std::ranges::any_of(all_in(remotes_by_active_, active),
                                [&](RemoteId id) { return is_of_peer(id, peer); });
 }
@@ -239,7 +238,7 @@ bool BindingCache::set_peer_checksum(PeerId peer, L4ChecksumMode mode) {
     return std::exchange(peer_checksums_[peer], mode) != mode;
 }
 
-bool BindingCache::spend(Ipv4Addr unproven, uint64_t bytes) {
+bool BindingCache::spend(IpAddr unproven, uint64_t bytes) {
     const auto found = allowance_.find(unproven);
     if (found == allowance_.end()) {
         return false;
@@ -250,14 +249,14 @@ bool BindingCache::spend(Ipv4Addr unproven, uint64_t bytes) {
     return !allowance.exhausted;
 }
 
-std::vector<LocalId> BindingCache::locals_of_host(Ipv4Addr host) const {
+std::vector<LocalId> BindingCache::locals_of_host(IpAddr host) const {
     std::vector<LocalId> out;
     const auto [first, last] = locals_by_host_.equal_range(host);
     std::transform(first, last, std::back_inserter(out), [](const auto& e) { return e.second; });
     return out;
 }
 
-std::optional<PathId> BindingCache::any_path(Ipv4Addr host, Ipv4Addr remote_original) const {
+std::optional<PathId> BindingCache::any_path(IpAddr host, IpAddr remote_original) const {
     std::optional<PathId> out;
     const auto [first, last] = remotes_by_original_.equal_range(remote_original);
     for (auto it = first; it != last; ++it) {
@@ -304,10 +303,10 @@ void BindingCache::remove_path(PathId id) {
     forget_if_unused(entry.remote);
 }
 
-PathAddresses BindingCache::addresses(const PathEntry& path) const {
-    const LocalBinding& local = at(path.local);
-    const RemoteBinding& remote = at(path.remote);
-    return {local.host, local.original, local.active, remote.original, remote.active};
+PathAddresses BindingCache::addresses(LocalId local, RemoteId remote) const {
+    const LocalBinding& l = at(local);
+    const RemoteBinding& r = at(remote);
+    return {l.host.v4(), l.original.v4(), l.active.v4(), r.original.v4(), r.active.v4()};
 }
 
 L4ChecksumMode BindingCache::checksum_mode(RemoteId remote) const {
@@ -327,7 +326,7 @@ void BindingCache::unlist_path(std::vector<PathId>& paths, uint32_t place,
 }
 
 template <typename IdType>
-void BindingCache::unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id) {
+void BindingCache::unlist(ByAddress<IdType>& index, IpAddr key, IdType id) {
     const auto [first, last] = index.equal_range(key);
     const auto found = std::find_if(first, last, [&](const auto& e) { return e.second == id; });
     if (found != last) {

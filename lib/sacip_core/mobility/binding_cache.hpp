@@ -11,7 +11,7 @@
 #pragma once
 
 #include "sacip_core/base/keyed_hash.hpp"
-#include "sacip_core/forward/path.hpp"
+#include "sacip_core/forward/path_table.hpp"
 #include "sacip_core/kernel/adjacency.hpp"
 #include "sacip_core/mobility/claim_table.hpp"
 #include "sacip_core/mobility/host_mapping.hpp"
@@ -30,9 +30,9 @@ using RemoteId = Id<struct RemoteTag, uint32_t>;
 
 /// host and original never change; active does.
 struct LocalBinding {
-    Ipv4Addr host;
-    Ipv4Addr original;
-    Ipv4Addr active;
+    IpAddr host;
+    IpAddr original;
+    IpAddr active;
     MappingId mapping{};
     bool usable{true}; ///< false while the active address is lost and no successor is known
     /// False: it stays with its address, and no peer is told of it: there is none for its far ends,
@@ -68,8 +68,8 @@ private:
 };
 
 struct RemoteBinding {
-    Ipv4Addr original;
-    Ipv4Addr active;
+    IpAddr original;
+    IpAddr active;
     Speaker speaker;
     /// False while nobody knows that the peer is reached at `active`: the slow path lets packets go
     /// there only within the allowance (PROTOCOL §3, Validation and amplification).
@@ -101,7 +101,7 @@ struct PathEntry {
     bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathManager::flip_waiting)
     bool in_turn{false};    ///< workers forward only behind what they punted before
     /// Outbound packets still leave from this address: the peer has not acknowledged the new one.
-    std::optional<Ipv4Addr> speaks_as;
+    std::optional<IpAddr> speaks_as;
 };
 
 class BindingCache {
@@ -115,13 +115,13 @@ public:
 
     /// Finds or makes the binding. For a new flow of a mapped host original and active are its
     /// wire address now.
-    LocalId local(Ipv4Addr host, Ipv4Addr original, Ipv4Addr active, MappingId mapping,
+    LocalId local(IpAddr host, IpAddr original, IpAddr active, MappingId mapping,
                   bool follows = true);
-    LocalId inside_local(Ipv4Addr host, Ipv4Addr seen_as, MappingId mapping);
-    RemoteId remote(Ipv4Addr original, Ipv4Addr active) {
+    LocalId inside_local(IpAddr host, IpAddr seen_as, MappingId mapping);
+    RemoteId remote(IpAddr original, IpAddr active) {
         return remote(original, active, speaker_of(original, active));
     }
-    RemoteId remote(Ipv4Addr original, Ipv4Addr active, const Speaker& speaker);
+    RemoteId remote(IpAddr original, IpAddr active, const Speaker& speaker);
     /// Forgets them again where no path came of it.
     void forget_unused(LocalId local, RemoteId remote) {
         forget_if_unused(local);
@@ -132,14 +132,14 @@ public:
     RemoteBinding& at(RemoteId id) { return remotes_[id.value]; }
     const RemoteBinding& at(RemoteId id) const { return remotes_[id.value]; }
     /// Bindings whose active address lies in `prefix`.
-    std::vector<LocalId> locals_active_in(const Ipv4Prefix& prefix) const;
+    std::vector<LocalId> locals_active_in(const IpPrefix& prefix) const;
     /// Paths whose packets go to a far end, or to a host, in `prefix`; some maybe twice.
-    std::vector<PathId> paths_toward(const Ipv4Prefix& prefix) const;
+    std::vector<PathId> paths_toward(const IpPrefix& prefix) const;
     /// True if it stands for hosts on the wire, or (one address) for a binding.
-    bool has_at(const Ipv4Prefix& wire) const;
-    std::vector<RemoteId> remotes_active_at(Ipv4Addr address) const;
-    void set_active(LocalId id, Ipv4Addr active);
-    void set_active(RemoteId id, Ipv4Addr active);
+    bool has_at(const IpPrefix& wire) const;
+    std::vector<RemoteId> remotes_active_at(IpAddr address) const;
+    void set_active(LocalId id, IpAddr active);
+    void set_active(RemoteId id, IpAddr active);
     /// All ids in use. O(bindings).
     std::vector<LocalId> locals() const;
     std::vector<RemoteId> remotes() const;
@@ -151,20 +151,20 @@ public:
 
     /// The basic peer that may speak for `address`: its prefix holds it, or it is where a peer that
     /// already roamed is now.
-    std::optional<BasicPeerId> basic_peer_of(Ipv4Addr address) const;
+    std::optional<BasicPeerId> basic_peer_of(IpAddr address) const;
     /// Who speaks for a far end set up as `original` and now at `active`. A peer with keys does for
     /// its addresses and for where it says it is; not for an address that it says it has left,
     /// whose new owner is somebody else, unless `active` says where it went.
-    Speaker speaker_of(Ipv4Addr original, Ipv4Addr active) const;
+    Speaker speaker_of(IpAddr original, IpAddr active) const;
     /// True if this basic peer, or peer with keys, may have roamed to this address.
-    bool may_roam_to(Speaker speaker, Ipv4Addr address) const;
+    bool may_roam_to(Speaker speaker, IpAddr address) const;
 
     // Peers with keys.
 
     ClaimTable& claims() { return claims_; }
     const ClaimTable& claims() const { return claims_; }
     /// Of those whose `addresses` hold it, the one with the longest prefix.
-    std::optional<PeerId> peer_of(Ipv4Addr address) const;
+    std::optional<PeerId> peer_of(IpAddr address) const;
     /// It has spoken since our start: it is there.
     void set_heard(const Speaker& speaker);
     bool is_heard(const Speaker& speaker) const {
@@ -174,26 +174,26 @@ public:
     const std::vector<RemoteId>& remotes_of_peer(PeerId peer) const { return of_peer_[peer]; }
     /// Those of them that were set up as an address in `original`. O(far ends there), as the next
     /// three, of which those that ask end at the first one.
-    std::vector<RemoteId> remotes_of_peer_from(PeerId peer, const Ipv4Prefix& original) const;
-    bool has_remote_from(PeerId peer, const Ipv4Prefix& original) const;
+    std::vector<RemoteId> remotes_of_peer_from(PeerId peer, const IpPrefix& original) const;
+    bool has_remote_from(PeerId peer, const IpPrefix& original) const;
     /// Those that are in `active` now.
-    std::vector<RemoteId> remotes_of_peer_at(PeerId peer, const Ipv4Prefix& active) const;
-    bool has_remote_at(PeerId peer, const Ipv4Prefix& active) const;
+    std::vector<RemoteId> remotes_of_peer_at(PeerId peer, const IpPrefix& active) const;
+    bool has_remote_at(PeerId peer, const IpPrefix& active) const;
     /// The peer leaves TCP and UDP checksums in terms of the originals (HELLO). True if that is
     /// new.
     bool set_peer_checksum(PeerId peer, L4ChecksumMode mode);
     /// Bytes that may still go to an unproven address.
-    void allow(Ipv4Addr unproven, uint64_t bytes) { allowance_[unproven].left += bytes; }
+    void allow(IpAddr unproven, uint64_t bytes) { allowance_[unproven].left += bytes; }
     /// Takes `bytes` of the allowance. False, and then for good until forget_allowance(), if there
     /// are not so many left: what comes later must not overtake what waits.
-    bool spend(Ipv4Addr unproven, uint64_t bytes);
-    void forget_allowance(Ipv4Addr address) { allowance_.erase(address); }
+    bool spend(IpAddr unproven, uint64_t bytes);
+    void forget_allowance(IpAddr address) { allowance_.erase(address); }
     /// Local bindings of this host, in no order.
-    std::vector<LocalId> locals_of_host(Ipv4Addr host) const;
+    std::vector<LocalId> locals_of_host(IpAddr host) const;
 
     /// Some path between a host and an original far end: as a rule all carry the same active ones.
     /// What packets without ports (fragments, ICMP errors) are translated by.
-    std::optional<PathId> any_path(Ipv4Addr host, Ipv4Addr remote_original) const;
+    std::optional<PathId> any_path(IpAddr host, IpAddr remote_original) const;
     /// The path of two bindings, if it exists.
     std::optional<PathId> find_path(LocalId local, RemoteId remote) const;
     /// Enters a path under an id of the path table.
@@ -206,32 +206,37 @@ public:
     bool is_there(const PathRef& ref) const {
         return at(ref.id).in_use && at(ref.id).generation == ref.generation;
     }
-    PathAddresses addresses(const PathEntry& path) const;
+    /// As the data path has them.
+    PathAddresses addresses(LocalId local, RemoteId remote) const;
+    /// On the wire, as things stand.
+    WirePair pair_of(LocalId local, RemoteId remote) const {
+        return {at(remote).active.v4(), at(local).active.v4()};
+    }
+    WireView view_of(LocalId local, RemoteId remote) const {
+        return {at(local).host.v4(), at(remote).original.v4()};
+    }
     L4ChecksumMode checksum_mode(RemoteId remote) const;
     uint32_t path_positions() const { return static_cast<uint32_t>(paths_.size()); }
 
 private:
-    struct ByNumber {
-        bool operator()(Ipv4Addr a, Ipv4Addr b) const { return a.value() < b.value(); }
-    };
     /// Ordered, so that those in a prefix lie together, and nobody can choose a bad one.
     template <typename IdType>
-    using ByAddress = std::multimap<Ipv4Addr, IdType, ByNumber>;
+    using ByAddress = std::multimap<IpAddr, IdType>;
     template <typename IdType>
-    static auto all_in(const ByAddress<IdType>& index, const Ipv4Prefix& prefix) {
-        const Ipv4Addr last = prefix.with_host_part_of({255, 255, 255, 255});
-        return std::ranges::subrange{index.lower_bound(prefix.address()), index.upper_bound(last)} |
+    static auto all_in(const ByAddress<IdType>& index, const IpPrefix& prefix) {
+        return std::ranges::subrange{index.lower_bound(prefix.address()),
+                                     index.upper_bound(prefix.last())} |
                std::views::values;
     }
     bool is_of_peer(RemoteId id, PeerId peer) const { return at(id).speaker == Speaker::of(peer); }
     std::vector<RemoteId> of_peer(PeerId peer, const ByAddress<RemoteId>& index,
-                                  const Ipv4Prefix& prefix) const;
+                                  const IpPrefix& prefix) const;
 
     void take_policy();
     LocalId find_or_add(const LocalBinding& binding);
     void unlist_path(std::vector<PathId>& paths, uint32_t place, uint32_t PathEntry::*backward);
     template <typename IdType>
-    static void unlist(ByAddress<IdType>& index, Ipv4Addr key, IdType id);
+    static void unlist(ByAddress<IdType>& index, IpAddr key, IdType id);
     void forget_if_unused(LocalId id);
     void forget_if_unused(RemoteId id);
 
@@ -256,7 +261,7 @@ private:
         uint64_t left{0};
         bool exhausted{false};
     };
-    std::unordered_map<Ipv4Addr, Allowance, KeyedHash> allowance_;
+    std::unordered_map<IpAddr, Allowance, KeyedHash> allowance_;
 };
 
 } // namespace sacip

@@ -9,7 +9,7 @@ namespace {
 constexpr size_t most_departures = 1024; // of one peer
 
 /// The order of a peer's claims.
-auto place_of_claim(const Ipv4Prefix& original) {
+auto place_of_claim(const IpPrefix& original) {
     return std::pair{-static_cast<int>(original.length()), original.address()};
 }
 constexpr auto by_place = [](const Claim& c) { return place_of_claim(c.original); };
@@ -26,11 +26,11 @@ void ClaimTable::cover(size_t peers) {
 
 // ---- claims
 
-void ClaimTable::add(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer) {
+void ClaimTable::add(PrefixMap<Claimants>& index, const IpPrefix& prefix, PeerId peer) {
     index[prefix][peer]++;
 }
 
-void ClaimTable::take_away(PrefixMap<Claimants>& index, const Ipv4Prefix& prefix, PeerId peer) {
+void ClaimTable::take_away(PrefixMap<Claimants>& index, const IpPrefix& prefix, PeerId peer) {
     Claimants& claimants = index[prefix];
     const auto own = claimants.find(peer);
     if (--own->second == 0) {
@@ -57,7 +57,7 @@ void ClaimTable::set(PeerId peer, const Claim& claim) {
     *at = claim;
 }
 
-void ClaimTable::erase(PeerId peer, const Ipv4Prefix& original) {
+void ClaimTable::erase(PeerId peer, const IpPrefix& original) {
     auto& claims = claims_[peer];
     const auto at = std::ranges::lower_bound(claims, place_of_claim(original), {}, by_place);
     if (at != claims.end() && at->original == original) {
@@ -67,39 +67,39 @@ void ClaimTable::erase(PeerId peer, const Ipv4Prefix& original) {
     }
 }
 
-std::vector<Ipv4Prefix> ClaimTable::expire(PeerId peer, Nanos now) {
-    std::vector<Ipv4Prefix> out;
+std::vector<IpPrefix> ClaimTable::expire(PeerId peer, Nanos now) {
+    std::vector<IpPrefix> out;
     for (const Claim& claim : claims_[peer]) {
         if (claim.expires <= now) {
             out.push_back(claim.original);
         }
     }
-    for (const Ipv4Prefix& original : out) {
+    for (const IpPrefix& original : out) {
         erase(peer, original);
     }
     return out;
 }
 
-const Claim* ClaimTable::around(PeerId peer, const Ipv4Prefix& original) const {
+const Claim* ClaimTable::around(PeerId peer, const IpPrefix& original) const {
     const auto& claims = claims_[peer];
-    const std::pair first{-static_cast<int>(original.length()), Ipv4Addr{}};
+    const std::pair first{-static_cast<int>(original.length()), IpAddr{}};
     for (auto at = std::ranges::lower_bound(claims, first, {}, by_place); at != claims.end();) {
         const uint8_t length = at->original.length();
-        const Ipv4Prefix wanted{original.address(), length};
+        const IpPrefix wanted{original.address(), length};
         const auto found =
             std::ranges::lower_bound(at, claims.end(), place_of_claim(wanted), {}, by_place);
         if (found != claims.end() && found->original == wanted) {
             return &*found;
         }
-        const std::pair shorter{1 - static_cast<int>(length), Ipv4Addr{}};
+        const std::pair shorter{1 - static_cast<int>(length), IpAddr{}};
         at = std::ranges::lower_bound(found, claims.end(), shorter, {}, by_place);
     }
     return nullptr;
 }
 
-std::vector<const Claim*> ClaimTable::all_around(Ipv4Addr original) const {
+std::vector<const Claim*> ClaimTable::all_around(IpAddr original) const {
     std::vector<const Claim*> out;
-    by_original_.visit_around(original, [&](const Ipv4Prefix& prefix, const Claimants& claimants) {
+    by_original_.visit_around(original, [&](const IpPrefix& prefix, const Claimants& claimants) {
         for (const auto& [peer, number] : claimants) {
             const Claim* claim = around(peer, original);
             if (claim->original == prefix) { // else it was there before, with a longer one
@@ -111,20 +111,20 @@ std::vector<const Claim*> ClaimTable::all_around(Ipv4Addr original) const {
     return out;
 }
 
-bool ClaimTable::is_at(PeerId peer, Ipv4Addr address) const {
-    return by_active_.visit_around(address, [&](const Ipv4Prefix&, const Claimants& claimants) {
+bool ClaimTable::is_at(PeerId peer, IpAddr address) const {
+    return by_active_.visit_around(address, [&](const IpPrefix&, const Claimants& claimants) {
         return claimants.contains(peer);
     });
 }
 
-std::optional<PeerId> ClaimTable::peer_at(Ipv4Addr address) const {
+std::optional<PeerId> ClaimTable::peer_at(IpAddr address) const {
     const Claimants* claimants = by_active_.longest(address);
     return claimants == nullptr ? std::nullopt : std::optional{claimants->begin()->first};
 }
 
 // ---- departures
 
-Departure* ClaimTable::departure(PeerId peer, const Ipv4Prefix& from) {
+Departure* ClaimTable::departure(PeerId peer, const IpPrefix& from) {
     auto* all = departures_.find(from);
     if (all == nullptr) {
         return nullptr;
@@ -135,7 +135,7 @@ Departure* ClaimTable::departure(PeerId peer, const Ipv4Prefix& from) {
 
 template <typename IsToGo>
 void ClaimTable::erase_departures_if(PeerId peer, IsToGo&& is_to_go) {
-    std::erase_if(left_by_[peer], [&](const Ipv4Prefix& from) {
+    std::erase_if(left_by_[peer], [&](const IpPrefix& from) {
         if (!is_to_go(*departure(peer, from))) {
             return false;
         }
@@ -161,9 +161,9 @@ void ClaimTable::depart(const Departure& departure) {
     }
 }
 
-std::vector<Ipv4Prefix> ClaimTable::hasten_departures(PeerId peer, Nanos until) {
-    std::vector<Ipv4Prefix> out;
-    for (const Ipv4Prefix& from : left_by_[peer]) {
+std::vector<IpPrefix> ClaimTable::hasten_departures(PeerId peer, Nanos until) {
+    std::vector<IpPrefix> out;
+    for (const IpPrefix& from : left_by_[peer]) {
         Departure* d = departure(peer, from);
         d->until = std::min(d->until, until);
         out.push_back(d->to);
@@ -176,9 +176,9 @@ void ClaimTable::forget_departures(PeerId peer, Nanos now) {
 }
 
 template <typename IsMeant>
-const Departure* ClaimTable::departure_around(Ipv4Addr address, IsMeant&& is_meant) const {
+const Departure* ClaimTable::departure_around(IpAddr address, IsMeant&& is_meant) const {
     const Departure* out = nullptr;
-    departures_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<Departure>& all) {
+    departures_.visit_around(address, [&](const IpPrefix&, const std::vector<Departure>& all) {
         const auto found = std::ranges::find_if(all, is_meant);
         out = found == all.end() ? nullptr : &*found;
         return out != nullptr;
@@ -186,11 +186,11 @@ const Departure* ClaimTable::departure_around(Ipv4Addr address, IsMeant&& is_mea
     return out;
 }
 
-const Departure* ClaimTable::departed_from(Ipv4Addr address, Nanos now) const {
+const Departure* ClaimTable::departed_from(IpAddr address, Nanos now) const {
     return departure_around(address, [&](const Departure& d) { return d.until > now; });
 }
 
-const Departure* ClaimTable::departed_from(PeerId peer, Ipv4Addr address, Nanos now) const {
+const Departure* ClaimTable::departed_from(PeerId peer, IpAddr address, Nanos now) const {
     return departure_around(address,
                             [&](const Departure& d) { return d.peer == peer && d.until > now; });
 }

@@ -55,11 +55,11 @@ void HostMappings::add(const HostConfig& host) {
         boxes_.push_back(id);
     } else {
         by_inside_[mapping.inside] = id;
-        starts_.insert(mapping.inside.address().value());
+        starts_.insert(mapping.inside.address());
     }
 }
 
-std::optional<MappingId> HostMappings::of_host(Ipv4Addr host) const {
+std::optional<MappingId> HostMappings::of_host(IpAddr host) const {
     const MappingId* found = by_inside_.longest(host);
     return found == nullptr ? std::nullopt : std::optional{*found};
 }
@@ -70,9 +70,9 @@ std::optional<MappingId> HostMappings::of_box(PortId port) const {
     return found == boxes_.end() ? std::nullopt : std::optional{*found};
 }
 
-std::optional<MappingId> HostMappings::of_wire(Ipv4Addr wire) const {
+std::optional<MappingId> HostMappings::of_wire(IpAddr wire) const {
     std::optional<MappingId> out;
-    by_wire_.visit_around(wire, [&](const Ipv4Prefix&, const Sharers& sharers) {
+    by_wire_.visit_around(wire, [&](const IpPrefix&, const Sharers& sharers) {
         const auto found = std::ranges::find_if(
             sharers, [&](MappingId id) { return all_[id].way != Way::box && all_[id].wire; });
         out = found == sharers.end() ? std::nullopt : std::optional{*found};
@@ -81,20 +81,20 @@ std::optional<MappingId> HostMappings::of_wire(Ipv4Addr wire) const {
     return out;
 }
 
-std::optional<MappingId> HostMappings::of_left_wire(Ipv4Addr wire, Nanos now) const {
+std::optional<MappingId> HostMappings::of_left_wire(IpAddr wire, Nanos now) const {
     const auto found = std::ranges::find_if(
         left_, [&](const Left& l) { return l.until > now && l.wire.contains(wire); });
     return found == left_.end() ? std::nullopt : std::optional{found->id};
 }
 
-bool HostMappings::has_left(MappingId id, Ipv4Addr wire, Nanos now) const {
+bool HostMappings::has_left(MappingId id, IpAddr wire, Nanos now) const {
     return std::ranges::any_of(
         left_, [&](const Left& l) { return l.id == id && l.until > now && l.wire.contains(wire); });
 }
 
-std::vector<MappingId> HostMappings::around_wire(Ipv4Addr wire) const {
+std::vector<MappingId> HostMappings::around_wire(IpAddr wire) const {
     std::vector<MappingId> out;
-    by_wire_.visit_around(wire, [&](const Ipv4Prefix&, const Sharers& sharers) {
+    by_wire_.visit_around(wire, [&](const IpPrefix&, const Sharers& sharers) {
         std::ranges::copy_if(sharers, std::back_inserter(out),
                              [&](MappingId id) { return all_[id].wire.has_value(); });
         return false;
@@ -102,47 +102,47 @@ std::vector<MappingId> HostMappings::around_wire(Ipv4Addr wire) const {
     return out;
 }
 
-bool HostMappings::is_own_wire(Ipv4Addr address) const {
-    return by_wire_.visit_around(address, [&](const Ipv4Prefix&, const Sharers& sharers) {
+bool HostMappings::is_own_wire(IpAddr address) const {
+    return by_wire_.visit_around(address, [&](const IpPrefix&, const Sharers& sharers) {
         return std::ranges::any_of(sharers,
                                    [&](MappingId id) { return all_[id].wire.has_value(); });
     });
 }
 
-bool HostMappings::overlaps(const Ipv4Prefix& prefix) const {
+bool HostMappings::overlaps(const IpPrefix& prefix) const {
     if (is_own_wire(prefix.address()) || of_host(prefix.address())) {
         return true;
     }
     // One that is not around all of it begins in it.
-    const auto first = starts_.lower_bound(prefix.address().value());
-    return first != starts_.end() && prefix.contains(Ipv4Addr{Be32{*first}});
+    const auto first = starts_.lower_bound(prefix.address());
+    return first != starts_.end() && prefix.contains(*first);
 }
 
-std::optional<Ipv4Addr> HostMappings::wire_of(MappingId id, Ipv4Addr host) const {
+std::optional<IpAddr> HostMappings::wire_of(MappingId id, IpAddr host) const {
     const auto& wire = all_[id].wire;
     return wire ? std::optional{wire->with_host_part_of(host)} : std::nullopt;
 }
 
-Ipv4Addr HostMappings::host_of(MappingId id, Ipv4Addr wire) const {
+IpAddr HostMappings::host_of(MappingId id, IpAddr wire) const {
     return all_[id].inside.with_host_part_of(wire);
 }
 
 // ---- who is where
 
-HostMappings::Sharers HostMappings::at_wire(const Ipv4Prefix& wire) const {
+HostMappings::Sharers HostMappings::at_wire(const IpPrefix& wire) const {
     const Sharers* found = by_wire_.find(wire);
     return found == nullptr ? Sharers{} : *found;
 }
 
 /// Without one it is still found by the one that was lost.
-void HostMappings::set_wire(MappingId id, std::optional<Ipv4Prefix> wire) {
+void HostMappings::set_wire(MappingId id, std::optional<IpPrefix> wire) {
     HostMapping& mapping = at(id);
     generation_++;
     if (mapping.wire) {
-        starts_.erase(starts_.find(mapping.wire->address().value()));
+        starts_.erase(starts_.find(mapping.wire->address()));
     }
     if (wire) {
-        starts_.insert(wire->address().value());
+        starts_.insert(wire->address());
     }
     if (!wire) {
         mapping.lost = std::exchange(mapping.wire, std::nullopt);
@@ -160,7 +160,7 @@ void HostMappings::set_wire(MappingId id, std::optional<Ipv4Prefix> wire) {
     sharers.insert(std::ranges::upper_bound(sharers, id), id);
 }
 
-void HostMappings::move(const Ipv4Prefix& from, const Ipv4Prefix& to, Nanos now, Nanos until) {
+void HostMappings::move(const IpPrefix& from, const IpPrefix& to, Nanos now, Nanos until) {
     // They are in order, for all drain as long. A look at them stays short however often we move.
     const auto over =
         std::ranges::partition_point(left_, [&](const Left& l) { return l.until <= now; });
@@ -174,7 +174,7 @@ void HostMappings::move(const Ipv4Prefix& from, const Ipv4Prefix& to, Nanos now,
     }
 }
 
-void HostMappings::lose(const Ipv4Prefix& wire) {
+void HostMappings::lose(const IpPrefix& wire) {
     for (const MappingId id : at_wire(wire)) {
         if (all_[id].wire && all_[id].port != no_port) {
             set_wire(id, std::nullopt);
@@ -182,18 +182,18 @@ void HostMappings::lose(const Ipv4Prefix& wire) {
     }
 }
 
-bool HostMappings::give(PortId port, Ipv4Addr address) {
+bool HostMappings::give(PortId port, IpAddr address) {
     bool any = false;
     for (MappingId id{}; all_.has(id); id.value++) {
         if (at(id).port == port && !at(id).wire) {
-            set_wire(id, Ipv4Prefix::host(address));
+            set_wire(id, IpPrefix::host(address));
             any = true;
         }
     }
     return any;
 }
 
-void HostMappings::follow(const Ipv4Prefix& wire, PortId port) {
+void HostMappings::follow(const IpPrefix& wire, PortId port) {
     for (const MappingId id : at_wire(wire)) {
         if (at(id).wire && at(id).way == Way::uplink) {
             at(id).port = port;

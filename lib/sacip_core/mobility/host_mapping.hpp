@@ -29,14 +29,14 @@ std::string_view to_text(Way way);
 /// One line of `hosts`.
 struct HostMapping {
     Way way{Way::routed};
-    Ipv4Prefix inside{};             ///< unused for the box
-    std::optional<Ipv4Prefix> wire;  ///< what stands for it on the wire now; nothing: no address
+    IpPrefix inside{};               ///< unused for the box
+    std::optional<IpPrefix> wire;    ///< what stands for it on the wire now; nothing: no address
     PortId port{no_port};            ///< the outside port it follows; no_port for routed prefixes
-    std::optional<Ipv4Prefix> lost;  ///< what stood for it when that was lost, the last time
+    std::optional<IpPrefix> lost;    ///< what stood for it when that was lost, the last time
     std::optional<PortId> left_port; ///< the one it goes back to: its address was lost there
     std::vector<BoxPort> box_ports;
     /// What stands for it, or did until it was lost.
-    const std::optional<Ipv4Prefix>& last_wire() const { return wire ? wire : lost; }
+    const std::optional<IpPrefix>& last_wire() const { return wire ? wire : lost; }
 };
 
 class HostMappings {
@@ -49,47 +49,47 @@ public:
     const HostMapping& operator[](MappingId id) const { return all_[id]; }
 
     /// The mapping of an inside host (its own address); never the box.
-    std::optional<MappingId> of_host(Ipv4Addr host) const;
+    std::optional<MappingId> of_host(IpAddr host) const;
     /// The box's, that follows an outside port.
     std::optional<MappingId> of_box(PortId port) const;
     /// The one whose wire address or prefix holds this address now; never the box.
-    std::optional<MappingId> of_wire(Ipv4Addr wire) const;
+    std::optional<MappingId> of_wire(IpAddr wire) const;
     /// The one that had this address on the wire until a moment ago.
-    std::optional<MappingId> of_left_wire(Ipv4Addr wire, Nanos now) const;
+    std::optional<MappingId> of_left_wire(IpAddr wire, Nanos now) const;
     /// True if packets for `wire` may still be on their way to this one, which has left it.
-    bool has_left(MappingId id, Ipv4Addr wire, Nanos now) const;
+    bool has_left(MappingId id, IpAddr wire, Nanos now) const;
     /// All that have an address in use which holds this one, the box too.
-    std::vector<MappingId> around_wire(Ipv4Addr wire) const;
+    std::vector<MappingId> around_wire(IpAddr wire) const;
     /// True if this address stands for one of ours on the wire now.
-    bool is_own_wire(Ipv4Addr address) const;
+    bool is_own_wire(IpAddr address) const;
     /// True if the wire address, or the hosts' own, of any of these and `prefix` have an address in
     /// common. O(log mappings).
-    bool overlaps(const Ipv4Prefix& prefix) const;
+    bool overlaps(const IpPrefix& prefix) const;
     /// True if exactly this stands for one of them, or did until it was lost.
-    bool has_at(const Ipv4Prefix& wire) const { return by_wire_.find(wire) != nullptr; }
+    bool has_at(const IpPrefix& wire) const { return by_wire_.find(wire) != nullptr; }
     /// Counts up whenever a wire address changes.
     uint64_t generation() const { return generation_; }
 
     /// The address that stands for `host` of this mapping on the wire now, if there is one.
-    std::optional<Ipv4Addr> wire_of(MappingId id, Ipv4Addr host) const;
+    std::optional<IpAddr> wire_of(MappingId id, IpAddr host) const;
     /// The host behind a wire address of this mapping; not for the box.
-    Ipv4Addr host_of(MappingId id, Ipv4Addr wire) const;
+    IpAddr host_of(MappingId id, IpAddr wire) const;
     /// The same for any of them: what a new flow to `wire` is for.
-    Ipv4Addr host_behind(MappingId id, Ipv4Addr wire) const {
+    IpAddr host_behind(MappingId id, IpAddr wire) const {
         return all_[id].way == Way::box ? wire : host_of(id, wire);
     }
 
     // Who is where. What has no address takes nothing along.
 
     /// What stands, or stood, at `from` is at `to` now; packets to `from` may come until `until`.
-    void move(const Ipv4Prefix& from, const Ipv4Prefix& to, Nanos now, Nanos until);
+    void move(const IpPrefix& from, const IpPrefix& to, Nanos now, Nanos until);
     /// The address is gone, and nothing stands for the hosts and the box of a port that had it. A
     /// prefix stays: it would be found again only by what it was.
-    void lose(const Ipv4Prefix& wire);
+    void lose(const IpPrefix& wire);
     /// The port's hosts without an address have this one. True if there were any.
-    bool give(PortId port, Ipv4Addr address);
+    bool give(PortId port, IpAddr address);
     /// Hosts at this wire address follow this port from now on.
-    void follow(const Ipv4Prefix& wire, PortId port);
+    void follow(const IpPrefix& wire, PortId port);
     /// It goes back to `home` when it can; nothing: it stays.
     void set_home(MappingId id, std::optional<PortId> home);
     /// Those that go back somewhere when they can.
@@ -98,24 +98,24 @@ public:
     /// Those at a prefix, in the order of their ids: a host and the box may share one.
     using Sharers = std::vector<MappingId>;
     /// For which exactly this stands, or did until it was lost.
-    Sharers at_wire(const Ipv4Prefix& wire) const;
+    Sharers at_wire(const IpPrefix& wire) const;
 
 private:
     void take_policy();
     void add(const HostConfig& host);
     HostMapping& at(MappingId id) { return all_[id]; }
-    void set_wire(MappingId id, std::optional<Ipv4Prefix> wire);
+    void set_wire(MappingId id, std::optional<IpPrefix> wire);
 
     const BootConfig& boot_;
     const CurrentPolicy& policy_;
     All all_;
     std::vector<MappingId> boxes_, away_;
     PrefixMap<MappingId> by_inside_;
-    PrefixMap<Sharers> by_wire_;     ///< the wire address now, or the one lost
-    std::multiset<uint32_t> starts_; ///< first addresses of hosts' prefixes, and on the wire now
+    PrefixMap<Sharers> by_wire_;   ///< the wire address now, or the one lost
+    std::multiset<IpAddr> starts_; ///< first addresses of hosts' prefixes, and on the wire now
     struct Left {
         MappingId id;
-        Ipv4Prefix wire;
+        IpPrefix wire;
         Nanos until;
     };
     std::vector<Left> left_; ///< as many as there were moves of late

@@ -27,8 +27,8 @@ std::string_view to_text(Trigger trigger) {
     return names[static_cast<int>(trigger)];
 }
 
-MoveRecord& MoveHistory::add(Side side, Trigger trigger, const Ipv4Prefix& from,
-                             const std::optional<Ipv4Prefix>& to) {
+MoveRecord& MoveHistory::add(Side side, Trigger trigger, const IpPrefix& from,
+                             const std::optional<IpPrefix>& to) {
     MoveRecord& move = records_.emplace_back();
     move.id = {next_id_++};
     move.side = side;
@@ -124,7 +124,7 @@ void MoveHistory::advance(MoveRecord& move, MoveEvent event) {
     }
 }
 
-void MoveHistory::set_to(MoveRecord& move, const Ipv4Prefix& to) {
+void MoveHistory::set_to(MoveRecord& move, const IpPrefix& to) {
     unlist(move);
     move.to = to;
     by_end_.emplace(std::pair{move.side, to}, &move);
@@ -138,12 +138,12 @@ void MoveHistory::set_drain(MoveRecord& move, Nanos until) {
     }
 }
 
-MoveRecord* MoveHistory::ending_at(Side side, const Ipv4Prefix& end) {
+MoveRecord* MoveHistory::ending_at(Side side, const IpPrefix& end) {
     const auto [first, last] = by_end_.equal_range({side, end});
     return first == last ? nullptr : std::prev(last)->second;
 }
 
-MoveRecord* MoveHistory::holding(const Ipv4Prefix& from) {
+MoveRecord* MoveHistory::holding(const IpPrefix& from) {
     const auto found = std::ranges::find_if(holding_, [&](const MoveRecord* m) {
         return m->side == Side::local && m->state == MoveState::holding && m->from == from;
     });

@@ -56,8 +56,8 @@ struct MoveRecord {
     MoveId id;
     Side side;
     Trigger trigger;
-    Ipv4Prefix from;
-    std::optional<Ipv4Prefix> to; ///< nothing while there is no address
+    IpPrefix from;
+    std::optional<IpPrefix> to; ///< nothing while there is no address
     MoveState state{MoveState::fresh};
     Nanos event;                  ///< when its cause arrived
     WallTime date;                ///< the same by the wall clock of then
@@ -86,8 +86,8 @@ public:
     explicit MoveHistory(uint64_t secret) : left_{0, KeyedHash{secret}} {}
 
     /// The newest one. References to the others stay.
-    MoveRecord& add(Side side, Trigger trigger, const Ipv4Prefix& from,
-                    const std::optional<Ipv4Prefix>& to);
+    MoveRecord& add(Side side, Trigger trigger, const IpPrefix& from,
+                    const std::optional<IpPrefix>& to);
     /// The oldest that nobody waits for, if no more are kept beside a new one; else nullptr.
     MoveRecord* to_go();
     /// References to others are void, unless it was the oldest of all.
@@ -95,18 +95,18 @@ public:
 
     void advance(MoveRecord& move, MoveEvent event);
     /// It ends there.
-    void set_to(MoveRecord& move, const Ipv4Prefix& to);
+    void set_to(MoveRecord& move, const IpPrefix& to);
     /// Its old pairs are taken until then.
     void set_drain(MoveRecord& move, Nanos until);
 
     /// The newest that has ended there and is not over; nullptr: none has.
-    MoveRecord* ending_at(Side side, const Ipv4Prefix& end);
+    MoveRecord* ending_at(Side side, const IpPrefix& end);
     /// The local one that waits for an address in the place of `from`.
-    MoveRecord* holding(const Ipv4Prefix& from);
+    MoveRecord* holding(const IpPrefix& from);
     /// One that has drained by now, until it is advanced.
     MoveRecord* drained(Nanos now);
     /// True if a move of a far end from this address is not settled.
-    bool has_left(Ipv4Addr from) const { return left_.contains(from); }
+    bool has_left(IpAddr from) const { return left_.contains(from); }
     /// Local ones that may still change, oldest first; valid until the next change.
     const std::deque<MoveRecord*>& local() const { return local_; }
     /// Takes those out of local() that can't change any more.
@@ -127,11 +127,11 @@ private:
 
     std::deque<MoveRecord> records_;
     std::deque<MoveRecord*> local_;
-    std::multimap<std::pair<Side, Ipv4Prefix>, MoveRecord*> by_end_; ///< not over
-    std::vector<MoveRecord*> holding_;                               ///< as a rule none
-    std::set<std::pair<Nanos, MoveId>> drains_;                      ///< when each has drained
+    std::multimap<std::pair<Side, IpPrefix>, MoveRecord*> by_end_; ///< not over
+    std::vector<MoveRecord*> holding_;                             ///< as a rule none
+    std::set<std::pair<Nanos, MoveId>> drains_;                    ///< when each has drained
     /// Addresses that a far end has left, and by how many moves that are not settled.
-    std::unordered_map<Ipv4Addr, uint32_t, KeyedHash> left_;
+    std::unordered_map<IpAddr, uint32_t, KeyedHash> left_;
     uint64_t in_progress_{0};
     uint32_t next_id_{1};
 };

@@ -14,7 +14,7 @@ bool are_routed(const MoveRequest& r, const HostMappings& mappings, bool home) {
     });
 }
 
-std::optional<Refusal> refuse_old(Ipv4Prefix from, const BindingCache& cache) {
+std::optional<Refusal> refuse_old(IpPrefix from, const BindingCache& cache) {
     if (cache.has_at(from)) {
         return std::nullopt;
     }
@@ -65,7 +65,7 @@ std::optional<Refusal> refuse_absent(const MoveRequest& r, const HostMappings& m
         return port.outside && port.host_interface.value != 0;
     });
     if (r.force || are_routed(r, mappings, false) || !knows ||
-        outside_port_within(Ipv4Prefix::host(r.to.address()), host, ports)) {
+        outside_port_within(IpPrefix::host(r.to.address()), host, ports)) {
         return std::nullopt;
     }
     return Refusal{r.to.to_text() + " is on none of the outside ports' interfaces",

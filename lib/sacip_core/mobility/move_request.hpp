@@ -18,7 +18,7 @@
 namespace sacip {
 
 struct MoveRequest {
-    Ipv4Prefix from, to;
+    IpPrefix from, to;
     bool force{false}; ///< though Linux has no such address
 };
 

@@ -11,7 +11,7 @@ constexpr size_t paths_sampled = 16;
 constexpr size_t unsent_per_tick = 4;
 } // namespace
 
-MoveRecord& Mover::begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
+MoveRecord& Mover::begin(Side side, Trigger trigger, IpPrefix from, std::optional<IpPrefix> to,
                          Nanos now) {
     supersede(side, from, now);
     if (MoveRecord* const oldest = history_.to_go()) {
@@ -62,7 +62,7 @@ void Mover::note(MoveRecord& move, EventKind kind, Nanos now, std::optional<Peer
                  std::move(text));
 }
 
-void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
+void Mover::supersede(Side side, const IpPrefix& left, Nanos now) {
     while (MoveRecord* const move = history_.ending_at(side, left)) {
         history_.advance(*move, MoveEvent::superseded); // and so it is no longer found
         note(*move, EventKind::superseded, now);
@@ -70,8 +70,7 @@ void Mover::supersede(Side side, const Ipv4Prefix& left, Nanos now) {
     }
 }
 
-MoveId Mover::move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone,
-                         Nanos now) {
+MoveId Mover::move_local(IpPrefix from, IpPrefix to, Trigger trigger, bool old_gone, Nanos now) {
     const Nanos drained = now + nanos(policy_->move.drain);
     cache_.mappings().move(from, to, now, drained);
     MoveRecord* waiting = history_.holding(from);
@@ -118,7 +117,7 @@ void Mover::switch_announced(const Announcement& announcement, Nanos now) {
 
 /// Gives the bindings their new addresses and tells basic peers, from the old ones. Paths to peers
 /// with keys go to the move's legs; the others are given back.
-std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4Prefix& to,
+std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const IpPrefix& to,
                                   MoveRecord& move, Nanos now) {
     std::vector<PathId> paths;
     std::map<PeerId, MoveLeg> legs;
@@ -130,8 +129,8 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const Ipv4
             std::ranges::for_each(binding.paths, [&](PathId path) { manager_.publish(path); });
             continue;
         }
-        const Ipv4Addr old_address = binding.active;
-        const Ipv4Addr new_address = to.with_host_part_of(old_address);
+        const IpAddr old_address = binding.active;
+        const IpAddr new_address = to.with_host_part_of(old_address);
         cache_.set_active(id, new_address);
         binding.usable = true;
         for (const PathId path : binding.paths) {
@@ -188,7 +187,7 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
         paths.push_back(path.id);
         PathEntry& entry = cache_.at(path.id);
         if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
-            manager_.accept_also(path.id, {entry.pair.remote, *old},
+            manager_.accept_also(path.id, {entry.pair.remote, old->v4()},
                                  now + nanos(policy_->move.drain));
         }
     }
@@ -275,8 +274,8 @@ void Mover::refused(PeerId peer, Nanos now) {
     }
 }
 
-void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
-    const Ipv4Prefix from = Ipv4Prefix::host(address);
+void Mover::lose_local(IpAddr address, Trigger trigger, Nanos now) {
+    const IpPrefix from = IpPrefix::host(address);
     cache_.mappings().lose(from);
     const auto locals = cache_.locals_active_in(from);
     MoveRecord& move = begin(Side::local, trigger, from, std::nullopt, now);
@@ -289,8 +288,8 @@ void Mover::lose_local(Ipv4Addr address, Trigger trigger, Nanos now) {
     }
 }
 
-void Mover::return_local(Ipv4Addr address, Nanos now) {
-    const Ipv4Prefix same = Ipv4Prefix::host(address);
+void Mover::return_local(IpAddr address, Nanos now) {
+    const IpPrefix same = IpPrefix::host(address);
     if (MoveRecord* move = history_.holding(same)) {
         history_.set_to(*move, same);
         history_.advance(*move, MoveEvent::new_address);
@@ -305,8 +304,8 @@ void Mover::return_local(Ipv4Addr address, Nanos now) {
     }
 }
 
-void Mover::serve_again(Ipv4Addr address) {
-    for (const LocalId id : cache_.locals_active_in(Ipv4Prefix::host(address))) {
+void Mover::serve_again(IpAddr address) {
+    for (const LocalId id : cache_.locals_active_in(IpPrefix::host(address))) {
         LocalBinding& binding = cache_.at(id);
         if (!binding.follows && !std::exchange(binding.usable, true)) {
             std::ranges::for_each(binding.paths, [&](PathId path) { manager_.publish(path); });
@@ -314,7 +313,7 @@ void Mover::serve_again(Ipv4Addr address) {
     }
 }
 
-MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
+MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, IpPrefix from, IpPrefix to,
                           bool proven, Nanos now) {
     MoveRecord& move = begin(Side::remote, Trigger::notification, from, to, now);
     history_.advance(move, MoveEvent::begin_unacknowledged);
@@ -329,7 +328,7 @@ MoveId Mover::move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from
     return move.id;
 }
 
-void Mover::prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, PeerId peer,
+void Mover::prove_remote(const std::vector<RemoteId>& bindings, const IpPrefix& at, PeerId peer,
                          Nanos now) {
     for (const RemoteId id : bindings) {
         cache_.at(id).proven = true;

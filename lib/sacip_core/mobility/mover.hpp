@@ -64,7 +64,7 @@ public:
 
     /// Our addresses in `from` are at the same place in `to` from now on (equal lengths).
     /// `old_gone`: nothing can be sent from there any more, so nobody is waited for.
-    MoveId move_local(Ipv4Prefix from, Ipv4Prefix to, Trigger trigger, bool old_gone, Nanos now);
+    MoveId move_local(IpPrefix from, IpPrefix to, Trigger trigger, bool old_gone, Nanos now);
     /// The old addresses of moves that still speak from them may have gone meanwhile.
     template <typename IsPresent>
     void check_old_addresses(IsPresent&& is_present);
@@ -78,20 +78,20 @@ public:
     void refused(PeerId peer, Nanos now);
 
     /// One of our addresses is gone and nothing stands for it: its paths hold.
-    void lose_local(Ipv4Addr address, Trigger trigger, Nanos now);
+    void lose_local(IpAddr address, Trigger trigger, Nanos now);
     /// It is back itself.
-    void return_local(Ipv4Addr address, Nanos now);
+    void return_local(IpAddr address, Nanos now);
     /// It is there again after its flows that can't move had been given up: they need not end.
-    void serve_again(Ipv4Addr address);
+    void serve_again(IpAddr address);
     /// These bindings of a far end are at `to` from now on. `proven`: nobody need doubt it.
-    MoveId move_remote(const std::vector<RemoteId>& bindings, Ipv4Prefix from, Ipv4Prefix to,
+    MoveId move_remote(const std::vector<RemoteId>& bindings, IpPrefix from, IpPrefix to,
                        bool proven, Nanos now);
     /// A peer has proved that it is at `at`: packets of these bindings go there from now on.
-    void prove_remote(const std::vector<RemoteId>& bindings, const Ipv4Prefix& at, PeerId peer,
+    void prove_remote(const std::vector<RemoteId>& bindings, const IpPrefix& at, PeerId peer,
                       Nanos now);
     /// True if a peer has left this address not long ago: what still comes from there about it is
     /// said again.
-    bool has_just_left(Ipv4Addr from) const { return history_.has_left(from); }
+    bool has_just_left(IpAddr from) const { return history_.has_left(from); }
 
     /// Call at the end of the turn in which moves were made, with the time of now: it dates their
     /// flips.
@@ -105,15 +105,15 @@ private:
     HoldCounts hold_counts() const;
     HoldCounts since_begun(const MoveRecord& move) const;
     void look_for_first_packets(Nanos now);
-    MoveRecord& begin(Side side, Trigger trigger, Ipv4Prefix from, std::optional<Ipv4Prefix> to,
+    MoveRecord& begin(Side side, Trigger trigger, IpPrefix from, std::optional<IpPrefix> to,
                       Nanos now);
-    void supersede(Side side, const Ipv4Prefix& left, Nanos now);
+    void supersede(Side side, const IpPrefix& left, Nanos now);
     struct BasicMessage {
         BasicNotification message;
         PathId path; ///< by which it goes
     };
     void tell_basic_peers(std::vector<BasicMessage>& messages, MoveRecord& move, Nanos now);
-    std::vector<PathId> rebind(const std::vector<LocalId>& locals, const Ipv4Prefix& to,
+    std::vector<PathId> rebind(const std::vector<LocalId>& locals, const IpPrefix& to,
                                MoveRecord& move, Nanos now);
     void announce(MoveRecord& move, std::vector<PathId> paths, bool switches = true);
     void switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now);

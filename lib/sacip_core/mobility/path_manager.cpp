@@ -91,27 +91,18 @@ PathManager::Composed PathManager::compose_inside(const PathAddresses& addresses
 }
 
 PathManager::Composed PathManager::compose_path(LocalId local, RemoteId remote, const Links& has,
-                                                std::optional<Ipv4Addr> speaks_as) const {
+                                                std::optional<IpAddr> speaks_as) const {
     const LocalBinding& l = cache_.at(local);
-    const RemoteBinding& r = cache_.at(remote);
-    const Ipv4Addr active = speaks_as.value_or(l.active);
+    PathAddresses addresses = cache_.addresses(local, remote);
     if (l.inside) {
-        return compose_inside({l.host, l.original, l.active, r.original, r.active}, has);
+        return compose_inside(addresses, has);
     }
-    Composed out = compose(l.mapping, {l.host, l.original, active, r.original, r.active},
-                           cache_.checksum_mode(remote), has);
-    if (!l.usable || !r.proven) {
+    addresses.local_active = speaks_as.value_or(l.active).v4();
+    Composed out = compose(l.mapping, addresses, cache_.checksum_mode(remote), has);
+    if (!l.usable || !cache_.at(remote).proven) {
         out.slot.outbound.action = PathAction::hold;
     }
     return out;
-}
-
-WireView PathManager::view_of(const PathEntry& entry) const {
-    return {cache_.at(entry.local).host, cache_.at(entry.remote).original};
-}
-
-WirePair PathManager::pair_of(const PathEntry& entry) const {
-    return {cache_.at(entry.remote).active, cache_.at(entry.local).active};
 }
 
 std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos now) {
@@ -119,10 +110,8 @@ std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos 
         return known;
     }
     const Composed composed = compose_path(local, remote, {});
-    const LocalBinding& l = cache_.at(local);
-    const RemoteBinding& r = cache_.at(remote);
-    const WirePair pair{r.active, l.active};
-    const auto id = table_.add(composed.slot, pair, {l.host, r.original});
+    const WirePair pair = cache_.pair_of(local, remote);
+    const auto id = table_.add(composed.slot, pair, cache_.view_of(local, remote));
     if (!id) {
         return std::nullopt;
     }
@@ -137,7 +126,7 @@ std::optional<PathId> PathManager::obtain(LocalId local, RemoteId remote, Nanos 
 
 void PathManager::prepare(PathId id, Nanos drain_until) {
     PathEntry& entry = cache_.at(id);
-    const WirePair next = pair_of(entry);
+    const WirePair next = cache_.pair_of(entry.local, entry.remote);
     if (next == entry.pair) {
         return;
     }
@@ -147,16 +136,16 @@ void PathManager::prepare(PathId id, Nanos drain_until) {
     }
     // Moving back onto a pair that still drains: it is the pair in force again.
     if (std::erase_if(entry.draining, [&](const DrainingPair& d) { return d.pair == next; }) > 0) {
-        table_.retire(id, next, view_of(entry));
+        table_.retire(id, next, cache_.view_of(entry.local, entry.remote));
     }
     if (next.remote != entry.pair.remote) { // its packets came ahead of the word of its move
         take_turns(id);
         give_to_workers(id); // before they know the pair, or they would forward past what waits
     }
-    table_.prepare(id, next, view_of(entry));
+    table_.prepare(id, next, cache_.view_of(entry.local, entry.remote));
     entry.pair = next;
     while (entry.draining.size() > max_draining) {
-        table_.retire(id, entry.draining.front().pair, view_of(entry));
+        table_.retire(id, entry.draining.front().pair, cache_.view_of(entry.local, entry.remote));
         entry.draining.erase(entry.draining.begin());
     }
 }
@@ -167,7 +156,7 @@ void PathManager::accept_also(PathId id, WirePair pair, Nanos until) {
     if (known != entry.draining.end()) {
         known->until = std::max(known->until, until);
     } else if (pair != entry.pair) {
-        table_.prepare(id, pair, view_of(entry));
+        table_.prepare(id, pair, cache_.view_of(entry.local, entry.remote));
         entry.draining.push_back({pair, until});
     }
 }
@@ -190,7 +179,7 @@ void PathManager::accept_crossing(PathId id, WirePair next) {
         const WirePair pair{next.remote, old.pair.local};
         if (pair != next &&
             std::ranges::find(entry.draining, pair, &DrainingPair::pair) == entry.draining.end()) {
-            table_.prepare(id, pair, view_of(entry));
+            table_.prepare(id, pair, cache_.view_of(entry.local, entry.remote));
             entry.draining.push_back({pair, old.until});
         }
     }
@@ -266,7 +255,7 @@ void PathManager::end_turns() {
 }
 
 void PathManager::on_routes_changed(const RouteChanges& changes) {
-    for (const Ipv4Prefix& prefix : changes.prefixes) {
+    for (const IpPrefix& prefix : changes.prefixes) {
         for (const PathId id : cache_.paths_toward(prefix)) {
             publish(id);
         }
@@ -339,9 +328,9 @@ bool PathManager::is_unused(PathId id) const {
 void PathManager::forget(PathId id) {
     PathEntry& entry = cache_.at(id);
     for (const DrainingPair& d : entry.draining) {
-        table_.retire(id, d.pair, view_of(entry));
+        table_.retire(id, d.pair, cache_.view_of(entry.local, entry.remote));
     }
-    table_.retire(id, entry.pair, view_of(entry));
+    table_.retire(id, entry.pair, cache_.view_of(entry.local, entry.remote));
     set_adjacency(id, entry.out, {});
     set_adjacency(id, entry.in, {});
     set_slot(entry, {});
@@ -383,7 +372,7 @@ void PathManager::tick(Nanos now) {
             if (d.until > now || d.pair.local == entry.speaks_as) {
                 return false;
             }
-            table_.retire(id, d.pair, view_of(entry));
+            table_.retire(id, d.pair, cache_.view_of(entry.local, entry.remote));
             return true;
         });
         if (entry.flows == 0 && now - entry.unused_since > keep_unused) {

@@ -97,11 +97,9 @@ private:
                      const Links& has) const;
     Composed compose_inside(const PathAddresses& addresses, const Links& has) const;
     Composed compose_path(LocalId local, RemoteId remote, const Links& has,
-                          std::optional<Ipv4Addr> speaks_as = {}) const;
+                          std::optional<IpAddr> speaks_as = {}) const;
     void point(DirectionRewrite& side, const Adjacency& to, const LinkHeader* has) const;
     void accept_crossing(PathId id, WirePair next);
-    WireView view_of(const PathEntry& entry) const;
-    WirePair pair_of(const PathEntry& entry) const;
     void take_turns(PathId id);
     void give_to_workers(PathId id);
     bool is_unused(PathId id) const;

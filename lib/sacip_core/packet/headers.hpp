@@ -18,10 +18,12 @@
 
 namespace sacip {
 
+class IpAddr; // that of the control path, which is not laid out as any header has it
+
 /// The value of type T at `at`, whatever its alignment.
 template <typename T>
 inline T load(const std::byte* at) {
-    static_assert(std::is_trivially_copyable_v<T>);
+    static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, IpAddr>);
     T out;
     std::memcpy(&out, at, sizeof out);
     return out;
@@ -29,7 +31,7 @@ inline T load(const std::byte* at) {
 
 template <typename T>
 inline void store(std::byte* at, const T& value) {
-    static_assert(std::is_trivially_copyable_v<T>);
+    static_assert(std::is_trivially_copyable_v<T> && !std::is_same_v<T, IpAddr>);
     std::memcpy(at, &value, sizeof value);
 }
 

@@ -62,7 +62,7 @@ Standing Association::judge(const SecureHeader& header) {
     return window_.accept(header.sequence.value) ? Standing::fresh : Standing::repeated;
 }
 
-std::optional<Ipv4Addr> Association::take_echo(const Challenge& echo, Nanos now) {
+std::optional<IpAddr> Association::take_echo(const Challenge& echo, Nanos now) {
     if (echo.is_zero()) {
         return std::nullopt;
     }
@@ -70,7 +70,7 @@ std::optional<Ipv4Addr> Association::take_echo(const Challenge& echo, Nanos now)
     if (found == asked_.end() || found->expires <= now) {
         return std::nullopt;
     }
-    const Ipv4Addr address = found->address;
+    const IpAddr address = found->address;
     asked_.erase(found);
     std::erase_if(proven_, [&](const Proof& p) { return p.address == address; });
     if (proven_.size() >= max_places) {
@@ -85,7 +85,7 @@ void Association::accept_epoch(const SecureHeader& header) {
     window_.restart(header.sequence.value);
 }
 
-std::optional<Challenge> Association::challenge_for(Ipv4Addr address, Nanos now) {
+std::optional<Challenge> Association::challenge_for(IpAddr address, Nanos now) {
     std::erase_if(asked_, [&](const Asked& a) { return a.expires <= now; });
     const auto known = std::ranges::find(asked_, address, &Asked::address);
     if (known != asked_.end()) {
@@ -107,11 +107,11 @@ std::optional<Challenge> Association::challenge_for(Ipv4Addr address, Nanos now)
     return asked_.back().challenge;
 }
 
-bool Association::is_proven(Ipv4Addr address) const {
+bool Association::is_proven(IpAddr address) const {
     return std::ranges::find(proven_, address, &Proof::address) != proven_.end();
 }
 
-std::optional<Ipv4Addr> Association::proven_in(const Ipv4Prefix& prefix) const {
+std::optional<IpAddr> Association::proven_in(const IpPrefix& prefix) const {
     const auto found =
         std::ranges::find_if(proven_, [&](const Proof& p) { return prefix.contains(p.address); });
     return found == proven_.end() ? std::nullopt : std::optional{found->address};

@@ -62,7 +62,7 @@ public:
     /// After it; takes note of a fresh one.
     Standing judge(const SecureHeader& header);
     /// Ours came back: the address it had been sent to is proven. Nothing if it is none of ours.
-    std::optional<Ipv4Addr> take_echo(const Challenge& echo, Nanos now);
+    std::optional<IpAddr> take_echo(const Challenge& echo, Nanos now);
     /// The message that proved it is the first of this epoch.
     void accept_epoch(const SecureHeader& header);
     std::optional<Epoch> epoch() const { return epoch_; }
@@ -72,13 +72,13 @@ public:
     Sequence next_sequence() { return {++sequence_}; }
     /// The challenge for this address; nothing if there is no room (too many addresses are asked)
     /// or the cryptography failed.
-    std::optional<Challenge> challenge_for(Ipv4Addr address, Nanos now);
+    std::optional<Challenge> challenge_for(IpAddr address, Nanos now);
 
     // Places.
 
-    bool is_proven(Ipv4Addr address) const;
+    bool is_proven(IpAddr address) const;
     /// The first proven address in the prefix.
-    std::optional<Ipv4Addr> proven_in(const Ipv4Prefix& prefix) const;
+    std::optional<IpAddr> proven_in(const IpPrefix& prefix) const;
     /// Call now and then. `in_use` says which proofs are still needed; others age.
     template <typename InUse>
     void tick(Nanos now, InUse&& in_use);
@@ -92,12 +92,12 @@ public:
 
 private:
     struct Asked {
-        Ipv4Addr address;
+        IpAddr address;
         Challenge challenge;
         Nanos expires;
     };
     struct Proof {
-        Ipv4Addr address;
+        IpAddr address;
         Nanos used;
     };
     static constexpr size_t max_places = 16;

@@ -21,20 +21,20 @@ Nanos drain_of_lost(const Peer& peer) {
 constexpr Nanos keep_unneeded = from_s(60);
 
 constexpr std::array never_prefixes{
-    Ipv4Prefix{Ipv4Addr{0, 0, 0, 0}, 8},
-    Ipv4Prefix{Ipv4Addr{127, 0, 0, 0}, 8},
-    Ipv4Prefix{Ipv4Addr{169, 254, 0, 0}, 16},
-    Ipv4Prefix{Ipv4Addr{224, 0, 0, 0}, 3},
+    IpPrefix{IpAddr{0, 0, 0, 0}, 8},
+    IpPrefix{IpAddr{127, 0, 0, 0}, 8},
+    IpPrefix{IpAddr{169, 254, 0, 0}, 16},
+    IpPrefix{IpAddr{224, 0, 0, 0}, 3},
 };
 
-bool inside_any(const std::vector<Ipv4Prefix>& list, const Ipv4Prefix& prefix) {
-    return std::ranges::any_of(list, [&](const Ipv4Prefix& p) { return p.contains(prefix); });
+bool inside_any(const std::vector<IpPrefix>& list, const IpPrefix& prefix) {
+    return std::ranges::any_of(list, [&](const IpPrefix& p) { return p.contains(prefix); });
 }
 
 /// Where a challenge for a whole prefix goes: every address in it leads to the peer's gateway.
-Ipv4Addr place_in(const Ipv4Prefix& active, Ipv4Addr source) {
+IpAddr place_in(const IpPrefix& active, IpAddr source) {
     if (active.is_host() || !active.contains(source)) {
-        return active.is_host() ? active.address() : Ipv4Addr{Be32{active.address().value() + 1}};
+        return active.is_host() ? active.address() : active.address().next();
     }
     return source;
 }
@@ -43,14 +43,14 @@ Ipv4Addr place_in(const Ipv4Prefix& active, Ipv4Addr source) {
 
 // ---- may it?
 
-bool BindReceiver::may_bind_original(const Peer& peer, const Ipv4Prefix& original) const {
+bool BindReceiver::may_bind_original(const Peer& peer, const IpPrefix& original) const {
     if (inside_any(r_.policy->peer(peer.id).addresses, original)) {
         return !is_ours(original);
     }
     return original.is_host() && r_.cache.has_remote_from(peer.id, original);
 }
 
-bool BindReceiver::is_ours(const Ipv4Prefix& active) const {
+bool BindReceiver::is_ours(const IpPrefix& active) const {
     if (r_.cache.mappings().overlaps(active) ||
         (active.is_host() && r_.host.is_local(active.address()))) {
         return true;
@@ -58,19 +58,19 @@ bool BindReceiver::is_ours(const Ipv4Prefix& active) const {
     return std::ranges::any_of(r_.ports, [&](const GatewayPort& port) {
         return std::ranges::any_of(
             r_.host.addresses(port.host_interface), [&](const AddressInfo& a) {
-                const Ipv4Prefix net{a.address, a.prefix_length};
-                const Ipv4Addr broadcast = net.with_host_part_of({255, 255, 255, 255});
+                const IpPrefix net{a.address, a.prefix_length};
+                const IpAddr broadcast = net.with_host_part_of({255, 255, 255, 255});
                 return active.contains(a.address) ||
-                       (net.length() < 31 && active == Ipv4Prefix::host(broadcast));
+                       (net.length() < 31 && active == IpPrefix::host(broadcast));
             });
     });
 }
 
-bool BindReceiver::may_be_at(const Peer& peer, const Ipv4Prefix& active) const {
+bool BindReceiver::may_be_at(const Peer& peer, const IpPrefix& active) const {
     const PeerConfig& told = r_.policy->peer(peer.id);
     return (inside_any(told.addresses, active) || inside_any(told.roam_to, active)) &&
            std::ranges::none_of(never_prefixes,
-                                [&](const Ipv4Prefix& p) { return p.overlaps(active); }) &&
+                                [&](const IpPrefix& p) { return p.overlaps(active); }) &&
            !is_ours(active);
 }
 
@@ -78,7 +78,7 @@ bool BindReceiver::may_be_at(const Peer& peer, const Ipv4Prefix& active) const {
 
 /// Those that are claimed now, or on trial, and are no claims yet.
 size_t BindReceiver::originals_added(const Peer& peer, const std::vector<Claim>& claims) const {
-    std::set<Ipv4Prefix> out;
+    std::set<IpPrefix> out;
     const auto add = [&](const Claim& c) {
         const Claim* known = r_.cache.claims().around(peer.id, c.original);
         if (known == nullptr || known->original != c.original) {
@@ -91,7 +91,7 @@ size_t BindReceiver::originals_added(const Peer& peer, const std::vector<Claim>&
 }
 
 BindReceiver::Decision BindReceiver::receive(Peer& peer, const Bind& bind, bool old_address_lost,
-                                             Ipv4Addr source, Nanos now) {
+                                             IpAddr source, Nanos now) {
     std::vector<Claim> claims;
     for (const BindEntry& e : bind.entries()) {
         if (!may_bind_original(peer, e.original) ||
@@ -146,7 +146,7 @@ BindReceiver::Decision BindReceiver::standing(const Peer& peer) {
 }
 
 /// One original: recorded if it is proved or needs no proof, else newly on trial: false.
-bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now) {
+bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, IpAddr source, Nanos now) {
     const Claim* known = r_.cache.claims().around(peer.id, claim.original);
     const bool same_prefix = known != nullptr && known->original == claim.original;
     const auto trial = std::ranges::find_if(
@@ -164,7 +164,7 @@ bool BindReceiver::enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr sou
     if (tried && (trial->in_use || !lost)) {
         return true;
     }
-    std::optional<Ipv4Prefix> before = same_prefix ? std::optional{known->active} : std::nullopt;
+    std::optional<IpPrefix> before = same_prefix ? std::optional{known->active} : std::nullopt;
     if (trial != peer.trials.end()) {
         before = trial->before;
         r_.cache.forget_allowance(trial->asked);
@@ -191,10 +191,9 @@ void BindReceiver::record(Peer& peer, const Claim& claim, bool lost, Nanos now) 
 /// Where it was, as far as we know that it was there until now.
 void BindReceiver::note_departure(Peer& peer, const Claim& claim, bool lost, Nanos now) {
     const Claim* known = r_.cache.claims().around(peer.id, claim.original);
-    const Ipv4Prefix from =
-        known == nullptr
-            ? claim.original
-            : Ipv4Prefix{known->active_for(claim.original.address()), claim.original.length()};
+    const IpPrefix from = known == nullptr ? claim.original
+                                           : IpPrefix{known->active_for(claim.original.address()),
+                                                      claim.original.length()};
     const bool was_there = known != nullptr || lost || r_.cache.has_remote_at(peer.id, from);
     if (from == claim.active || !was_there) {
         return;
@@ -232,10 +231,10 @@ std::vector<RemoteId> BindReceiver::take_affected(Peer& peer) const {
     const auto add = [&](const std::vector<RemoteId>& more) {
         out.insert(out.end(), more.begin(), more.end());
     };
-    for (const Ipv4Prefix& original : std::exchange(peer.to_follow, {})) {
+    for (const IpPrefix& original : std::exchange(peer.to_follow, {})) {
         add(r_.cache.remotes_of_peer_from(peer.id, original));
     }
-    for (const Ipv4Prefix& from : std::exchange(peer.left, {})) {
+    for (const IpPrefix& from : std::exchange(peer.left, {})) {
         add(r_.cache.remotes_of_peer_at(peer.id, from));
     }
     std::ranges::sort(out);
@@ -246,15 +245,15 @@ std::vector<RemoteId> BindReceiver::take_affected(Peer& peer) const {
 /// Bindings go where the claims say; moves of them that lie behind one claim are one move.
 void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
     struct Step {
-        Ipv4Prefix from, to;
+        IpPrefix from, to;
         std::vector<RemoteId> bindings;
     };
-    std::map<std::pair<Ipv4Prefix, Ipv4Prefix>, Step> steps;
+    std::map<std::pair<IpPrefix, IpPrefix>, Step> steps;
     for (const RemoteId id : take_affected(peer)) {
         const RemoteBinding& b = r_.cache.at(id);
         const Claim* claim = r_.cache.claims().around(peer.id, b.original);
         if (claim != nullptr && claim->active_for(b.original) != b.active) {
-            const Ipv4Prefix from{b.active, claim->active.length()};
+            const IpPrefix from{b.active, claim->active.length()};
             Step& step = steps[{claim->original, from}];
             step.from = from;
             step.to = claim->active;
@@ -275,7 +274,7 @@ void BindReceiver::follow(Peer& peer, bool proven, bool lost, Nanos now) {
     if (!lost) {
         return;
     }
-    for (const Ipv4Prefix& place :
+    for (const IpPrefix& place :
          r_.cache.claims().hasten_departures(peer.id, now + drain_of_lost(peer))) {
         for (const RemoteId id : r_.cache.remotes_of_peer_at(peer.id, place)) {
             for (const PathId path : r_.cache.at(id).paths) {
@@ -291,21 +290,21 @@ void BindReceiver::accept_inbound(Peer& peer, const Claim& claim, Nanos now) {
     for (const RemoteId id : r_.cache.remotes_of_peer_from(peer.id, claim.original)) {
         const RemoteBinding& b = r_.cache.at(id);
         for (const PathId path : b.paths) {
-            const Ipv4Addr local = r_.cache.at(r_.cache.at(path).local).active;
-            r_.manager.accept_also(path, {claim.active_for(b.original), local}, until);
+            const IpAddr local = r_.cache.at(r_.cache.at(path).local).active;
+            r_.manager.accept_also(path, {claim.active_for(b.original).v4(), local.v4()}, until);
         }
     }
 }
 
 // ---- proof, or none
 
-std::vector<RemoteId> BindReceiver::unproven_in(const Peer& peer, const Ipv4Prefix& active) const {
+std::vector<RemoteId> BindReceiver::unproven_in(const Peer& peer, const IpPrefix& active) const {
     std::vector<RemoteId> out = r_.cache.remotes_of_peer_at(peer.id, active);
     std::erase_if(out, [&](RemoteId id) { return r_.cache.at(id).proven; });
     return out;
 }
 
-bool BindReceiver::proven(Peer& peer, Ipv4Addr address, Nanos now) {
+bool BindReceiver::proven(Peer& peer, IpAddr address, Nanos now) {
     std::vector<Trial> passed;
     std::erase_if(peer.trials, [&](const Trial& t) {
         if (t.claim.active.contains(address)) {
@@ -329,7 +328,7 @@ bool BindReceiver::proven(Peer& peer, Ipv4Addr address, Nanos now) {
     return !passed.empty();
 }
 
-void BindReceiver::heard_from(Peer& peer, Ipv4Addr address, size_t bytes) {
+void BindReceiver::heard_from(Peer& peer, IpAddr address, size_t bytes) {
     if (r_.policy->peer(peer.id).path_validation == PathValidation::trust_peer &&
         std::ranges::any_of(peer.trials, [&](const Trial& t) {
             return t.in_use && t.claim.active.contains(address);
@@ -379,7 +378,7 @@ Nanos BindReceiver::next_tick(const Peer& peer) {
 void BindReceiver::tidy(Peer& peer, Nanos now) {
     ClaimTable& table = r_.cache.claims();
     table.forget_departures(peer.id, now);
-    for (const Ipv4Prefix& original : table.expire(peer.id, now)) {
+    for (const IpPrefix& original : table.expire(peer.id, now)) {
         peer.to_follow.insert(original); // a shorter one may speak for its bindings
     }
     const auto& claims = table.of(peer.id);
@@ -389,7 +388,7 @@ void BindReceiver::tidy(Peer& peer, Nanos now) {
     peer.claim_looked_at = (peer.claim_looked_at + 1) % claims.size();
     const Claim& claim = claims[peer.claim_looked_at];
     if (now - claim.heard >= keep_unneeded && !r_.cache.has_remote_from(peer.id, claim.original)) {
-        table.erase(peer.id, Ipv4Prefix{claim.original});
+        table.erase(peer.id, IpPrefix{claim.original});
     }
 }
 

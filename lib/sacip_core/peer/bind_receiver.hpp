@@ -38,17 +38,16 @@ public:
     struct Decision {
         BindStatus status{BindStatus::applied};
         BindReason reason{BindReason::none};
-        std::optional<Ipv4Addr> ask{}; ///< `validate`: where the challenge has to go
+        std::optional<IpAddr> ask{}; ///< `validate`: where the challenge has to go
     };
     /// A BIND that is genuine, fresh and newer than the one before. `source`: from where it came.
-    Decision receive(Peer& peer, const Bind& bind, bool old_address_lost, Ipv4Addr source,
-                     Nanos now);
+    Decision receive(Peer& peer, const Bind& bind, bool old_address_lost, IpAddr source, Nanos now);
     /// What the answer to the last BIND would be now.
     static Decision standing(const Peer& peer);
     /// The peer has proved that it receives at this address. True if bindings changed.
-    bool proven(Peer& peer, Ipv4Addr address, Nanos now);
+    bool proven(Peer& peer, IpAddr address, Nanos now);
     /// Bytes of a genuine message came from there.
-    void heard_from(Peer& peer, Ipv4Addr address, size_t bytes);
+    void heard_from(Peer& peer, IpAddr address, size_t bytes);
     /// Ends trials whose time is up. True if bindings changed.
     bool tick(Peer& peer, Nanos now);
     /// When that is to be called next, at the latest.
@@ -57,11 +56,11 @@ public:
     void tidy(Peer& peer, Nanos now);
 
 private:
-    bool may_bind_original(const Peer& peer, const Ipv4Prefix& original) const;
-    bool may_be_at(const Peer& peer, const Ipv4Prefix& active) const;
-    bool is_ours(const Ipv4Prefix& active) const;
+    bool may_bind_original(const Peer& peer, const IpPrefix& original) const;
+    bool may_be_at(const Peer& peer, const IpPrefix& active) const;
+    bool is_ours(const IpPrefix& active) const;
     size_t originals_added(const Peer& peer, const std::vector<Claim>& claims) const;
-    bool enter(Peer& peer, const Claim& claim, bool lost, Ipv4Addr source, Nanos now);
+    bool enter(Peer& peer, const Claim& claim, bool lost, IpAddr source, Nanos now);
     void go_back(Peer& peer, const Trial& trial, Nanos now);
     void record(Peer& peer, const Claim& claim, bool lost, Nanos now);
     void note_departure(Peer& peer, const Claim& claim, bool lost, Nanos now);
@@ -69,7 +68,7 @@ private:
     void take_along(Peer& peer, Nanos heard, Nanos now);
     void follow(Peer& peer, bool proven, bool lost, Nanos now);
     void accept_inbound(Peer& peer, const Claim& claim, Nanos now);
-    std::vector<RemoteId> unproven_in(const Peer& peer, const Ipv4Prefix& active) const;
+    std::vector<RemoteId> unproven_in(const Peer& peer, const IpPrefix& active) const;
 
     Deps r_;
 };

@@ -18,27 +18,27 @@ std::vector<BindEntry> entries_for(const BindingCache& cache, PeerId peer) {
         }
     }
     // A prefix speaks for its hosts if all of them went to the same one.
-    std::map<Ipv4Prefix, std::set<Ipv4Prefix>> of_prefix;
-    const auto around = [&](const LocalBinding& b, Ipv4Addr address) {
+    std::map<IpPrefix, std::set<IpPrefix>> of_prefix;
+    const auto around = [&](const LocalBinding& b, IpAddr address) {
         const HostMapping& mapping = cache.mappings()[b.mapping];
-        return Ipv4Prefix{address,
-                          mapping.way == Way::routed ? mapping.inside.length() : uint8_t{32}};
+        return IpPrefix{address,
+                        mapping.way == Way::routed ? mapping.inside.length() : uint8_t{32}};
     };
     for (const LocalId id : locals) {
         const LocalBinding& b = cache.at(id);
-        const Ipv4Prefix original = around(b, b.original);
+        const IpPrefix original = around(b, b.original);
         const bool in_place = around(b, b.active).with_host_part_of(b.original) == b.active;
-        of_prefix[original].insert(in_place ? around(b, b.active) : Ipv4Prefix{});
+        of_prefix[original].insert(in_place ? around(b, b.active) : IpPrefix{});
     }
-    std::set<std::pair<Ipv4Prefix, Ipv4Prefix>> entries;
+    std::set<std::pair<IpPrefix, IpPrefix>> entries;
     for (const LocalId id : locals) {
         const LocalBinding& b = cache.at(id);
-        const Ipv4Prefix original = around(b, b.original);
+        const IpPrefix original = around(b, b.original);
         const auto& actives = of_prefix[original];
-        if (actives.size() == 1 && *actives.begin() != Ipv4Prefix{}) {
+        if (actives.size() == 1 && *actives.begin() != IpPrefix{}) {
             entries.emplace(original, *actives.begin());
         } else {
-            entries.emplace(Ipv4Prefix::host(b.original), Ipv4Prefix::host(b.active));
+            entries.emplace(IpPrefix::host(b.original), IpPrefix::host(b.active));
         }
     }
     std::vector<BindEntry> out;

@@ -43,7 +43,7 @@ void FlowRecovery::ask_again(PeerId peer, Nanos now) {
 
 /// The tuple runs from our host to the peer's. The addresses in it are what the asker knows, and it
 /// may know old ones: ports and the pair of hosts decide.
-std::optional<FlowOrigin> FlowRecovery::find(PeerId peer, Ipv4Addr host,
+std::optional<FlowOrigin> FlowRecovery::find(PeerId peer, IpAddr host,
                                              const WireTuple& tuple) const {
     std::optional<FlowOrigin> out;
     const auto is_it = [&](const FlowInfo& flow) {
@@ -56,14 +56,14 @@ std::optional<FlowOrigin> FlowRecovery::find(PeerId peer, Ipv4Addr host,
         // Then what fits better will not come.
         return remote.active == tuple.destination || remote.original == tuple.destination;
     };
-    flows_.with_ports(host, tuple.source_port, tuple.destination_port, tuple.protocol, is_it);
+    flows_.with_ports(host.v4(), tuple.source_port, tuple.destination_port, tuple.protocol, is_it);
     return out;
 }
 
 SolicitAck FlowRecovery::answer(PeerId peer, const Solicit& question) const {
-    const Ipv4Addr ours = question.tuple.source;
-    std::set<Ipv4Addr> hosts;
-    for (const LocalId id : cache_.locals_active_in(Ipv4Prefix::host(ours))) {
+    const IpAddr ours = question.tuple.source;
+    std::set<IpAddr> hosts;
+    for (const LocalId id : cache_.locals_active_in(IpPrefix::host(ours))) {
         hosts.insert(cache_.at(id).host);
     }
     if (const auto mapping = cache_.mappings().of_wire(ours)) {
@@ -72,7 +72,7 @@ SolicitAck FlowRecovery::answer(PeerId peer, const Solicit& question) const {
     if (const auto mapping = cache_.mappings().of_left_wire(ours, {})) {
         hosts.insert(cache_.mappings().host_behind(*mapping, ours));
     }
-    for (const Ipv4Addr host : hosts) {
+    for (const IpAddr host : hosts) {
         if (const auto found = find(peer, host, question.tuple)) {
             return {question.tuple, found->original_source, found->original_destination,
                     SolicitStatus::known};

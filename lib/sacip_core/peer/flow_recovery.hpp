@@ -27,8 +27,8 @@ struct FlowOrigin {
         unknown, ///< the peer does not know it either
     };
     State state{State::asked};
-    Ipv4Addr original_source{}; ///< in the direction of the tuple
-    Ipv4Addr original_destination{};
+    IpAddr original_source{}; ///< in the direction of the tuple
+    IpAddr original_destination{};
 };
 
 /// Slow path only. References outlive it.
@@ -62,7 +62,7 @@ private:
     struct Hash {
         KeyedHash keyed;
         size_t operator()(const WireTuple& t) const {
-            return keyed.of(uint64_t{t.source.raw()} << 32 | t.destination.raw(),
+            return keyed.of(keyed(t.source) ^ t.destination.low(),
                             uint64_t{t.source_port.raw()} << 24 |
                                 uint64_t{t.destination_port.raw()} << 8 | t.protocol);
         }
@@ -83,7 +83,7 @@ private:
     static constexpr Nanos ask_for = from_s(1);
     static constexpr Nanos keep_answer = from_s(10);
 
-    std::optional<FlowOrigin> find(PeerId peer, Ipv4Addr host, const WireTuple& tuple) const;
+    std::optional<FlowOrigin> find(PeerId peer, IpAddr host, const WireTuple& tuple) const;
 
     const BindingCache& cache_;
     FlowTable& flows_;

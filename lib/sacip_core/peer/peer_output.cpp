@@ -50,7 +50,7 @@ bool PeerOutput::answer(Peer& peer, const CarrierRoute& came, const SecureBody& 
 }
 
 /// One of ours that flows with the peer use now.
-std::optional<Ipv4Addr> PeerOutput::speaking_address(const Peer& peer) const {
+std::optional<IpAddr> PeerOutput::speaking_address(const Peer& peer) const {
     for (const RemoteId remote : r_.cache.remotes_of_peer(peer.id)) {
         for (const PathId path : r_.cache.at(remote).paths) {
             const LocalBinding& local = r_.cache.at(r_.cache.at(path).local);
@@ -64,10 +64,10 @@ std::optional<Ipv4Addr> PeerOutput::speaking_address(const Peer& peer) const {
 
 /// Every place where the peer may be reached, the likeliest first: any address behind one claim
 /// leads to the same gateway.
-std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddresses* also) const {
-    std::vector<Ipv4Addr> out;
+std::vector<IpAddr> PeerOutput::places_of(const Peer& peer, const SecureAddresses* also) const {
+    std::vector<IpAddr> out;
     bool unclaimed = false; // one address without a claim stands for all of them
-    const auto add = [&](Ipv4Addr place) {
+    const auto add = [&](IpAddr place) {
         if (out.size() < max_places && std::ranges::find(out, place) == out.end()) {
             out.push_back(place);
         }
@@ -82,7 +82,7 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
         add(*rendezvous);
     }
     const auto is_reached = [&](const Claim& claim) {
-        return std::ranges::any_of(out, [&](Ipv4Addr a) { return claim.active.contains(a); });
+        return std::ranges::any_of(out, [&](IpAddr a) { return claim.active.contains(a); });
     };
     const auto& remotes = r_.cache.remotes_of_peer(peer.id);
     for (const RemoteId id :
@@ -101,7 +101,7 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
         if (!is_reached(*claim)) {
             add(b.active);
         }
-        for (const Ipv4Prefix& fallback : claim->fallbacks) {
+        for (const IpPrefix& fallback : claim->fallbacks) {
             add(fallback.with_host_part_of(b.original));
         }
     }
@@ -115,12 +115,12 @@ std::vector<Ipv4Addr> PeerOutput::places_of(const Peer& peer, const SecureAddres
 }
 
 std::optional<Sequence> PeerOutput::send_everywhere(Peer& peer, const SecureBody& body,
-                                                    uint16_t flags, Ipv4Addr source,
+                                                    uint16_t flags, IpAddr source,
                                                     std::optional<Carrier> carrier,
                                                     const SecureAddresses* also) {
     const Sequence sequence = peer.association.next_sequence();
     bool left = false;
-    for (const Ipv4Addr place : places_of(peer, also)) {
+    for (const IpAddr place : places_of(peer, also)) {
         left = r_.secure_sender.send({peer.id, body, sequence, flags}, {source, place}, carrier) ||
                left;
     }
@@ -134,10 +134,10 @@ void PeerOutput::send_bind(Peer& peer, bool old_address_lost, Nanos now) {
 
 void PeerOutput::try_bind(Peer& peer, Nanos now) {
     const auto speaking = speaking_address(peer);
-    const std::optional<Ipv4Addr> source = peer.to_echo ? std::optional{peer.to_echo->from}
-                                           : speaking   ? speaking
-                                           : peer.heard ? std::optional{peer.heard->destination}
-                                                        : std::nullopt;
+    const std::optional<IpAddr> source = peer.to_echo ? std::optional{peer.to_echo->from}
+                                         : speaking   ? speaking
+                                         : peer.heard ? std::optional{peer.heard->destination}
+                                                      : std::nullopt;
     if (!source) {
         peer.bind_sender.end(); // neither flows nor a word from it: nobody to tell
         return;
@@ -202,12 +202,12 @@ void PeerOutput::request_epoch(Peer& peer, const SecureAddresses& between, Nanos
 
 void PeerOutput::greet(Peer& peer, Nanos now) {
     Peer::Greeting& greeting = *peer.greeting;
-    const Ipv4Addr source = speaking_address(peer).value_or(greeting.between.source);
+    const IpAddr source = speaking_address(peer).value_or(greeting.between.source);
     if (!peer.waiting_since) {
         peer.waiting_since = now;
     }
     bool left = false;
-    for (const Ipv4Addr place : places_of(peer, &greeting.between)) {
+    for (const IpAddr place : places_of(peer, &greeting.between)) {
         const auto challenge = peer.association.challenge_for(place, now);
         if (!challenge) {
             continue;

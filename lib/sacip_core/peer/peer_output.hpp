@@ -61,10 +61,10 @@ public:
 
 private:
     void greet(Peer& peer, Nanos now);
-    std::optional<Ipv4Addr> speaking_address(const Peer& peer) const;
-    std::vector<Ipv4Addr> places_of(const Peer& peer, const SecureAddresses* also) const;
+    std::optional<IpAddr> speaking_address(const Peer& peer) const;
+    std::vector<IpAddr> places_of(const Peer& peer, const SecureAddresses* also) const;
     std::optional<Sequence> send_everywhere(Peer& peer, const SecureBody& body, uint16_t flags,
-                                            Ipv4Addr source, std::optional<Carrier> carrier,
+                                            IpAddr source, std::optional<Carrier> carrier,
                                             const SecureAddresses* also);
 
     Deps r_;

@@ -40,7 +40,7 @@ void PeerSession::take_policy() {
             peers_.add(id, r_.identity.challenge_key);
             due_.set(id, {});
         }
-        for (const Ipv4Prefix& prefix : peer.roam_to) {
+        for (const IpPrefix& prefix : peer.roam_to) {
             roaming_[prefix].push_back(id);
         }
     }
@@ -221,7 +221,7 @@ void PeerSession::learn_checksum(Peer& peer, WireChecksum checksum) {
 
 void PeerSession::on_hello(const Message& m, const Hello& hello) {
     learn_checksum(m.peer, hello.checksum);
-    const Ipv4Addr source = m.route.addresses.source;
+    const IpAddr source = m.route.addresses.source;
     const auto challenge = m.peer.association.is_proven(source)
                                ? std::optional{Challenge{}}
                                : m.peer.association.challenge_for(source, m.now);
@@ -336,13 +336,13 @@ PeerSession::Outcome PeerSession::on_solicit_ack(const Message& m, const Solicit
 
 // ---- flows that we do not know
 
-std::optional<PeerId> PeerSession::peer_near(Ipv4Addr address) const {
+std::optional<PeerId> PeerSession::peer_near(IpAddr address) const {
     auto found = r_.cache.claims().peer_at(address);
     if (!found) {
         found = r_.cache.peer_of(address);
     }
     if (!found) {
-        roaming_.visit_around(address, [&](const Ipv4Prefix&, const std::vector<PeerId>& peers) {
+        roaming_.visit_around(address, [&](const IpPrefix&, const std::vector<PeerId>& peers) {
             const auto silent = std::ranges::find_if(
                 peers, [&](PeerId peer) { return !at(peer).association.epoch(); });
             found = silent == peers.end() ? std::nullopt : std::optional{*silent};
@@ -352,7 +352,7 @@ std::optional<PeerId> PeerSession::peer_near(Ipv4Addr address) const {
     return found;
 }
 
-bool PeerSession::is_on_trial(PeerId id, Ipv4Addr address) const {
+bool PeerSession::is_on_trial(PeerId id, IpAddr address) const {
     return std::ranges::any_of(at(id).trials, [&](const Trial& t) {
         return t.in_use && t.claim.active.contains(address);
     });
@@ -410,7 +410,7 @@ void PeerSession::tidy(Nanos now) {
         tidied_ = {tidied_.value + 1 < peers_.size() ? tidied_.value + 1 : 0};
         Peer& peer = at(tidied_);
         r_.claims.tidy(peer, now);
-        peer.association.tick(now, [&](Ipv4Addr a) { return r_.cache.claims().is_at(peer.id, a); });
+        peer.association.tick(now, [&](IpAddr a) { return r_.cache.claims().is_at(peer.id, a); });
     }
 }
 

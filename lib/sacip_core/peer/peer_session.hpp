@@ -77,10 +77,10 @@ public:
     bool may_know_more(PeerId peer, const SecureAddresses& between, Nanos now);
     /// The peer that may be at this address: its own, where it says it is, or, as long as it has
     /// said nothing, where it may roam.
-    std::optional<PeerId> peer_near(Ipv4Addr address) const;
+    std::optional<PeerId> peer_near(IpAddr address) const;
     bool is_silent(PeerId peer, Nanos now) const { return at(peer).is_silent(now); }
     /// The peer is spoken to at this address without having proved it.
-    bool is_on_trial(PeerId peer, Ipv4Addr address) const;
+    bool is_on_trial(PeerId peer, IpAddr address) const;
 
     /// True if packets that wait should be looked at again.
     bool tick(Nanos now);

@@ -17,8 +17,8 @@ namespace sacip {
 /// A new address that the peer has not proved yet.
 struct Trial {
     Claim claim;
-    std::optional<Ipv4Prefix> before; ///< where it was; nothing: at its original
-    Ipv4Addr asked;                   ///< where the challenge goes
+    std::optional<IpPrefix> before; ///< where it was; nothing: at its original
+    IpAddr asked;                   ///< where the challenge goes
     bool in_use{
         false}; ///< the old address is lost: packets go to the new one, within the allowance
     Nanos deadline;
@@ -35,7 +35,7 @@ struct Peer {
     /// A challenge to be echoed, in messages from the address it was sent to.
     struct ToEcho {
         Challenge challenge;
-        Ipv4Addr from;
+        IpAddr from;
     };
     std::optional<ToEcho> to_echo;
     /// HELLO is being sent until answered.
@@ -59,9 +59,9 @@ struct Peer {
     Sequence last_bind{}; ///< of its epoch
     std::vector<Trial> trials;
     /// Originals whose claim is another since bindings followed last, and places it has left.
-    std::set<Ipv4Prefix> to_follow, left;
-    std::set<Ipv4Prefix> vacated; ///< places left since other claims were last taken along
-    size_t claim_looked_at{0};    ///< whether it is still needed; place in the peer's claims
+    std::set<IpPrefix> to_follow, left;
+    std::set<IpPrefix> vacated; ///< places left since other claims were last taken along
+    size_t claim_looked_at{0};  ///< whether it is still needed; place in the peer's claims
     TokenBucket unproven_answers{100, 50};
 
     bool has_flows{false}; ///< it answered our first HELLO with flows that it knows

@@ -4,14 +4,14 @@
 namespace sacip {
 
 /// The outside port that this address of ours is bound to; no_port where the route decides.
-PortId SecureSender::port_of(Ipv4Addr source) const {
+PortId SecureSender::port_of(IpAddr source) const {
     if (const auto port = r_.resolver.port_of_source(source)) {
         return *port;
     }
     if (const auto around = r_.cache.mappings().around_wire(source); !around.empty()) {
         return r_.cache.mappings()[around.front()].port;
     }
-    const auto locals = r_.cache.locals_active_in(Ipv4Prefix::host(source));
+    const auto locals = r_.cache.locals_active_in(IpPrefix::host(source));
     return locals.empty() ? no_port : r_.cache.mappings()[r_.cache.at(locals.front()).mapping].port;
 }
 

@@ -49,7 +49,7 @@ public:
     uint64_t sent(SecureKind kind) const { return sent_[static_cast<size_t>(kind)].get(); }
 
 private:
-    PortId port_of(Ipv4Addr source) const;
+    PortId port_of(IpAddr source) const;
 
     Deps r_;
     std::array<Counter, secure_kind_count> sent_;

@@ -51,9 +51,9 @@ uint32_t encode(const BasicNotification& message, uint8_t icmp_type,
     ether::set_source(out.data(), addresses.source);
     ether::set_type(out.data(), Be16{ether_type_ipv4});
     std::byte* ip = out.data() + ether::header_bytes;
-    write_own_ip_header(ip, message.old_address, message.to, IpProto::icmp,
+    write_own_ip_header(ip, message.old_address.v4(), message.to.v4(), IpProto::icmp,
                         basic_notification_bytes);
-    write_message(ip + ipv4::min_header_bytes, icmp_type, message.new_address);
+    write_message(ip + ipv4::min_header_bytes, icmp_type, message.new_address.v4());
     return basic_notification_frame_bytes;
 }
 

@@ -19,6 +19,7 @@
 // The checksum is ICMP's own (RFC 792), over these eight bytes.
 #pragma once
 
+#include "sacip_core/base/ip_addr.hpp"
 #include "sacip_core/packet/link_header.hpp"
 #include "sacip_core/packet/notification_marks.hpp"
 #include "sacip_core/packet/parse.hpp"
@@ -41,9 +42,9 @@ inline constexpr uint32_t basic_notification_frame_bytes =
 inline constexpr Nanos basic_notification_repeats[] = {from_ms(20), from_ms(100)};
 
 struct BasicNotification {
-    Ipv4Addr old_address; ///< IP source: the sender's active address until now
-    Ipv4Addr new_address; ///< the sender's active address from now on
-    Ipv4Addr to;          ///< IP destination: the active address of a host behind the receiver
+    IpAddr old_address; ///< IP source: the sender's active address until now
+    IpAddr new_address; ///< the sender's active address from now on
+    IpAddr to;          ///< IP destination: the active address of a host behind the receiver
     bool operator==(const BasicNotification&) const = default;
 };
 

@@ -35,7 +35,7 @@ void write_udp_header(std::span<std::byte> l4, const CarrierRoute& route) {
     udp::set_length(l4.data(), Be16{static_cast<uint16_t>(l4.size())});
     udp::set_checksum(l4.data(), 0);
     udp::set_checksum(l4.data(), udp_checksum_on_wire(l4_checksum(
-                                     route.addresses.source, route.addresses.destination,
+                                     route.addresses.source.v4(), route.addresses.destination.v4(),
                                      static_cast<uint8_t>(IpProto::udp), l4)));
 }
 
@@ -44,7 +44,7 @@ bool has_right_checksum(std::span<const std::byte> l4, const CarrierRoute& route
         return is_right_sum(sum_of_bytes(l4));
     }
     const uint16_t pseudo =
-        sum_of_pseudo_header(route.addresses.source, route.addresses.destination,
+        sum_of_pseudo_header(route.addresses.source.v4(), route.addresses.destination.v4(),
                              static_cast<uint8_t>(IpProto::udp), static_cast<uint16_t>(l4.size()));
     return udp::checksum(l4.data()) == 0 || is_right_sum(ones_add(pseudo, sum_of_bytes(l4)));
 }
@@ -63,7 +63,7 @@ size_t encode_carrier(std::span<const std::byte> message, const CarrierRoute& ro
     ether::set_source(out.data(), ether.source);
     ether::set_type(out.data(), Be16{ether_type_ipv4});
     std::byte* const ip = out.data() + ether::header_bytes;
-    write_own_ip_header(ip, route.addresses.source, route.addresses.destination,
+    write_own_ip_header(ip, route.addresses.source.v4(), route.addresses.destination.v4(),
                         proto_of(route.carrier), l4_bytes);
     const std::span<std::byte> l4{ip + ipv4::min_header_bytes, l4_bytes};
     std::copy(message.begin(), message.end(), l4.data() + header_bytes);

@@ -14,8 +14,8 @@ std::array<std::byte, secure_pseudo_header_bytes> pseudo_header(uint16_t flags,
     std::array<std::byte, secure_pseudo_header_bytes> bytes{};
     if ((flags & flag_nat) == 0) {
         Writer to{bytes.data()};
-        to.field(addresses.source);
-        to.field(addresses.destination);
+        to.field(addresses.source.v4());
+        to.field(addresses.destination.v4());
     }
     return bytes;
 }

@@ -37,7 +37,7 @@
 // its own reasons in verdict.hpp. Everything here is pure and works on bytes.
 #pragma once
 
-#include "sacip_core/base/units.hpp"
+#include "sacip_core/base/ip_addr.hpp"
 #include "sacip_core/base/verdict.hpp"
 #include "sacip_core/packet/notification_marks.hpp"
 #include "sacip_core/wire/mac.hpp"
@@ -152,8 +152,8 @@ using HelloAck = HelloOf<SecureKind::hello_ack>;
 
 /// "What was set up as `original` is now reached at `active`." Equal lengths.
 struct BindEntry {
-    Ipv4Prefix original{};
-    Ipv4Prefix active{};
+    IpPrefix original{};
+    IpPrefix active{};
     uint8_t preference{0};
     uint32_t lifetime_s{0};
     bool operator==(const BindEntry&) const = default;
@@ -210,8 +210,8 @@ struct WireTuple {
     uint8_t protocol{0};
     L4Port source_port{};
     L4Port destination_port{};
-    Ipv4Addr source{};
-    Ipv4Addr destination{};
+    IpAddr source{};
+    IpAddr destination{};
     bool operator==(const WireTuple&) const = default;
 };
 
@@ -229,9 +229,9 @@ enum class SolicitStatus : uint8_t {
 
 struct SolicitAck {
     static constexpr SecureKind kind = SecureKind::solicit_ack;
-    WireTuple tuple{};          ///< as it was in the SOLICIT
-    Ipv4Addr original_source{}; ///< the flow's, in the direction of the tuple
-    Ipv4Addr original_destination{};
+    WireTuple tuple{};        ///< as it was in the SOLICIT
+    IpAddr original_source{}; ///< the flow's, in the direction of the tuple
+    IpAddr original_destination{};
     SolicitStatus status{SolicitStatus::known};
     bool operator==(const SolicitAck&) const = default;
 };
@@ -262,8 +262,8 @@ struct SecureHeader {
 
 /// The IP addresses a message travels between, as in the packet's IP header.
 struct SecureAddresses {
-    Ipv4Addr source{};
-    Ipv4Addr destination{};
+    IpAddr source{};
+    IpAddr destination{};
 };
 
 /// A message that has the right shape; nothing in it may be believed yet. The spans look into the

@@ -30,11 +30,11 @@ public:
         at_ += sizeof(T);
     }
     void zeros(size_t count) { at_ = std::fill_n(at_, count, std::byte{0}); }
-    void address(Ipv4Addr address) {
-        field(address);
-        zeros(wire_address_bytes - sizeof address);
+    void address(IpAddr address) {
+        field(address.v4());
+        zeros(wire_address_bytes - sizeof(Ipv4Addr));
     }
-    void prefix(const Ipv4Prefix& prefix) {
+    void prefix(const IpPrefix& prefix) {
         u8(family_ipv4);
         u8(prefix.length());
         zeros(2);
@@ -69,7 +69,7 @@ public:
     }
     void skip(size_t count) { at_ += count; }
     /// IPv4 in the first four bytes, zeros behind; of family 6 nothing is kept.
-    Ipv4Addr address(uint8_t family) {
+    IpAddr address(uint8_t family) {
         const std::byte* const begin = at_;
         at_ += wire_address_bytes;
         if (family == family_ipv6) {
@@ -79,7 +79,7 @@ public:
                             [](std::byte b) { return b == std::byte{0}; }));
         return load<Ipv4Addr>(begin);
     }
-    Ipv4Prefix prefix() {
+    IpPrefix prefix() {
         const uint8_t family = judged_family();
         const uint8_t length = u8();
         skip(2);
@@ -89,15 +89,15 @@ public:
             last_length_ = length;
             return {};
         }
-        const Ipv4Addr first = address(family);
+        const IpAddr first = address(family);
         require(length <= 32);
-        const Ipv4Prefix prefix{first, length};
+        const IpPrefix prefix{first, length};
         require(prefix.address() == first);
         last_length_ = length;
         return prefix;
     }
     /// The two of a binding.
-    void prefixes(Ipv4Prefix& original, Ipv4Prefix& active) {
+    void prefixes(IpPrefix& original, IpPrefix& active) {
         const uint8_t family = load<uint8_t>(at_);
         original = prefix();
         const uint8_t length = last_length_;
@@ -122,7 +122,7 @@ public:
         return tuple;
     }
     /// Of the family of the tuple read before.
-    Ipv4Addr address_of_tuple() { return address(tuple_family_); }
+    IpAddr address_of_tuple() { return address(tuple_family_); }
     void require(bool truth) { sound_ = sound_ && truth; }
     DropReason why() const {
         if (!sound_) {

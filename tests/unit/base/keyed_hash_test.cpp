@@ -9,14 +9,14 @@
 namespace sacip {
 namespace {
 
-Ipv4Addr nth_address(uint32_t n) {
-    return Ipv4Addr{static_cast<uint8_t>(n >> 24), static_cast<uint8_t>(n >> 16),
-                    static_cast<uint8_t>(n >> 8), static_cast<uint8_t>(n)};
+IpAddr nth_address(uint32_t n) {
+    return IpAddr{static_cast<uint8_t>(n >> 24), static_cast<uint8_t>(n >> 16),
+                  static_cast<uint8_t>(n >> 8), static_cast<uint8_t>(n)};
 }
 
 /// As a stranger finds them who knows the secret: they share a bucket.
-std::vector<Ipv4Addr> colliding(const KeyedHash& hash, size_t buckets, size_t wanted) {
-    std::vector<Ipv4Addr> out;
+std::vector<IpAddr> colliding(const KeyedHash& hash, size_t buckets, size_t wanted) {
+    std::vector<IpAddr> out;
     for (uint32_t n = 1; out.size() < wanted; n++) {
         if (hash(nth_address(n)) % buckets == 0) {
             out.push_back(nth_address(n));
@@ -25,9 +25,9 @@ std::vector<Ipv4Addr> colliding(const KeyedHash& hash, size_t buckets, size_t wa
     return out;
 }
 
-size_t fullest_bucket(const KeyedHash& hash, size_t buckets, const std::vector<Ipv4Addr>& keys) {
+size_t fullest_bucket(const KeyedHash& hash, size_t buckets, const std::vector<IpAddr>& keys) {
     std::vector<size_t> counts(buckets);
-    for (const Ipv4Addr key : keys) {
+    for (const IpAddr key : keys) {
         counts[hash(key) % buckets]++;
     }
     return *std::ranges::max_element(counts);

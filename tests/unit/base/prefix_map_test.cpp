@@ -8,7 +8,7 @@
 namespace sacip {
 namespace {
 
-Ipv4Prefix of(std::string_view text) { return Ipv4Prefix::from_text(text).value(); }
+IpPrefix of(std::string_view text) { return IpPrefix::from_text(text).value(); }
 
 TEST(PrefixMap, TheLongestComesFirst) {
     PrefixMap<int> map{7};
@@ -17,7 +17,7 @@ TEST(PrefixMap, TheLongestComesFirst) {
     map[of("10.1.0.0/16")] = 16;
     map[of("10.1.2.3")] = 32;
     std::vector<int> seen;
-    EXPECT_FALSE(map.visit_around({10, 1, 2, 3}, [&](const Ipv4Prefix& prefix, int value) {
+    EXPECT_FALSE(map.visit_around({10, 1, 2, 3}, [&](const IpPrefix& prefix, int value) {
         EXPECT_EQ(prefix.length(), value);
         seen.push_back(value);
         return false;
@@ -29,7 +29,7 @@ TEST(PrefixMap, TheLongestComesFirst) {
     EXPECT_EQ(map.longest({11, 1, 2, 4}), nullptr);
     EXPECT_EQ(map.find(of("10.1.0.0/17")), nullptr) << "exactly this one";
     EXPECT_FALSE(map.empty());
-    map.erase_if([](const Ipv4Prefix&, int&) { return true; });
+    map.erase_if([](const IpPrefix&, int&) { return true; });
     EXPECT_TRUE(map.empty());
 }
 
@@ -38,10 +38,14 @@ TEST(PrefixMap, SaysWhatALookAtAllSays) {
     SCOPED_TRACE(seed);
     std::mt19937 dice{seed};
     PrefixMap<uint32_t> map{dice()};
-    std::map<Ipv4Prefix, uint32_t> model;
+    std::map<IpPrefix, uint32_t> model;
+    /// Of both families, of which those of IPv6 differ in their first bits.
+    const auto any_address = [&] {
+        const uint32_t bits = static_cast<uint32_t>(dice()) & 0x0F0F0F0F;
+        return dice() % 2 == 0 ? IpAddr{Ipv4Addr{Be32{bits}}} : IpAddr{uint64_t{bits} << 32, 0};
+    };
     for (uint32_t round = 0; round < 5000; round++) {
-        const Ipv4Prefix prefix{Ipv4Addr{Be32{static_cast<uint32_t>(dice()) & 0x0F0F0F0F}},
-                                static_cast<uint8_t>(dice() % 33)};
+        const IpPrefix prefix{any_address(), static_cast<uint8_t>(dice() % 33)};
         if (dice() % 3 == 0) {
             map.erase(prefix);
             model.erase(prefix);
@@ -49,8 +53,8 @@ TEST(PrefixMap, SaysWhatALookAtAllSays) {
             map[prefix] = round;
             model[prefix] = round;
         }
-        const Ipv4Addr asked{Be32{static_cast<uint32_t>(dice()) & 0x0F0F0F0F}};
-        const std::pair<const Ipv4Prefix, uint32_t>* wanted = nullptr;
+        const IpAddr asked = any_address();
+        const std::pair<const IpPrefix, uint32_t>* wanted = nullptr;
         for (const auto& each : model) {
             if (each.first.contains(asked) &&
                 (wanted == nullptr || each.first.length() > wanted->first.length())) {
@@ -62,7 +66,7 @@ TEST(PrefixMap, SaysWhatALookAtAllSays) {
         ASSERT_TRUE(found == nullptr || *found == wanted->second);
     }
     size_t count = 0;
-    map.visit_all([&](const Ipv4Prefix& prefix, uint32_t value) {
+    map.visit_all([&](const IpPrefix& prefix, uint32_t value) {
         count++;
         EXPECT_EQ(model.at(prefix), value);
     });

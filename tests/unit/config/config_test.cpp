@@ -50,8 +50,8 @@ TEST(Config, HostEntryKnowsItsShape) {
     EXPECT_EQ(box.outside_prefix(), nullptr);
 
     HostConfig routed;
-    routed.inside = Ipv4Prefix{{10, 2, 0, 0}, 24};
-    routed.outside = Ipv4Prefix{{10, 2, 0, 0}, 24};
+    routed.inside = IpPrefix{{10, 2, 0, 0}, 24};
+    routed.outside = IpPrefix{{10, 2, 0, 0}, 24};
     EXPECT_FALSE(routed.is_box());
     EXPECT_EQ(*routed.inside_prefix(), *routed.outside_prefix());
     EXPECT_EQ(routed.outside_port(), nullptr);
@@ -60,7 +60,7 @@ TEST(Config, HostEntryKnowsItsShape) {
 TEST(Config, InterfaceAddressKeepsItsHostBits) {
     const InterfaceAddress address{{10, 1, 0, 1}, 24};
     EXPECT_EQ(address.address, Ipv4Addr(10, 1, 0, 1));
-    EXPECT_EQ(address.prefix(), Ipv4Prefix(Ipv4Addr{10, 1, 0, 0}, 24));
+    EXPECT_EQ(address.prefix(), IpPrefix(Ipv4Addr{10, 1, 0, 0}, 24));
 }
 
 TEST(Config, ControlSocketFollowsTheName) {

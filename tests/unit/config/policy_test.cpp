@@ -22,7 +22,7 @@ PeerConfig peer(uint8_t with, std::string name) {
     out.public_key = key(with);
     return out;
 }
-Ipv4Prefix prefix(std::string_view text) { return Ipv4Prefix::from_text(text).value(); }
+IpPrefix prefix(std::string_view text) { return IpPrefix::from_text(text).value(); }
 
 PolicyConfig with_peers(std::vector<PeerConfig> peers) {
     PolicyConfig out;

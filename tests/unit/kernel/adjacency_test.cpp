@@ -47,18 +47,18 @@ KernelState linux_with(const std::vector<RouteInfo>& routes, const std::vector<R
     return host;
 }
 
-RouteInfo to(Ipv4Prefix prefix, Ipv4Addr via, IfIndex interface, uint32_t table = main_table) {
+RouteInfo to(IpPrefix prefix, Ipv4Addr via, IfIndex interface, uint32_t table = main_table) {
     RouteInfo out{prefix, via, interface};
     out.table = table;
     return out;
 }
-RouteInfo refusal(Ipv4Prefix prefix, RouteType type) {
+RouteInfo refusal(IpPrefix prefix, RouteType type) {
     RouteInfo out{prefix, {}, {}};
     out.type = type;
     return out;
 }
 
-const Ipv4Prefix anywhere{};
+const IpPrefix anywhere{};
 const RouteInfo by_wan = to(anywhere, {10, 0, 1, 1}, wan);
 const RouteInfo by_lte = to(anywhere, {10, 0, 3, 1}, lte);
 const RouteInfo by_vpn = to(anywhere, {10, 50, 0, 7}, vpn);

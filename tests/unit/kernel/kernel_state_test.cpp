@@ -15,7 +15,7 @@ constexpr IfIndex wan{2};
 constexpr IfIndex lan{3};
 
 Ipv4Addr ip(std::string_view text) { return Ipv4Addr::from_text(text).value(); }
-Ipv4Prefix net(std::string_view text) { return Ipv4Prefix::from_text(text).value(); }
+IpPrefix net(std::string_view text) { return IpPrefix::from_text(text).value(); }
 
 LinkInfo link(IfIndex index, std::string name, bool up = true) {
     return {index, std::move(name), MacAddr{{2, 0, 0, 0, 0, 1}}, up, up};

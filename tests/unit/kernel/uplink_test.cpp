@@ -248,7 +248,7 @@ TEST(Uplink, FlushedAndSetUpAnewInOneBurstIsNothing) {
 TEST(Uplink, ForgottenAddressDoesNotMove) {
     Teller teller;
     teller.tell({"+10.5.0.1/24", "wait 1", "-10.5.0.1/24", "wait 30"}, 0);
-    teller.uplink().forget(Ipv4Addr{10, 5, 0, 1});
+    teller.uplink().forget(IpAddr{10, 5, 0, 1});
     teller.take_effects();
     teller.tell({"+10.6.0.1/24"}, 0);
     EXPECT_EQ(teller.take_effects(), (Lines{"gained 10.6.0.1", "primary 10.6.0.1"}));
@@ -265,7 +265,7 @@ TEST(Uplink, DeadlineIsOfferedOnlyWhileSomebodyWaits) {
 }
 
 /// The prefix 10.2.0.0/24 follows 10.2.0.254/32; wherever it went, that address is its marker.
-const std::vector<Ipv4Addr> marker{{10, 2, 0, 254}};
+const std::vector<IpAddr> marker{{10, 2, 0, 254}};
 
 TEST(UplinkMarker, FollowsTheNewMarker) {
     for (const uint32_t pauses : {0U, 1U, 3U}) {

@@ -112,7 +112,7 @@ TEST(WayOut, HalvesOfADefaultRouteAreOne) {
     LinuxTables linux;
     linux.take("+10.5.0.1/24", wan_link);
     KernelState host = linux.state();
-    host.add({Ipv4Prefix{Ipv4Addr{128, 0, 0, 0}, 1}, Ipv4Addr{10, 5, 0, 254}, wan_link});
+    host.add({IpPrefix{Ipv4Addr{128, 0, 0, 0}, 1}, Ipv4Addr{10, 5, 0, 254}, wan_link});
     EXPECT_EQ(ways_out(host, wan_link, {}).size(), 1U);
     EXPECT_EQ(ways_out(host, IfIndex{8}, {}).size(), 0U) << "another interface's";
 }

@@ -76,11 +76,11 @@ TEST_F(BasicSenderTest, RepetitionsNameTheNewestAddress) {
     announce("10.0.1.2", "10.0.2.2", {7});
     announce("10.0.1.3", "10.0.3.3", {8});
     said();
-    sender_.replace(Ipv4Prefix::host(addr("10.0.2.2")), Ipv4Prefix::host(addr("10.0.4.4")));
+    sender_.replace(IpPrefix::host(addr("10.0.2.2")), IpPrefix::host(addr("10.0.4.4")));
     EXPECT_EQ(at(20), (Lines{"moved 10.0.1.2 > 10.0.4.4, told 10.9.0.10",
                              "moved 10.0.1.3 > 10.0.3.3, told 10.9.0.10"}));
     sender_.replace(prefix("10.0.3.0/24"), prefix("10.0.5.0/24"));
-    sender_.replace(Ipv4Prefix::host(addr("10.0.4.4")), Ipv4Prefix::host(addr("10.0.1.2")));
+    sender_.replace(IpPrefix::host(addr("10.0.4.4")), IpPrefix::host(addr("10.0.1.2")));
     EXPECT_EQ(at(100), Lines{"moved 10.0.1.3 > 10.0.5.3, told 10.9.0.10"})
         << "who is back is silent";
 }

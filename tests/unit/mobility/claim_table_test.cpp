@@ -13,7 +13,7 @@ constexpr uint32_t peers = 3;
 
 /// The same without an index.
 struct Model {
-    std::vector<std::map<Ipv4Prefix, Claim>> claims{peers};
+    std::vector<std::map<IpPrefix, Claim>> claims{peers};
     std::vector<sacip::Departure> departures;
 
     const Claim* around(PeerId peer, Ipv4Addr address) const {
@@ -108,13 +108,13 @@ TEST_P(ClaimTableProperty, AnswersAsAModelWithoutIndexes) {
         const Nanos now{round};
         const PeerId peer{number(peers)};
         const uint8_t size = length();
-        const Ipv4Prefix original{address(9), size};
-        const Ipv4Prefix active{address(number(3) == 0 ? 9 : 19), size};
+        const IpPrefix original{address(9), size};
+        const IpPrefix active{address(number(3) == 0 ? 9 : 19), size};
         const auto known = table_.of(peer);
         switch (number(8)) {
         case 0: // one that there is, if any is
             if (!known.empty()) {
-                const Ipv4Prefix gone = known[number(static_cast<uint32_t>(known.size()))].original;
+                const IpPrefix gone = known[number(static_cast<uint32_t>(known.size()))].original;
                 table_.erase(peer, gone);
                 model_.claims[peer.value].erase(gone);
             }
@@ -187,7 +187,7 @@ TEST(ClaimTableTest, DeparturesOfAPeerAreBounded) {
     table.cover(2);
     for (uint32_t i = 0; i < 2000; i++) {
         const Ipv4Addr from{Be32{(10U << 24) + i}};
-        table.depart({PeerId{0}, Ipv4Prefix::host(from), prefix("10.9.0.1"), Nanos{10}});
+        table.depart({PeerId{0}, IpPrefix::host(from), prefix("10.9.0.1"), Nanos{10}});
     }
     EXPECT_NE(table.departed_from(addr("10.0.0.0"), Nanos{1}), nullptr);
     EXPECT_EQ(table.departed_from(addr("10.0.7.0"), Nanos{1}), nullptr);

@@ -113,9 +113,9 @@ TEST(HostMappings, LookUpsSayWhatALookAtAllSays) {
     HostMappings mappings{config, policy, dice()};
     for (int round = 0; round < 2000; round++) {
         const MappingId id{static_cast<uint32_t>(dice() % 200)};
-        const Ipv4Prefix to{Ipv4Addr{10, static_cast<uint8_t>(100 + dice() % 4),
-                                     static_cast<uint8_t>(dice()), static_cast<uint8_t>(dice())},
-                            mappings[id].wire->length()};
+        const IpPrefix to{Ipv4Addr{10, static_cast<uint8_t>(100 + dice() % 4),
+                                   static_cast<uint8_t>(dice()), static_cast<uint8_t>(dice())},
+                          mappings[id].wire->length()};
         if (!mappings.overlaps(to)) {
             mappings.move(*mappings[id].wire, to, {}, {});
         }
@@ -129,7 +129,7 @@ TEST(HostMappings, LookUpsSayWhatALookAtAllSays) {
             }
         }
         ASSERT_EQ(mappings.of_wire(asked), wanted) << asked.to_text();
-        const Ipv4Prefix around{asked, static_cast<uint8_t>(8 + dice() % 25)};
+        const IpPrefix around{asked, static_cast<uint8_t>(8 + dice() % 25)};
         ASSERT_EQ(mappings.overlaps(around),
                   std::ranges::any_of(mappings.all(),
                                       [&](const HostMapping& m) {

@@ -7,7 +7,7 @@
 namespace sacip::test {
 namespace {
 
-Ipv4Prefix place(uint32_t i) { return Ipv4Prefix::host({10, 0, 0, static_cast<uint8_t>(i)}); }
+IpPrefix place(uint32_t i) { return IpPrefix::host({10, 0, 0, static_cast<uint8_t>(i)}); }
 
 TEST(MoveHistory, AMoveIsFoundByItsEndUntilItIsOver) {
     MoveHistory history{1};
@@ -93,7 +93,7 @@ TEST(MoveHistory, LookUpsSayWhatALookAtAllSays) {
         }
         history.tidy();
 
-        const Ipv4Prefix asked = place(dice() % 50);
+        const IpPrefix asked = place(dice() % 50);
         const MoveRecord* ends = nullptr;
         size_t in_progress = 0, local = 0;
         bool left = false;

@@ -88,17 +88,17 @@ MacKey key_of(uint8_t with) {
 
 class AssociationTest : public testing::Test {
 protected:
-    Challenge ask(Ipv4Addr address) { return a_.challenge_for(address, now_).value(); }
-    bool prove(Ipv4Addr address) { return a_.take_echo(ask(address), now_) == address; }
+    Challenge ask(IpAddr address) { return a_.challenge_for(address, now_).value(); }
+    bool prove(IpAddr address) { return a_.take_echo(ask(address), now_) == address; }
     static SecureHeader header(uint64_t epoch, uint64_t sequence) {
         return {{2}, {epoch}, {sequence}, 0};
     }
-    static constexpr auto nothing_in_use = [](Ipv4Addr) { return false; };
+    static constexpr auto nothing_in_use = [](IpAddr) { return false; };
 
     const MacKey key_{key_of(1)};
     Association a_{key_, {0}};
     Nanos now_{from_s(1000)};
-    const Ipv4Addr here_{10, 0, 1, 2}, there_{10, 9, 0, 10};
+    const IpAddr here_{10, 0, 1, 2}, there_{10, 9, 0, 10};
 };
 
 TEST_F(AssociationTest, AChallengeStaysTheSameUntilItIsAnswered) {
@@ -176,7 +176,7 @@ TEST_F(AssociationTest, AProofLastsWhileInUseAndHalfAMinuteMore) {
     EXPECT_TRUE(prove(here_) && prove(there_));
     for (int i = 0; i < 60; i++) {
         now_ = now_ + from_s(1);
-        a_.tick(now_, [&](Ipv4Addr a) { return a == here_; });
+        a_.tick(now_, [&](IpAddr a) { return a == here_; });
     }
     EXPECT_TRUE(a_.is_proven(here_));
     EXPECT_FALSE(a_.is_proven(there_));

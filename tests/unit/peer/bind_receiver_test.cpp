@@ -57,7 +57,7 @@ struct FarEnd {
         }
     }
     struct Answer {
-        Ipv4Addr to;
+        IpAddr to;
         BindAck ack;
     };
     /// Says a BIND; A's answer to it.
@@ -114,7 +114,7 @@ struct FarEnd {
     }
     const Peer& peer() const { return a.slow->peer_session()->peers()[{0}]; }
     const BindingCache& cache() const { return a.slow->cache(); }
-    Ipv4Addr active_of(std::string_view original) const {
+    IpAddr active_of(std::string_view original) const {
         for (const RemoteId id : cache().remotes_of_peer({0})) {
             if (cache().at(id).original == addr(original)) {
                 return cache().at(id).active;
@@ -182,7 +182,7 @@ TEST_F(Authorisation, OriginalsThatAreOurs) {
     Config c = secure_a();
     c.peers[0].addresses = {prefix("10.0.0.0/8")};
     for (const char* ours : {"10.0.1.2", "10.1.0.1", "10.1.0.10", "10.0.1.0/24", "10.1.0.0/24"}) {
-        expect_refused(c, ours, Ipv4Prefix{addr("10.19.0.0"), prefix(ours).length()}.to_text());
+        expect_refused(c, ours, IpPrefix{addr("10.19.0.0"), prefix(ours).length()}.to_text());
     }
 }
 
@@ -492,7 +492,7 @@ TEST_F(BindReceiverTest, AsManyAsThereIsRoomForCanBeSaidAgain) {
     const auto part = [](unsigned from, unsigned count) {
         std::vector<BindEntry> out;
         for (unsigned i = from; i < from + count; i++) {
-            const Ipv4Prefix p = Ipv4Prefix::host(Ipv4Addr{10, 9, 0, static_cast<uint8_t>(i)});
+            const IpPrefix p = IpPrefix::host(Ipv4Addr{10, 9, 0, static_cast<uint8_t>(i)});
             out.push_back({p, p, 0, 3600});
         }
         return out;
@@ -513,7 +513,7 @@ TEST_F(BindReceiverTest, MoreThanThereIsRoomForIsRefused) {
     b.greet();
     BindStatus last = BindStatus::applied;
     for (unsigned i = 0; i < 300 && last == BindStatus::applied; i++) {
-        const Ipv4Prefix p = Ipv4Prefix::host(
+        const IpPrefix p = IpPrefix::host(
             Ipv4Addr{10, 9, static_cast<uint8_t>(1 + i / 250), static_cast<uint8_t>(i % 250)});
         const auto answer = b.bind({{p, p, 0, 3600}});
         last = answer.ack.status;

@@ -94,7 +94,7 @@ protected:
     static std::vector<BindEntry> entries(unsigned count) {
         std::vector<BindEntry> out;
         for (unsigned i = 0; i < count; i++) {
-            const Ipv4Prefix p{Ipv4Addr{Be32{0x0A000000 + i}}, 32};
+            const IpPrefix p{Ipv4Addr{Be32{0x0A000000 + i}}, 32};
             out.push_back({p, p, 0, claim_lifetime_s});
         }
         return out;

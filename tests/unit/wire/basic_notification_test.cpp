@@ -17,7 +17,10 @@ constexpr EtherAddresses ether{.destination = test::default_port_mac,
                                .source = test::default_sender_mac};
 
 PacketBuilder sample_packet(uint8_t code = 0) {
-    return PacketBuilder{}.from(sample.old_address).to(sample.to).icmp(20, code, 0x0A070002);
+    return PacketBuilder{}
+        .from(sample.old_address.v4())
+        .to(sample.to.v4())
+        .icmp(20, code, 0x0A070002);
 }
 
 DecodedNotification decoded(const PacketBuilder& packet) {
@@ -69,8 +72,8 @@ TEST(Notification, EncodeAgreesWithTheBuilder) {
         Bytes out(basic_notification_frame_bytes);
         ASSERT_EQ(encode(sample, type, ether, out), out.size());
         EXPECT_EQ(out, PacketBuilder{}
-                           .from(sample.old_address)
-                           .to(sample.to)
+                           .from(sample.old_address.v4())
+                           .to(sample.to.v4())
                            .tos(0xC0)
                            .id(0)
                            .ttl(64)
@@ -127,8 +130,9 @@ TEST(Notification, OtherCodesAreNotSpoken) {
 }
 
 TEST(Notification, AddressesAreNotJudgedHere) {
-    EXPECT_EQ(decoded(PacketBuilder{}.from(sample.old_address).to(sample.to).icmp(20, 0, 0)),
-              (DecodedNotification{BasicNotification{sample.old_address, Ipv4Addr{}, sample.to}}));
+    EXPECT_EQ(
+        decoded(PacketBuilder{}.from(sample.old_address.v4()).to(sample.to.v4()).icmp(20, 0, 0)),
+        (DecodedNotification{BasicNotification{sample.old_address, Ipv4Addr{}, sample.to}}));
 }
 
 } // namespace

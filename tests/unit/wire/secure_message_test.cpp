@@ -42,8 +42,8 @@ Ipv4Addr random_address(Random& random) { return Ipv4Addr::from_raw(random.any<u
 
 Bind sample_bind() {
     Bind bind;
-    bind.add({Ipv4Prefix{{192, 0, 2, 7}, 32}, Ipv4Prefix{{203, 0, 113, 7}, 32}, 200, 3600});
-    bind.add({Ipv4Prefix{{10, 2, 0, 0}, 24}, Ipv4Prefix{{10, 7, 0, 0}, 24}, 100, 60});
+    bind.add({IpPrefix{{192, 0, 2, 7}, 32}, IpPrefix{{203, 0, 113, 7}, 32}, 200, 3600});
+    bind.add({IpPrefix{{10, 2, 0, 0}, 24}, IpPrefix{{10, 7, 0, 0}, 24}, 100, 60});
     return bind;
 }
 
@@ -74,8 +74,8 @@ SecureBody random_body(Random& random, uint32_t kind) {
         Bind bind{.echo = {random_bytes<16>(random)}};
         for (uint32_t left = random.below(bind_max_entries + 1); left > 0; left--) {
             const auto length = static_cast<uint8_t>(random.below(33));
-            bind.add({Ipv4Prefix{random_address(random), length},
-                      Ipv4Prefix{random_address(random), length}, random.any<uint8_t>(),
+            bind.add({IpPrefix{random_address(random), length},
+                      IpPrefix{random_address(random), length}, random.any<uint8_t>(),
                       random.any<uint32_t>()});
         }
         return bind;
@@ -403,8 +403,8 @@ DropReason refusal_of(Bytes bytes) {
 
 test::PacketBuilder udp_with(std::span<const std::byte> message) {
     return test::PacketBuilder{}
-        .from(there.source)
-        .to(there.destination)
+        .from(there.source.v4())
+        .to(there.destination.v4())
         .tos(0xC0)
         .id(0)
         .udp(4720, 4720)
@@ -441,8 +441,8 @@ TEST(SecureCarrier, AgreesWithTheBuilder) {
     icmp.resize(encode_carrier(message, over_icmp, 253, ether, icmp));
     const uint32_t first_word = 0x5AC10203;
     EXPECT_EQ(icmp, test::PacketBuilder{}
-                        .from(there.source)
-                        .to(there.destination)
+                        .from(there.source.v4())
+                        .to(there.destination.v4())
                         .tos(0xC0)
                         .id(0)
                         .icmp(253, 1, first_word)

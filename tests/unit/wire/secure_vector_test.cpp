@@ -121,8 +121,8 @@ struct Expected {
 
 std::vector<Expected> all_expected() {
     Bind bind;
-    bind.add({Ipv4Prefix{{192, 0, 2, 7}, 32}, Ipv4Prefix{a_at, 32}, 200, 3600});
-    bind.add({Ipv4Prefix{{10, 2, 0, 0}, 24}, Ipv4Prefix{{10, 7, 0, 0}, 24}, 100, 3600});
+    bind.add({IpPrefix{{192, 0, 2, 7}, 32}, IpPrefix{a_at, 32}, 200, 3600});
+    bind.add({IpPrefix{{10, 2, 0, 0}, 24}, IpPrefix{{10, 7, 0, 0}, 24}, 100, 3600});
     const std::array<std::byte, 8> nonce{std::byte{0}, std::byte{1}, std::byte{2}, std::byte{3},
                                          std::byte{4}, std::byte{5}, std::byte{6}, std::byte{7}};
     const auto with = [](uint64_t sequence, uint16_t flags = 0) {

@@ -97,7 +97,7 @@ TEST_F(LinuxSideTest, FollowsLinux) {
     set_up();
     start();
     EXPECT_TRUE(has(wan_, Ipv4Addr(10, 0, 1, 2))) << "from the start";
-    const Ipv4Prefix far{Ipv4Addr(192, 0, 2, 0), 24};
+    const IpPrefix far{Ipv4Addr(192, 0, 2, 0), 24};
     ASSERT_TRUE(sh("ip route add 192.0.2.0/24 via 10.0.1.1 src 10.0.1.2 && "
                    "ip addr add 10.0.2.2/24 dev wan0"));
     EXPECT_TRUE(until([&] { return has(wan_, Ipv4Addr(10, 0, 2, 2)); }));

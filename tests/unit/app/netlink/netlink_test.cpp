@@ -537,7 +537,7 @@ TEST_F(Netlink, RequestsDoWhatIpDoes) {
     fallback.onlink = true;
     EXPECT_FALSE(requests.add_route(fallback));
     RouteRequest route;
-    route.destination = Ipv4Prefix(Ipv4Addr(10, 9, 0, 0), 16);
+    route.destination = IpPrefix(Ipv4Addr(10, 9, 0, 0), 16);
     route.via = Ipv4Addr(10, 5, 0, 2);
     EXPECT_FALSE(requests.add_route(route));
     route.via = Ipv4Addr(10, 5, 0, 3);

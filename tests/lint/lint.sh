@@ -40,8 +40,8 @@ diff <(awk '/^<!-- arrows -->/ { on = 1; next } on && /^```/ { if (seen++) exit;
     breach "docs/architecture.md does not show what tests/lint/arrows prints"
 
 # Addresses and checksums are written into packets in few places.
-grep -lE 'ipv4::set_(source|destination|checksum)|(tcp|udp)::set_checksum' -r app lib --include='*.?pp' |
-    grep -vE 'packet/(rewrite|ipv4_writer|refusal|fragmentation|tcp_segment|headers)\.|wire/secure_carrier\.' |
+grep -lE '\b(ipv4|Ipv4|F)::set_(source|destination|addresses|checksum)|(tcp|udp)::set_checksum' -r app lib --include='*.?pp' |
+    grep -vE 'packet/(rewrite|address_family|ipv4_writer|refusal|fragmentation|tcp_segment|headers)\.|wire/secure_carrier\.' |
     breach "writes addresses or checksums outside rewrite.cpp (and the makers of whole packets)"
 
 # Libraries behind the door of one folder each.

@@ -3,20 +3,24 @@
 
 namespace sacip {
 
-std::variant<std::unique_ptr<FlowTable>, std::string> FlowTable::create(uint32_t capacity,
-                                                                        GracePeriod& grace) {
-    auto index = HashIndex::create({"flows", capacity, sizeof(FlowKey), &grace});
+template <AddressFamily F>
+std::variant<std::unique_ptr<FlowTableOf<F>>, std::string>
+FlowTableOf<F>::create(uint32_t capacity, GracePeriod& grace) {
+    auto index =
+        HashIndex::create({std::string{F::name} + "_flows", capacity, sizeof(Key), &grace});
     if (auto* error = std::get_if<std::string>(&index)) {
         return "flow table: " + *error;
     }
-    return std::make_unique<FlowTable>(std::move(std::get<0>(index)), capacity);
+    return std::make_unique<FlowTableOf>(std::move(std::get<0>(index)), capacity);
 }
 
-FlowTable::FlowTable(std::unique_ptr<HashIndex> index, uint32_t capacity)
+template <AddressFamily F>
+FlowTableOf<F>::FlowTableOf(std::unique_ptr<HashIndex> index, uint32_t capacity)
     : index_{std::move(index)},
       records_(index_->positions()), by_ports_{index_->positions()}, capacity_{capacity} {}
 
-std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick now) {
+template <AddressFamily F>
+std::optional<FlowId> FlowTableOf<F>::insert(const Key& key, PathId path, Tick now) {
     if (size() >= capacity_) {
         return std::nullopt;
     }
@@ -24,7 +28,7 @@ std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick no
     if (position < 0) {
         return std::nullopt;
     }
-    FlowRecord& r = record(position);
+    Record& r = record(position);
     r.last_seen.store(now.value, std::memory_order_relaxed);
     r.order.store(0, std::memory_order_relaxed);
     r.seen.store(0, std::memory_order_relaxed);
@@ -33,7 +37,8 @@ std::optional<FlowId> FlowTable::insert(const FlowKey& key, PathId path, Tick no
     return FlowId{static_cast<uint32_t>(position)};
 }
 
-void FlowTable::erase(const FlowInfo& flow) {
+template <AddressFamily F>
+void FlowTableOf<F>::erase(const Info& flow) {
     records_[flow.id.value].path.store(no_path.value, std::memory_order_release);
     index_->erase(&flow.key);
     list_waiting();
@@ -42,7 +47,8 @@ void FlowTable::erase(const FlowInfo& flow) {
     }
 }
 
-uint32_t FlowTable::ports_hash(FlowKey key) const {
+template <AddressFamily F>
+uint32_t FlowTableOf<F>::ports_hash(Key key) const {
     key.remote = {};
     const void* const bytes = &key;
     uint32_t out = 0;
@@ -50,7 +56,8 @@ uint32_t FlowTable::ports_hash(FlowKey key) const {
     return out;
 }
 
-void FlowTable::list_by_ports(FlowId id) {
+template <AddressFamily F>
+void FlowTableOf<F>::list_by_ports(FlowId id) {
     const uint32_t hash = ports_hash(records_[id.value].key);
     by_ports_.prefetch(hash);
     to_list_[waiting_++] = {id.value, hash};
@@ -59,29 +66,32 @@ void FlowTable::list_by_ports(FlowId id) {
     }
 }
 
-void FlowTable::list_waiting() {
+template <AddressFamily F>
+void FlowTableOf<F>::list_waiting() {
     for (unsigned i = 0; i < waiting_; i++) {
         by_ports_.add(to_list_[i].hash, to_list_[i].position);
     }
     waiting_ = 0;
 }
 
-std::optional<FlowInfo> FlowTable::at(FlowId id) const {
-    const FlowRecord& r = records_[id.value];
+template <AddressFamily F>
+std::optional<FlowInfoOf<F>> FlowTableOf<F>::at(FlowId id) const {
+    const Record& r = records_[id.value];
     const uint32_t path = r.path.load(std::memory_order_relaxed);
     if (path == no_path.value) {
         return std::nullopt;
     }
-    return FlowInfo{id,
-                    r.key,
-                    {path},
-                    {r.last_seen.load(std::memory_order_relaxed)},
-                    r.seen.load(std::memory_order_relaxed)};
+    return Info{id,
+                r.key,
+                {path},
+                {r.last_seen.load(std::memory_order_relaxed)},
+                r.seen.load(std::memory_order_relaxed)};
 }
 
 /// Of a flow that is closed no SYN is noted, and of one that saw a RST no direction: so whatever
 /// comes next is new, and ends up here.
-bool FlowTable::mark(FlowRecord& record, uint8_t bits, uint8_t tcp_flags) {
+template <AddressFamily F>
+bool FlowTableOf<F>::mark(Record& record, uint8_t bits, uint8_t tcp_flags) {
     constexpr uint8_t both = flow_seen_out | flow_seen_in;
     constexpr uint8_t fins = flow_seen_fin_out | flow_seen_fin_in;
     uint8_t seen = record.seen.load(std::memory_order_relaxed);
@@ -104,12 +114,14 @@ bool FlowTable::mark(FlowRecord& record, uint8_t bits, uint8_t tcp_flags) {
     return false;
 }
 
-bool FlowTable::is_closed(uint8_t seen) {
+template <AddressFamily F>
+bool FlowTableOf<F>::is_closed(uint8_t seen) {
     constexpr uint8_t both = flow_seen_fin_in | flow_seen_fin_out;
     return (seen & flow_seen_rst) != 0 || (seen & both) == both;
 }
 
-Tick FlowTable::timeout_of(const FlowRecord& record, const FlowTimeouts& timeouts) {
+template <AddressFamily F>
+Tick FlowTableOf<F>::timeout_of(const Record& record, const FlowTimeouts& timeouts) {
     switch (static_cast<IpProto>(record.key.proto)) {
     case IpProto::tcp: {
         constexpr uint8_t both = flow_seen_in | flow_seen_out;
@@ -127,12 +139,13 @@ Tick FlowTable::timeout_of(const FlowRecord& record, const FlowTimeouts& timeout
     return timeouts.other;
 }
 
-void FlowTable::collect_expired(Tick now, const FlowTimeouts& timeouts, uint32_t steps,
-                                std::vector<FlowInfo>& expired) {
+template <AddressFamily F>
+void FlowTableOf<F>::collect_expired(Tick now, const FlowTimeouts& timeouts, uint32_t steps,
+                                     std::vector<Info>& expired) {
     for (uint32_t i = 0; i < steps && i < positions(); i++) {
         const uint32_t position = cursor_;
         cursor_ = cursor_ + 1 == positions() ? 0 : cursor_ + 1;
-        const FlowRecord& r = records_[position];
+        const Record& r = records_[position];
         if (r.path.load(std::memory_order_relaxed) == no_path.value) {
             continue;
         }
@@ -146,5 +159,7 @@ void FlowTable::collect_expired(Tick now, const FlowTimeouts& timeouts, uint32_t
         }
     }
 }
+
+template class FlowTableOf<Ipv4>;
 
 } // namespace sacip

@@ -10,6 +10,7 @@
 // slot is filled again only after a grace period, when no worker can still be reading it.
 #pragma once
 
+#include "sacip_core/forward/published.hpp"
 #include "sacip_core/packet/translation.hpp"
 
 #include <atomic>
@@ -17,29 +18,29 @@
 namespace sacip {
 
 /// What workers read of a path. Written by the slow path only.
-struct alignas(64) Path {
+template <AddressFamily F>
+struct alignas(64) PathOf {
     /// Index of the slot in force, 0 or 1.
     std::atomic<uint32_t> active{0};
     /// Wire pairs from which inbound packets of this path are taken: the one in force and the one
-    /// before or after it (packed). A pair outside these is the slow path's to judge.
-    std::atomic<uint64_t> accept[2]{};
+    /// before or after it. A pair outside these is the slow path's to judge.
+    Published<WirePairOf<F>> accept[2]{};
     /// Set by the first worker that sends a packet out after a flip.
     mutable std::atomic<bool> used{false};
-    RewriteSlot slots[2];
+    RewriteSlotOf<F> slots[2];
 
-    const RewriteSlot& slot() const { return slots[active.load(std::memory_order_acquire)]; }
+    const RewriteSlotOf<F>& slot() const { return slots[active.load(std::memory_order_acquire)]; }
     /// A packet went out. Writes once for each flip.
     void mark_used() const {
         if (!used.load(std::memory_order_relaxed)) [[unlikely]] {
             used.store(true, std::memory_order_relaxed);
         }
     }
-    bool accepts(WirePair pair) const {
-        const uint64_t p = pair.packed();
-        return accept[0].load(std::memory_order_relaxed) == p ||
-               accept[1].load(std::memory_order_relaxed) == p;
+    bool accepts(const WirePairOf<F>& pair) const {
+        return accept[0].is(pair) || accept[1].is(pair);
     }
 };
+using Path = PathOf<Ipv4>;
 static_assert(sizeof(Path) == 192);
 
 } // namespace sacip

@@ -5,18 +5,21 @@
 
 namespace sacip {
 
-std::variant<std::unique_ptr<PathTable>, std::string> PathTable::create(uint32_t capacity,
-                                                                        GracePeriod& grace) {
+template <AddressFamily F>
+std::variant<std::unique_ptr<PathTableOf<F>>, std::string>
+PathTableOf<F>::create(uint32_t capacity, GracePeriod& grace) {
     // A path holds the pair in force, one draining or being prepared, and sometimes a few more
     // that drain from earlier moves.
-    auto index = HashIndex::create({"wire_pairs", capacity * 4, sizeof(WirePair), &grace});
+    auto index =
+        HashIndex::create({std::string{F::name} + "_pairs", capacity * 4, sizeof(Pair), &grace});
     if (auto* error = std::get_if<std::string>(&index)) {
         return "path table: " + *error;
     }
-    return std::make_unique<PathTable>(std::move(std::get<0>(index)), capacity, grace);
+    return std::make_unique<PathTableOf>(std::move(std::get<0>(index)), capacity, grace);
 }
 
-PathTable::PathTable(std::unique_ptr<HashIndex> index, uint32_t capacity, GracePeriod& grace)
+template <AddressFamily F>
+PathTableOf<F>::PathTableOf(std::unique_ptr<HashIndex> index, uint32_t capacity, GracePeriod& grace)
     : grace_{grace}, index_{std::move(index)}, entries_(index_->positions()),
       accounts_(index_->positions()), paths_(capacity), flipped_(capacity, 0) {
     free_.reserve(capacity);
@@ -25,7 +28,8 @@ PathTable::PathTable(std::unique_ptr<HashIndex> index, uint32_t capacity, GraceP
     }
 }
 
-PathTable::~PathTable() {
+template <AddressFamily F>
+PathTableOf<F>::~PathTableOf() {
     for (auto& entry : entries_) {
         delete entry.list.load(std::memory_order_relaxed);
     }
@@ -34,7 +38,8 @@ PathTable::~PathTable() {
     }
 }
 
-std::optional<PathId> PathTable::add(const RewriteSlot& slot, WirePair pair, WireView view) {
+template <AddressFamily F>
+std::optional<PathId> PathTableOf<F>::add(const Slot& slot, Pair pair, View view) {
     if (free_.empty()) {
         return std::nullopt;
     }
@@ -44,22 +49,24 @@ std::optional<PathId> PathTable::add(const RewriteSlot& slot, WirePair pair, Wir
     Path& path = paths_[id.value];
     path.slots[0] = slot;
     path.slots[1] = slot;
-    path.accept[0].store(pair.packed(), std::memory_order_relaxed);
-    path.accept[1].store(pair.packed(), std::memory_order_relaxed);
+    path.accept[0].store(pair);
+    path.accept[1].store(pair);
     path.active.store(0, std::memory_order_release);
     flipped_[id.value] = 0;
     reference(pair, view);
     return id;
 }
 
-void PathTable::prepare(PathId id, WirePair pair, WireView view) {
+template <AddressFamily F>
+void PathTableOf<F>::prepare(PathId id, Pair pair, View view) {
     Path& path = paths_[id.value];
     const uint32_t active = path.active.load(std::memory_order_relaxed);
-    path.accept[1 - active].store(pair.packed(), std::memory_order_release);
+    path.accept[1 - active].store(pair, std::memory_order_release);
     reference(pair, view);
 }
 
-void PathTable::publish(PathId id, const RewriteSlot& next, WirePair pair) {
+template <AddressFamily F>
+void PathTableOf<F>::publish(PathId id, const Slot& next, Pair pair) {
     Path& path = paths_[id.value];
     if (flipped_[id.value] != 0 && !grace_.passed(flipped_[id.value])) {
         grace_.wait();
@@ -68,30 +75,33 @@ void PathTable::publish(PathId id, const RewriteSlot& next, WirePair pair) {
     path.slots[idle] = next;
     path.used.store(false, std::memory_order_relaxed);
     // accept[] goes with the slots: the idle side is the pair before or after this one.
-    const uint64_t other = path.accept[idle].exchange(pair.packed(), std::memory_order_relaxed);
+    const Pair other = path.accept[idle].exchange(pair);
     path.active.store(idle, std::memory_order_release);
-    if (other != pair.packed()) {
-        path.accept[1 - idle].store(other, std::memory_order_relaxed);
+    if (other != pair) {
+        path.accept[1 - idle].store(other);
     }
     flipped_[id.value] = grace_.start();
 }
 
-void PathTable::retire(PathId id, WirePair pair, WireView view) {
+template <AddressFamily F>
+void PathTableOf<F>::retire(PathId id, Pair pair, View view) {
     Path& path = paths_[id.value];
     const uint32_t active = path.active.load(std::memory_order_relaxed);
     auto& other = path.accept[1 - active];
-    if (other.load(std::memory_order_relaxed) == pair.packed()) {
-        other.store(path.accept[active].load(std::memory_order_relaxed), std::memory_order_release);
+    if (other.is(pair)) {
+        other.store(path.accept[active].load(), std::memory_order_release);
     }
     unreference(pair, view);
 }
 
-void PathTable::remove(PathId id) {
+template <AddressFamily F>
+void PathTableOf<F>::remove(PathId id) {
     retired_.push_back({grace_.start(), nullptr, id});
     used_--;
 }
 
-void PathTable::reclaim() {
+template <AddressFamily F>
+void PathTableOf<F>::reclaim() {
     std::erase_if(retired_, [this](const Retired& r) {
         if (!grace_.passed(r.token)) {
             return false;
@@ -105,13 +115,14 @@ void PathTable::reclaim() {
     });
 }
 
-void PathTable::reference(WirePair pair, WireView view) {
+template <AddressFamily F>
+void PathTableOf<F>::reference(Pair pair, View view) {
     const int32_t position = index_->insert(&pair);
     if (position < 0) {
         return; // no place: packets of this pair are found by the slow path, from the bindings
     }
     auto& views = accounts_[static_cast<uint32_t>(position)].views;
-    const auto known = std::ranges::find(views, view, &std::pair<WireView, uint32_t>::first);
+    const auto known = std::ranges::find(views, view, &std::pair<View, uint32_t>::first);
     if (known != views.end()) {
         known->second++;
         return;
@@ -124,13 +135,14 @@ void PathTable::reference(WirePair pair, WireView view) {
     }
 }
 
-void PathTable::unreference(WirePair pair, WireView view) {
+template <AddressFamily F>
+void PathTableOf<F>::unreference(Pair pair, View view) {
     const int32_t position = index_->find(&pair);
     if (position < 0) {
         return;
     }
     auto& views = accounts_[static_cast<uint32_t>(position)].views;
-    const auto known = std::ranges::find(views, view, &std::pair<WireView, uint32_t>::first);
+    const auto known = std::ranges::find(views, view, &std::pair<View, uint32_t>::first);
     if (known == views.end() || --known->second > 0) {
         return;
     }
@@ -138,7 +150,8 @@ void PathTable::unreference(WirePair pair, WireView view) {
     publish_views(position, pair);
 }
 
-void PathTable::publish_views(int32_t position, WirePair pair) {
+template <AddressFamily F>
+void PathTableOf<F>::publish_views(int32_t position, Pair pair) {
     const auto& views = accounts_[static_cast<uint32_t>(position)].views;
     Entry& entry = entries_[static_cast<uint32_t>(position)];
     std::unique_ptr<ViewList> list;
@@ -148,8 +161,7 @@ void PathTable::publish_views(int32_t position, WirePair pair) {
             list->views.push_back(view);
         }
     } else {
-        const WireView only = views.empty() ? WireView{} : views[0].first;
-        entry.only.store(std::bit_cast<uint64_t>(only), std::memory_order_relaxed);
+        entry.only.store(views.empty() ? View{} : views[0].first);
     }
     const ViewList* old = entry.list.exchange(list.release(), std::memory_order_acq_rel);
     if (views.empty()) {
@@ -159,5 +171,7 @@ void PathTable::publish_views(int32_t position, WirePair pair) {
         retired_.push_back({grace_.start(), old, no_path});
     }
 }
+
+template class PathTableOf<Ipv4>;
 
 } // namespace sacip

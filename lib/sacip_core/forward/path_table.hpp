@@ -17,7 +17,6 @@
 #include "sacip_core/forward/hash_index.hpp"
 #include "sacip_core/forward/path.hpp"
 
-#include <bit>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,19 +24,27 @@
 namespace sacip {
 
 /// How a packet of some wire pair may look to the inside host.
-struct WireView {
-    Ipv4Addr host;
-    Ipv4Addr remote; ///< original
-    bool operator==(const WireView&) const = default;
+template <AddressFamily F>
+struct WireViewOf {
+    typename F::Addr host;
+    typename F::Addr remote; ///< original
+    bool operator==(const WireViewOf&) const = default;
 };
+using WireView = WireViewOf<Ipv4>;
 
-class PathTable {
+template <AddressFamily F>
+class PathTableOf {
 public:
+    using Pair = WirePairOf<F>;
+    using View = WireViewOf<F>;
+    using Slot = RewriteSlotOf<F>;
+    using Path = PathOf<F>;
+
     /// The views of one pair. Valid until the reader's next quiescent state.
     class Views {
     public:
         size_t size() const { return size_; }
-        WireView operator[](size_t i) const {
+        View operator[](size_t i) const {
             if (list_ != nullptr) [[unlikely]] { // ?: would have the one read from memory, too
                 return list_[i];
             }
@@ -45,23 +52,23 @@ public:
         }
 
     private:
-        friend class PathTable;
-        WireView only_;
-        const WireView* list_{nullptr}; ///< if there are several
+        friend PathTableOf;
+        View only_;
+        const View* list_{nullptr}; ///< if there are several
         size_t size_{0};
     };
 
     /// For up to `capacity` paths; or why not.
-    static std::variant<std::unique_ptr<PathTable>, std::string> create(uint32_t capacity,
-                                                                        GracePeriod& grace);
-    ~PathTable();
+    static std::variant<std::unique_ptr<PathTableOf>, std::string> create(uint32_t capacity,
+                                                                          GracePeriod& grace);
+    ~PathTableOf();
 
     // Any registered thread.
 
-    void find_burst(const WirePair* const* pairs, unsigned count, int32_t* positions) const {
+    void find_burst(const Pair* const* pairs, unsigned count, int32_t* positions) const {
         index_->find_burst(reinterpret_cast<const void* const*>(pairs), count, positions);
     }
-    int32_t find(WirePair pair) const { return index_->find(&pair); }
+    int32_t find(Pair pair) const { return index_->find(&pair); }
     /// The views at a position from find; none if they went away meanwhile.
     Views views(int32_t position) const;
     /// Changes whenever packets of some pair may have become another flow's: a moved view has come
@@ -72,15 +79,15 @@ public:
     // Slow path only.
 
     /// A new path, seen by workers once a flow points to it. Nothing when the table is full.
-    std::optional<PathId> add(const RewriteSlot& slot, WirePair pair, WireView view);
+    std::optional<PathId> add(const Slot& slot, Pair pair, View view);
     /// Takes inbound packets of the path on `pair` too, from now on. The previous other pair, if
     /// any, is no longer taken by workers.
-    void prepare(PathId id, WirePair pair, WireView view);
+    void prepare(PathId id, Pair pair, View view);
     /// Fills the idle slot with the next addresses and makes it the active one. `pair` is what the
     /// path has on the wire from now on: the pair in force, or one that was prepared.
-    void publish(PathId id, const RewriteSlot& next, WirePair pair);
+    void publish(PathId id, const Slot& next, Pair pair);
     /// Takes no more packets of the path on `pair`.
-    void retire(PathId id, WirePair pair, WireView view);
+    void retire(PathId id, Pair pair, View view);
     /// Forgets a path that no flow points to and whose pairs have all been retired.
     void remove(PathId id);
     /// A token for the bursts that workers are in now, and whether all of them have ended.
@@ -94,19 +101,19 @@ public:
     uint32_t available() const { return static_cast<uint32_t>(free_.size()); }
     uint32_t capacity() const { return static_cast<uint32_t>(paths_.size()); }
 
-    PathTable(std::unique_ptr<HashIndex> index, uint32_t capacity, GracePeriod& grace);
+    PathTableOf(std::unique_ptr<HashIndex> index, uint32_t capacity, GracePeriod& grace);
 
 private:
     struct ViewList {
-        std::vector<WireView> views;
+        std::vector<View> views;
     };
     struct Entry {
         std::atomic<const ViewList*> list{nullptr}; ///< of several views
-        std::atomic<uint64_t> only{0}; ///< a WireView as a number, where no list; 0: none
+        Published<View> only;                       ///< where no list; all zeros: none
     };
     /// The writer's account of an entry: each view with the number of paths that want it.
     struct Account {
-        std::vector<std::pair<WireView, uint32_t>> views;
+        std::vector<std::pair<View, uint32_t>> views;
     };
     struct Retired {
         uint64_t token;
@@ -114,9 +121,9 @@ private:
         PathId path;
     };
 
-    void reference(WirePair pair, WireView view);
-    void unreference(WirePair pair, WireView view);
-    void publish_views(int32_t position, WirePair pair);
+    void reference(Pair pair, View view);
+    void unreference(Pair pair, View view);
+    void publish_views(int32_t position, Pair pair);
 
     GracePeriod& grace_;
     std::unique_ptr<HashIndex> index_;
@@ -129,17 +136,18 @@ private:
     std::vector<Retired> retired_;
     uint32_t used_{0};
 };
+using PathTable = PathTableOf<Ipv4>;
 
-inline PathTable::Views PathTable::views(int32_t position) const {
+template <AddressFamily F>
+inline typename PathTableOf<F>::Views PathTableOf<F>::views(int32_t position) const {
     const Entry& entry = entries_[static_cast<uint32_t>(position)];
     Views out;
     if (const ViewList* list = entry.list.load(std::memory_order_acquire)) [[unlikely]] {
         out.list_ = list->views.data();
         out.size_ = list->views.size();
     } else {
-        const uint64_t only = entry.only.load(std::memory_order_relaxed);
-        out.only_ = std::bit_cast<WireView>(only);
-        out.size_ = only == 0 ? 0 : 1;
+        out.only_ = entry.only.load();
+        out.size_ = differences(out.only_, View{}) == 0 ? 0 : 1;
     }
     return out;
 }

@@ -7,29 +7,28 @@
 namespace sacip {
 namespace {
 
-// A view begins as a key does.
-static_assert(PacketView::key_bytes == sizeof(FlowKey));
-
 /// The key of a packet from the inside: as it stands.
-FlowKey key_outbound(const PacketView& view) {
-    FlowKey key;
+template <AddressFamily F>
+FlowKeyOf<F> key_outbound(const PacketViewOf<F>& view) {
+    static_assert(PacketViewOf<F>::key_bytes == sizeof(FlowKeyOf<F>)); // begins as a key does
+    FlowKeyOf<F> key;
     std::memcpy(static_cast<void*>(&key), &view, sizeof key);
     return key;
 }
 
 /// Whether a flow is the packet's own. Inbound the addresses tell nothing, being those on the wire.
-template <Direction D>
-inline bool is_of(const FlowKey& key, const PacketView& view) {
+template <Direction D, AddressFamily F>
+inline bool is_of(const FlowKeyOf<F>& key, const PacketViewOf<F>& view) {
     struct Parts {
-        uint64_t addresses;
+        std::array<typename F::Addr, 2> addresses;
         uint32_t ports;
         uint32_t proto;
     };
     const auto flow = std::bit_cast<Parts>(key);
     Parts packet;
-    std::memcpy(&packet, &view, sizeof packet);
+    std::memcpy(static_cast<void*>(&packet), &view, sizeof packet);
     if constexpr (D == Direction::outbound) {
-        return ((flow.addresses ^ packet.addresses) | (flow.ports ^ packet.ports) |
+        return (differences(flow.addresses, packet.addresses) | (flow.ports ^ packet.ports) |
                 (flow.proto ^ packet.proto)) == 0;
     } else {
         return ((flow.ports ^ std::rotl(packet.ports, 16)) | (flow.proto ^ packet.proto)) == 0;
@@ -37,10 +36,13 @@ inline bool is_of(const FlowKey& key, const PacketView& view) {
 }
 
 /// The addresses on the wire that a packet from there has.
-WirePair wire_pair(const PacketView& view) { return {view.source, view.destination}; }
+template <AddressFamily F>
+WirePairOf<F> wire_pair(const PacketViewOf<F>& view) {
+    return {view.source, view.destination};
+}
 
-template <Direction D>
-const DirectionRewrite& side(const RewriteSlot& slot) {
+template <Direction D, AddressFamily F>
+const DirectionRewriteOf<F>& side(const RewriteSlotOf<F>& slot) {
     if constexpr (D == Direction::outbound) {
         return slot.outbound;
     } else {
@@ -50,7 +52,8 @@ const DirectionRewrite& side(const RewriteSlot& slot) {
 
 /// A connection attempt or a RST on another pair than the one in force is not the flow's own as a
 /// rule, but a new owner's of the address that was left.
-inline bool is_suspect(const PacketView& view, const RewriteSlot& slot) {
+template <AddressFamily F>
+inline bool is_suspect(const PacketViewOf<F>& view, const RewriteSlotOf<F>& slot) {
     return (view.tcp_flags & (tcp_syn | tcp_rst)) != 0 &&
            (view.source != slot.outbound.destination || view.destination != slot.outbound.source);
 }
@@ -63,8 +66,10 @@ PuntReason punt_reason(PathAction action) {
 }
 
 /// The frame is untouched where it is punted.
-[[gnu::always_inline]] inline Verdict forward(Frame& frame, const PacketView& view,
-                                              const DirectionRewrite& to, unsigned& rewritten) {
+template <AddressFamily F>
+[[gnu::always_inline]] inline Verdict forward(Frame& frame, const PacketViewOf<F>& view,
+                                              const DirectionRewriteOf<F>& to,
+                                              unsigned& rewritten) {
     if (view.ttl <= 1) [[unlikely]] {
         return Verdict::punt(PuntReason::ttl);
     }
@@ -82,8 +87,9 @@ PuntReason punt_reason(PathAction action) {
 }
 
 /// What the path says is no forwarding.
-[[gnu::noinline]] Verdict hand_over(Frame& frame, const PacketView& view,
-                                    const DirectionRewrite& to) {
+template <AddressFamily F>
+[[gnu::noinline]] Verdict hand_over(Frame& frame, const PacketViewOf<F>& view,
+                                    const DirectionRewriteOf<F>& to) {
     if (to.action == PathAction::to_box) {
         finish_l4_checksum(frame, view, to);
         rewrite_addresses(frame, view, to);
@@ -97,9 +103,10 @@ PuntReason punt_reason(PathAction action) {
 } // namespace
 
 /// Those that are not decided go into the burst, and their hints are fetched.
+template <AddressFamily F>
 template <Direction D>
-void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
-                         std::span<Verdict> verdicts) {
+void PipelineOf<F>::parse_all(std::span<Frame> frames, const ParseContext& port,
+                              std::span<Verdict> verdicts) {
     const ParseContext context = port; // our own: no write into a packet can change it
     Item* item = burst_.items.data();
     unsigned sought = 0;
@@ -126,7 +133,8 @@ void Pipeline::parse_all(std::span<Frame> frames, const ParseContext& port,
 
 /// Fetches the hints of the items from number `from` to `end`, whose number is returned. So it goes
 /// by halves: parsing hides the misses.
-inline unsigned Pipeline::seek(unsigned from, const Item* end) {
+template <AddressFamily F>
+inline unsigned PipelineOf<F>::seek(unsigned from, const Item* end) {
     const auto to = static_cast<unsigned>(end - burst_.items.data());
     uint32_t* const hashes = burst_.hashes.data();
     flows_.hash_burst(burst_.views.data() + from, to - from, hashes + from);
@@ -138,8 +146,9 @@ inline unsigned Pipeline::seek(unsigned from, const Item* end) {
 
 /// The path of the flow whose record this is, if that is the packet's own. (Inbound that the path
 /// takes packets of this pair makes it so.)
+template <AddressFamily F>
 template <Direction D>
-inline const Path* Pipeline::path_of(const FlowRecord& record, const Item& item) const {
+inline const PathOf<F>* PipelineOf<F>::path_of(const Record& record, const Item& item) const {
     // The path first: what has one keeps its key until we are quiescent.
     const PathId id{record.path.load(std::memory_order_acquire)};
     if (id == no_path) [[unlikely]] {
@@ -149,8 +158,9 @@ inline const Path* Pipeline::path_of(const FlowRecord& record, const Item& item)
 }
 
 /// If the item has a path that takes its packet. Else it has none.
+template <AddressFamily F>
 template <Direction D>
-inline bool Pipeline::take_slot(Item& item) {
+inline bool PipelineOf<F>::take_slot(Item& item) {
     if (item.path == nullptr ||
         (D == Direction::inbound && !item.path->accepts(wire_pair(item.view)))) [[unlikely]] {
         item.path = nullptr;
@@ -162,8 +172,9 @@ inline bool Pipeline::take_slot(Item& item) {
 }
 
 /// Flow, path and slot of each item, each a miss that overlaps with the others of its kind.
+template <AddressFamily F>
 template <Direction D>
-void Pipeline::find_by_hints() {
+void PipelineOf<F>::find_by_hints() {
     const uint32_t* hash = burst_.hashes.data();
     for (Item& item : burst_.all()) {
         item.record = &flows_.record(hints_.position(*hash++));
@@ -190,7 +201,8 @@ void Pipeline::find_by_hints() {
 }
 
 /// Outbound: the flows of the first `count` of unknown_.
-void Pipeline::look_up(unsigned count) {
+template <AddressFamily F>
+void PipelineOf<F>::look_up(unsigned count) {
     Wanted wanted;
     for (; wanted.count < count; wanted.count++) {
         wanted.keys[wanted.count] = key_outbound(unknown_[wanted.count]->view);
@@ -199,10 +211,11 @@ void Pipeline::look_up(unsigned count) {
 }
 
 /// Inbound: the same, as each of the views that a packet's pair has, one after the other.
-void Pipeline::look_up_views(unsigned count) {
+template <AddressFamily F>
+void PipelineOf<F>::look_up_views(unsigned count) {
     const uint32_t order = paths_.orders(); // before the views are read
-    std::array<WirePair, max_burst> pairs;
-    std::array<const WirePair*, max_burst> pointers{};
+    std::array<Pair, max_burst> pairs;
+    std::array<const Pair*, max_burst> pointers{};
     std::array<int32_t, max_burst> wires;
     for (unsigned i = 0; i < count; i++) {
         pairs[i] = wire_pair(unknown_[i]->view);
@@ -219,7 +232,7 @@ void Pipeline::look_up_views(unsigned count) {
             if (item.wire < 0) {
                 continue;
             }
-            const PathTable::Views views = paths_.views(item.wire);
+            const typename Paths::Views views = paths_.views(item.wire);
             if (view < views.size()) {
                 wanted.keys[wanted.count] =
                     key_from_wire(item.view, views[view].host, views[view].remote);
@@ -232,9 +245,10 @@ void Pipeline::look_up_views(unsigned count) {
 
 /// Looks up one key for each of the first ones of unknown_. Returns how many have no flow, which
 /// are the first ones then. `order`: of the views; inbound only.
+template <AddressFamily F>
 template <Direction D>
-unsigned Pipeline::look_up_keys(const Wanted& wanted, uint32_t order) {
-    std::array<const FlowKey*, max_burst> keys{};
+unsigned PipelineOf<F>::look_up_keys(const Wanted& wanted, uint32_t order) {
+    std::array<const Key*, max_burst> keys{};
     std::array<int32_t, max_burst> positions;
     for (unsigned i = 0; i < wanted.count; i++) {
         keys[i] = &wanted.keys[i];
@@ -267,25 +281,26 @@ unsigned Pipeline::look_up_keys(const Wanted& wanted, uint32_t order) {
 
 /// The frame is rewritten where the verdict is `forward` or to_box. `behind`: something of this
 /// burst has been punted before; by the parser: before or after.
+template <AddressFamily F>
 template <Direction D>
-[[gnu::always_inline]] inline Verdict Pipeline::judge(const Item& item, Frame& frame, Tick now,
-                                                      bool behind, unsigned& rewritten) {
+[[gnu::always_inline]] inline Verdict PipelineOf<F>::judge(const Item& item, Frame& frame, Tick now,
+                                                           bool behind, unsigned& rewritten) {
     constexpr bool inbound = D == Direction::inbound;
     if (item.path == nullptr) [[unlikely]] {
         return Verdict::punt(PuntReason::first_packet);
     }
-    const RewriteSlot& slot = *item.slot;
+    const Slot& slot = *item.slot;
     if (inbound && is_suspect(item.view, slot)) [[unlikely]] {
         return Verdict::punt(PuntReason::draining);
     }
-    if (FlowTable::touch<D>(*item.record, now, item.view.is(IpProto::tcp), item.view.tcp_flags))
-        [[unlikely]] {
+    if (Flows::template touch<D>(*item.record, now, item.view.is(IpProto::tcp),
+                                 item.view.tcp_flags)) [[unlikely]] {
         return Verdict::punt(PuntReason::first_packet);
     }
     if constexpr (!inbound) {
         item.path->mark_used();
     }
-    const DirectionRewrite& to = side<D>(slot);
+    const Rewrite& to = side<D>(slot);
     if (to.action != PathAction::forward) [[unlikely]] {
         if (to.action != PathAction::forward_in_turn) {
             return hand_over(frame, item.view, to);
@@ -297,9 +312,10 @@ template <Direction D>
     return forward(frame, item.view, to, rewritten);
 }
 
+template <AddressFamily F>
 template <Direction D>
-void Pipeline::process_directed(std::span<Frame> frames, const ParseContext& port, Tick now,
-                                std::span<Verdict> verdicts) {
+void PipelineOf<F>::process_directed(std::span<Frame> frames, const ParseContext& port, Tick now,
+                                     std::span<Verdict> verdicts) {
     Burst& burst = burst_;
     parse_all<D>(frames, port, verdicts);
     if (burst.count == 0) {
@@ -321,12 +337,14 @@ void Pipeline::process_directed(std::span<Frame> frames, const ParseContext& por
     counters_.rewritten.add(rewritten);
 }
 
+template class PipelineOf<Ipv4>;
+
 void Pipeline::process(std::span<Frame> frames, const ParseContext& port, Tick now,
                        std::span<Verdict> verdicts) {
     if (port.outside) {
-        process_directed<Direction::inbound>(frames, port, now, verdicts);
+        ipv4_.process_directed<Direction::inbound>(frames, port, now, verdicts);
     } else {
-        process_directed<Direction::outbound>(frames, port, now, verdicts);
+        ipv4_.process_directed<Direction::outbound>(frames, port, now, verdicts);
     }
 }
 

@@ -15,6 +15,7 @@
 
 #include "sacip_core/base/units.hpp"
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -78,10 +79,34 @@ inline uint16_t internet_checksum(std::span<const std::byte> bytes) {
     return static_cast<uint16_t>(~sum_of_bytes(bytes));
 }
 
+/// The 32-bit words of an address, of any family.
+template <typename Addr>
+using AddressWords = std::array<uint32_t, sizeof(Addr) / sizeof(uint32_t)>;
+
+/// What an address adds to a sum that is still to be folded.
+template <typename Addr>
+constexpr uint64_t terms_of(Addr address) {
+    uint64_t sum = 0;
+    for (const uint32_t word : std::bit_cast<AddressWords<Addr>>(address)) {
+        sum += word;
+    }
+    return sum;
+}
+/// What its complement does.
+template <typename Addr>
+constexpr uint64_t terms_of_complement(Addr address) {
+    uint64_t sum = 0;
+    for (const uint32_t word : std::bit_cast<AddressWords<Addr>>(address)) {
+        sum += ~word;
+    }
+    return sum;
+}
+
 /// Sum of the pseudo header of TCP and UDP; `l4_length` in host order.
-constexpr uint16_t sum_of_pseudo_header(Ipv4Addr source, Ipv4Addr destination, uint8_t proto,
+template <typename Addr = Ipv4Addr>
+constexpr uint16_t sum_of_pseudo_header(Addr source, Addr destination, uint8_t proto,
                                         uint16_t l4_length) {
-    return fold_sum(uint64_t{source.raw()} + destination.raw() + Be16{proto}.raw() +
+    return fold_sum(terms_of(source) + terms_of(destination) + Be16{proto}.raw() +
                     Be16{l4_length}.raw());
 }
 
@@ -92,7 +117,8 @@ constexpr uint16_t udp_checksum_on_wire(uint16_t computed) {
 
 /// Checksum of a whole TCP or UDP segment whose checksum field holds 0. For UDP the zero rule is
 /// the caller's to apply.
-inline uint16_t l4_checksum(Ipv4Addr source, Ipv4Addr destination, uint8_t proto,
+template <typename Addr = Ipv4Addr>
+inline uint16_t l4_checksum(Addr source, Addr destination, uint8_t proto,
                             std::span<const std::byte> segment) {
     const uint16_t pseudo =
         sum_of_pseudo_header(source, destination, proto, static_cast<uint16_t>(segment.size()));
@@ -106,13 +132,16 @@ constexpr uint16_t as_delta(uint16_t sum) {
 }
 
 /// Delta of writing `to` where `from` was.
-constexpr uint16_t address_delta(Ipv4Addr from, Ipv4Addr to) {
-    return as_delta(fold_sum(uint64_t{~from.raw()} + to.raw()));
+template <typename Addr = Ipv4Addr>
+constexpr uint16_t address_delta(Addr from, Addr to) {
+    return as_delta(fold_sum(terms_of_complement(from) + terms_of(to)));
 }
 
 /// Delta of writing two addresses over two others.
-constexpr uint16_t addresses_delta(Ipv4Addr from_a, Ipv4Addr from_b, Ipv4Addr to_a, Ipv4Addr to_b) {
-    return as_delta(fold_sum(uint64_t{~from_a.raw()} + ~from_b.raw() + to_a.raw() + to_b.raw()));
+template <typename Addr = Ipv4Addr>
+constexpr uint16_t addresses_delta(Addr from_a, Addr from_b, Addr to_a, Addr to_b) {
+    return as_delta(fold_sum(terms_of_complement(from_a) + terms_of_complement(from_b) +
+                             terms_of(to_a) + terms_of(to_b)));
 }
 
 /// Delta of the change back.

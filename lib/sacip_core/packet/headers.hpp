@@ -35,6 +35,9 @@ inline void store(std::byte* at, const T& value) {
     std::memcpy(at, &value, sizeof value);
 }
 
+inline constexpr uint16_t ether_type_ipv4 = 0x0800;
+inline constexpr uint16_t ether_type_arp = 0x0806;
+
 // One field, one line.
 // clang-format off
 
@@ -84,6 +87,7 @@ inline void set_target(std::byte* h, Ipv4Addr v) { store(h + 24, v); }
 /// RFC 791 §3.1.
 namespace ipv4 {
 inline constexpr uint32_t min_header_bytes = 20;
+inline constexpr uint32_t addresses_at = 12; ///< the source's place; the destination follows
 inline constexpr uint16_t flag_dont_fragment = 0x4000;
 inline constexpr uint16_t flag_more_fragments = 0x2000;
 inline constexpr uint16_t fragment_offset_mask = 0x1FFF; ///< in units of 8 bytes
@@ -127,7 +131,7 @@ inline void set_checksum(std::byte* h, uint16_t v) { store(h + 10, v); }
 inline void set_source(std::byte* h, Ipv4Addr v) { store(h + 12, v); }
 inline void set_destination(std::byte* h, Ipv4Addr v) { store(h + 16, v); }
 inline void set_addresses(std::byte* h, Ipv4Addr source, Ipv4Addr destination) {
-    store(h + 12, uint64_t{destination.raw()} << 32 | source.raw());
+    store(h + addresses_at, uint64_t{destination.raw()} << 32 | source.raw());
 }
 } // namespace ipv4
 

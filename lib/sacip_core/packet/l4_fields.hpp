@@ -21,8 +21,7 @@ inline bool is_echo(const PacketView& view) {
            (view.icmp_type == icmp::type_echo_request || view.icmp_type == icmp::type_echo_reply);
 }
 inline bool is_dhcp(const PacketView& view) {
-    return view.is(IpProto::udp) &&
-           (view.destination_port == udp::dhcp_server || view.destination_port == udp::dhcp_client);
+    return view.is(IpProto::udp) && Ipv4::is_dhcp(view.destination_port);
 }
 
 /// How long the header of this protocol is at least; 0 for one that no flow needs to be read of.

@@ -36,8 +36,7 @@ bool is_dhcp_of_addressless(const std::byte* l4, const PacketView& view) {
     if (!view.is(IpProto::udp) || view.fragment || view.l4_length < udp::header_bytes) {
         return false;
     }
-    const Be16 port = udp::destination_port(l4);
-    return port == udp::dhcp_server || port == udp::dhcp_client;
+    return Ipv4::is_dhcp(udp::destination_port(l4));
 }
 
 inline Verdict check_addresses(const std::byte* l4, const PacketView& view) {

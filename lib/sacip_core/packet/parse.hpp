@@ -9,6 +9,7 @@
 
 #include "sacip_core/base/units.hpp"
 #include "sacip_core/base/verdict.hpp"
+#include "sacip_core/packet/address_family.hpp"
 #include "sacip_core/packet/frame.hpp"
 #include "sacip_core/packet/notification_marks.hpp"
 
@@ -17,8 +18,6 @@
 namespace sacip {
 
 inline constexpr uint32_t ether_header_bytes = 14;
-inline constexpr uint16_t ether_type_ipv4 = 0x0800;
-inline constexpr uint16_t ether_type_arp = 0x0806;
 
 /// TCP flag bits as they lie in byte 13 of the header.
 inline constexpr uint8_t tcp_fin = 0x01;
@@ -26,32 +25,37 @@ inline constexpr uint8_t tcp_syn = 0x02;
 inline constexpr uint8_t tcp_rst = 0x04;
 inline constexpr uint8_t tcp_ack = 0x10;
 
-/// A parsed IPv4 packet. Offsets count from the start of the frame, in bytes. What lies together in
+/// A parsed IP packet. Offsets count from the start of the frame, in bytes. What lies together in
 /// a packet without options lies together here, in the same order: it can be copied at once.
-struct PacketView {
-    static constexpr size_t wire_bytes = 12; ///< from `source` to `destination_port`
-    static constexpr size_t key_bytes = 16;  ///< from `source` to `zero`: what tells flows apart
-    Ipv4Addr source{};
-    Ipv4Addr destination{};
+template <AddressFamily F>
+struct PacketViewOf {
+    using Addr = typename F::Addr;
+    /// From `source` to `destination_port`.
+    static constexpr size_t wire_bytes = 2 * sizeof(Addr) + 2 * sizeof(L4Port);
+    /// From `source` to `zero`: what tells flows apart.
+    static constexpr size_t key_bytes = wire_bytes + 4;
+    Addr source{};
+    Addr destination{};
     /// Ports of TCP and UDP; the identifier of an ICMP echo in both; 0 for all else.
     L4Port source_port{};
     L4Port destination_port{};
-    uint8_t proto{0}; ///< IPv4 protocol field
+    uint8_t proto{0}; ///< of L4
     uint8_t zero[3]{};
     uint8_t ttl{0};
     uint8_t tcp_flags{0}; ///< 0 unless TCP
     bool fragment{false}; ///< more fragments follow, or the offset is not 0; ports are then 0
     uint8_t icmp_type{0}; ///< 0 unless ICMP (and then 0 is an echo reply: look at proto)
     uint8_t icmp_code{0};
-    uint16_t l3{0};        ///< offset of the IPv4 header
+    uint16_t l3{0};        ///< offset of the IP header
     uint16_t l4{0};        ///< offset of what follows it
     uint16_t l4_length{0}; ///< bytes from l4 to the end of the IP packet (not of the frame)
 
     bool is(IpProto p) const { return proto == static_cast<uint8_t>(p); }
     /// Of the IP packet, header included.
     uint32_t ip_length() const { return uint32_t{l4} - l3 + l4_length; }
-    bool operator==(const PacketView&) const = default;
+    bool operator==(const PacketViewOf&) const = default;
 };
+using PacketView = PacketViewOf<Ipv4>;
 static_assert(sizeof(PacketView) == 28 && offsetof(PacketView, proto) == PacketView::wire_bytes &&
               offsetof(PacketView, ttl) == PacketView::key_bytes);
 
@@ -67,6 +71,8 @@ struct ParseContext {
     MacAddr former_mac{};
 };
 
+/// The parser of IPv4; that of another family is an overload for its view.
+///
 /// Fills `view` and says `proceed` for an IPv4 packet that has a flow key (TCP, UDP, ICMP echo,
 /// other IP protocols by address); punt or drop for everything else. `view` is filled as far as
 /// the packet is understood also where the answer is a punt of an IPv4 packet (its addresses, l3,

@@ -18,19 +18,21 @@ using rewrite_step::write_addresses;
 namespace {
 
 /// The L4 checksum of what write_addresses() was done to.
-inline void mend_l4_checksum(const Frame& frame, const PacketView& view, const DirectionRewrite& to,
-                             uint16_t delta) {
+template <AddressFamily F>
+inline void mend_l4_checksum(const Frame& frame, const PacketViewOf<F>& view,
+                             const DirectionRewriteOf<F>& to, uint16_t delta) {
     const uint32_t least = view.is(IpProto::tcp) ? tcp::min_header_bytes : udp::header_bytes;
-    if (view.l4_length < least ||
-        (view.fragment && ipv4::has_fragment_offset(frame.data + view.l3))) [[unlikely]] {
+    if (view.l4_length < least || (view.fragment && F::has_fragment_offset(frame.data + view.l3)))
+        [[unlikely]] {
         return;
     }
     rewrite_step::mend_l4_checksum(frame.data + view.l4, view, l4_delta(to, delta));
 }
 
 /// Which L4 checksum, if any, the sending device may fill in.
-TxChecksums l4_left_to_device(const Frame& frame, const PacketView& view,
-                              const DirectionRewrite& to) {
+template <AddressFamily F>
+TxChecksums l4_left_to_device(const Frame& frame, const PacketViewOf<F>& view,
+                              const DirectionRewriteOf<F>& to) {
     const bool unfilled = has(frame.facts, RxFacts::l4_checksum_partial);
     if ((!unfilled && !has(frame.facts, RxFacts::l4_checksum_good)) ||
         to.l4_mode != L4ChecksumMode::wire || view.fragment ||
@@ -49,7 +51,8 @@ TxChecksums l4_left_to_device(const Frame& frame, const PacketView& view,
 }
 
 /// What the addresses that the sender's checksum is in terms of are more than those of the packet.
-uint16_t terms_of_sender(const PacketView& view, const DirectionRewrite& to) {
+template <AddressFamily F>
+uint16_t terms_of_sender(const PacketViewOf<F>& view, const DirectionRewriteOf<F>& to) {
     if (to.direction == Direction::outbound) {
         return 0; // a host knows no others
     }
@@ -57,7 +60,8 @@ uint16_t terms_of_sender(const PacketView& view, const DirectionRewrite& to) {
     return as_delta(ones_add(wire, inverse_delta(l4_delta(to, wire))));
 }
 
-void fill_in(Frame& frame, const PacketView& view, uint16_t terms) {
+template <AddressFamily F>
+void fill_in(Frame& frame, const PacketViewOf<F>& view, uint16_t terms) {
     frame.facts = without(frame.facts, RxFacts::l4_checksum_partial);
     std::byte* l4 = frame.data + view.l4;
     if (view.l4 == 0 || view.fragment) {
@@ -82,7 +86,9 @@ void fill_in(Frame& frame, const PacketView& view, uint16_t terms) {
 
 } // namespace
 
-void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, RewriteSlot& slot) {
+template <AddressFamily F>
+void prepare_rewrite(const PathAddressesOf<F>& addresses, L4ChecksumMode mode,
+                     RewriteSlotOf<F>& slot) {
     const uint16_t host_to_original = address_delta(addresses.host, addresses.local_original);
 
     slot.outbound.source = addresses.local_active;
@@ -96,26 +102,32 @@ void prepare_rewrite(const PathAddresses& addresses, L4ChecksumMode mode, Rewrit
     slot.inbound.l4_delta = inverse_delta(host_to_original);
 }
 
-void rewrite_addresses(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+template <AddressFamily F>
+void rewrite_addresses(const Frame& frame, const PacketViewOf<F>& view,
+                       const DirectionRewriteOf<F>& to) {
     std::byte* ip = frame.data + view.l3;
     const uint16_t delta = write_addresses(ip, view, to);
-    ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), delta));
+    F::set_checksum(ip, mend_checksum(F::checksum(ip), delta));
     mend_l4_checksum(frame, view, to, delta);
 }
 
-void finish_l4_checksum(Frame& frame, const PacketView& view) {
+template <AddressFamily F>
+void finish_l4_checksum(Frame& frame, const PacketViewOf<F>& view) {
     if (has(frame.facts, RxFacts::l4_checksum_partial)) [[unlikely]] {
         fill_in(frame, view, 0);
     }
 }
 
-void finish_l4_checksum(Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+template <AddressFamily F>
+void finish_l4_checksum(Frame& frame, const PacketViewOf<F>& view,
+                        const DirectionRewriteOf<F>& to) {
     if (has(frame.facts, RxFacts::l4_checksum_partial)) [[unlikely]] {
         fill_in(frame, view, terms_of_sender(view, to));
     }
 }
 
-bool is_unfinished(const Frame& frame, const PacketView& view) {
+template <AddressFamily F>
+bool is_unfinished(const Frame& frame, const PacketViewOf<F>& view) {
     const bool is_tcp = view.is(IpProto::tcp);
     if (!is_tcp && !view.is(IpProto::udp)) {
         return false;
@@ -127,7 +139,9 @@ bool is_unfinished(const Frame& frame, const PacketView& view) {
            !is_right_sum(ones_add(seed, sum_of_bytes({l4, view.l4_length})));
 }
 
-void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+template <AddressFamily F>
+void rewrite_for_device(Frame& frame, const PacketViewOf<F>& view,
+                        const DirectionRewriteOf<F>& to) {
     std::byte* ip = frame.data + view.l3;
     frame.unfinished = l4_left_to_device(frame, view, to);
     if (frame.unfinished == TxChecksums::none) {
@@ -143,12 +157,12 @@ void rewrite_for_device(Frame& frame, const PacketView& view, const DirectionRew
         view.is(IpProto::tcp) ? tcp::set_checksum(l4, seed) : udp::set_checksum(l4, seed);
     }
     take_hop(frame, view, to);
-    if (has(to.device, TxChecksums::ipv4)) {
-        ipv4::set_checksum(ip, 0); // as some devices want it
-        frame.unfinished = frame.unfinished | TxChecksums::ipv4;
+    if (has(to.device, F::header_checksum)) {
+        F::set_checksum(ip, 0); // as some devices want it
+        frame.unfinished = frame.unfinished | F::header_checksum;
     } else {
-        const uint16_t mended = mend_checksum(ipv4::checksum(ip), delta);
-        ipv4::set_checksum(ip, mend_checksum(mended, ttl_decrement_delta));
+        const uint16_t mended = mend_checksum(F::checksum(ip), delta);
+        F::set_checksum(ip, mend_checksum(mended, ttl_decrement_delta));
     }
 }
 
@@ -179,10 +193,20 @@ void rewrite_error(const Frame& frame, const PacketView& error, const PacketView
     rewrite_addresses(frame, error, outer);
 }
 
-void rewrite_next_hop(const Frame& frame, const PacketView& view, const DirectionRewrite& to) {
+template <AddressFamily F>
+void rewrite_next_hop(const Frame& frame, const PacketViewOf<F>& view,
+                      const DirectionRewriteOf<F>& to) {
     std::byte* ip = frame.data + view.l3;
     take_hop(frame, view, to);
-    ipv4::set_checksum(ip, mend_checksum(ipv4::checksum(ip), ttl_decrement_delta));
+    F::set_checksum(ip, mend_checksum(F::checksum(ip), ttl_decrement_delta));
 }
+
+template void prepare_rewrite(const PathAddresses&, L4ChecksumMode, RewriteSlot&);
+template void rewrite_addresses(const Frame&, const PacketView&, const DirectionRewrite&);
+template void finish_l4_checksum(Frame&, const PacketView&);
+template void finish_l4_checksum(Frame&, const PacketView&, const DirectionRewrite&);
+template bool is_unfinished(const Frame&, const PacketView&);
+template void rewrite_for_device(Frame&, const PacketView&, const DirectionRewrite&);
+template void rewrite_next_hop(const Frame&, const PacketView&, const DirectionRewrite&);
 
 } // namespace sacip

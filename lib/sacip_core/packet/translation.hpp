@@ -4,11 +4,13 @@
 #pragma once
 
 #include "sacip_core/base/units.hpp"
+#include "sacip_core/packet/address_family.hpp"
 #include "sacip_core/packet/frame.hpp"
 #include "sacip_core/packet/link_header.hpp"
+#include "sacip_core/packet/words.hpp"
 
 #include <array>
-#include <bit>
+#include <type_traits>
 
 namespace sacip {
 
@@ -33,9 +35,11 @@ enum class PathAction : uint8_t {
 };
 
 /// One direction of a path, ready to be written into a packet.
-struct DirectionRewrite {
-    Ipv4Addr source{};                       ///< written into the IPv4 header
-    Ipv4Addr destination{};                  ///< written into the IPv4 header
+template <AddressFamily F>
+struct DirectionRewriteOf {
+    using Addr = typename F::Addr;
+    Addr source{};                           ///< written into the IP header
+    Addr destination{};                      ///< written into the IP header
     const LinkHeader* link{&no_link_header}; ///< of the next hop; never nullptr
     /// Mode `original` only: one's complement sum to add to the complement of the L4 checksum
     /// (RFC 1624 eqn. 3: ~m + m', folded), in memory order. What the addresses themselves do to a
@@ -48,31 +52,33 @@ struct DirectionRewrite {
     uint16_t mtu{UINT16_MAX};              ///< of `port`: bytes of an IP packet
     Direction direction{Direction::outbound};
     /// True if a packet with these addresses gets others.
-    bool changes(Ipv4Addr from, Ipv4Addr to) const {
-        using Both = std::array<Ipv4Addr, 2>; // at once: they lie together, as in a packet
-        return std::bit_cast<uint64_t>(Both{from, to}) !=
-               std::bit_cast<uint64_t>(Both{source, destination});
+    bool changes(Addr from, Addr to) const {
+        using Both = std::array<Addr, 2>; // they lie together, as in a packet
+        return differences(Both{from, to}, Both{source, destination}) != 0;
     }
-    bool operator==(const DirectionRewrite&) const = default;
+    bool operator==(const DirectionRewriteOf&) const = default;
 };
+using DirectionRewrite = DirectionRewriteOf<Ipv4>;
 
-/// Both directions in one cache line.
-struct alignas(64) RewriteSlot {
-    DirectionRewrite outbound;
-    DirectionRewrite inbound{.direction = Direction::inbound};
-    bool operator==(const RewriteSlot&) const = default;
+/// Both directions; those of IPv4 in one cache line.
+template <AddressFamily F>
+struct alignas(64) RewriteSlotOf {
+    DirectionRewriteOf<F> outbound;
+    DirectionRewriteOf<F> inbound{.direction = Direction::inbound};
+    bool operator==(const RewriteSlotOf&) const = default;
 };
+using RewriteSlot = RewriteSlotOf<Ipv4>;
 static_assert(sizeof(RewriteSlot) == 64);
 
 /// Addresses of a packet on the wire, seen from this gateway. Hash key: no padding.
-struct WirePair {
-    Ipv4Addr remote;
-    Ipv4Addr local;
-    constexpr bool operator==(const WirePair&) const = default;
-    constexpr auto operator<=>(const WirePair&) const = default;
-    /// One number, for atomic publication.
-    constexpr uint64_t packed() const { return std::bit_cast<uint64_t>(*this); }
+template <AddressFamily F>
+struct WirePairOf {
+    typename F::Addr remote;
+    typename F::Addr local;
+    constexpr bool operator==(const WirePairOf&) const = default;
+    constexpr auto operator<=>(const WirePairOf&) const = default;
 };
+using WirePair = WirePairOf<Ipv4>;
 static_assert(std::has_unique_object_representations_v<WirePair>);
 
 } // namespace sacip

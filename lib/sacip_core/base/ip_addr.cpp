@@ -39,7 +39,7 @@ std::optional<IpPrefix> IpPrefix::from_text(std::string_view text) {
 }
 
 std::string IpPrefix::to_text() const {
-    return is_host() ? address_.to_text() : address_.to_text() + '/' + std::to_string(length_);
+    return is_host() ? address_.to_text() : address_.to_text() + '/' + std::to_string(length());
 }
 
 } // namespace sacip

@@ -66,9 +66,10 @@ public:
     constexpr IpPrefix() = default;
     /// `length`: 0 to address.bits(); what is longer is taken for that. Bits behind it are cleared.
     constexpr IpPrefix(IpAddr address, uint8_t length)
-        : length_{length < address.bits() ? length : address.bits()}, v4_{address.is_v4()},
-          address_{address.high() & mask(v4_, length_).high(),
-                   address.low() & mask(v4_, length_).low()} {}
+        : v4_{address.is_v4()}, ones_{static_cast<uint8_t>(
+                                    128 - address.bits() +
+                                    (length < address.bits() ? length : address.bits()))},
+          address_{address.high() & mask().high(), address.low() & mask().low()} {}
     static constexpr IpPrefix host(IpAddr address) { return {address, 128}; }
     /// "10.1.0.0/24" or "10.1.0.7" (a /32). Host bits set, or a bad length: nothing.
     static std::optional<IpPrefix> from_text(std::string_view text);
@@ -78,43 +79,41 @@ public:
     constexpr IpAddr address() const { return address_; }
     /// The greatest one in it.
     constexpr IpAddr last() const {
-        const IpAddr m = mask(v4_, length_);
+        const IpAddr m = mask();
         return {address_.high() | ~m.high(), address_.low() | ~m.low()};
     }
-    constexpr uint8_t length() const { return length_; }
+    constexpr uint8_t length() const { return v4_ ? ones_ - 96 : ones_; }
     constexpr bool is_v4() const { return v4_; }
-    constexpr bool is_host() const { return length_ == (v4_ ? 32 : 128); }
+    constexpr bool is_host() const { return ones_ == 128; }
     constexpr bool contains(IpAddr a) const {
-        const IpAddr m = mask(v4_, length_);
-        return a.is_v4() == v4_ && (a.high() & m.high()) == address_.high() &&
-               (a.low() & m.low()) == address_.low();
+        const IpAddr m = mask();
+        return a.is_v4() == v4_ && (((a.high() ^ address_.high()) & m.high()) |
+                                    ((a.low() ^ address_.low()) & m.low())) == 0;
     }
     constexpr bool contains(const IpPrefix& other) const {
-        return other.length_ >= length_ && contains(other.address_);
+        return other.ones_ >= ones_ && contains(other.address_);
     }
     constexpr bool overlaps(const IpPrefix& other) const {
-        return contains(other) || other.contains(*this);
+        return ones_ <= other.ones_ ? contains(other.address_) : other.contains(address_);
     }
     /// The address in this prefix that has the host part of `a`, which is of the same family.
     constexpr IpAddr with_host_part_of(IpAddr a) const {
-        const IpAddr m = mask(v4_, length_);
+        const IpAddr m = mask();
         return {address_.high() | (a.high() & ~m.high()), address_.low() | (a.low() & ~m.low())};
     }
     constexpr bool operator==(const IpPrefix&) const = default;
+    /// Shorter ones first.
     constexpr auto operator<=>(const IpPrefix&) const = default;
 
 private:
-    /// Ones in front, as many as `length` says.
-    static constexpr IpAddr mask(bool v4, unsigned length) {
-        const unsigned ones = v4 ? 96 + length : length;
-        constexpr auto leading = [](unsigned n) {
-            return n == 0 ? 0 : n >= 64 ? ~uint64_t{0} : ~uint64_t{0} << (64 - n);
-        };
-        return {leading(ones), leading(ones > 64 ? ones - 64 : 0)};
+    /// Ones in front, as many as are compared.
+    constexpr IpAddr mask() const {
+        constexpr uint64_t all = ~uint64_t{0};
+        return {ones_ >= 64 ? all : ~(all >> ones_), ones_ <= 64 ? 0 : all << (128 - ones_)};
     }
 
-    uint8_t length_{0};
     bool v4_{true};
+    uint8_t ones_{96}; ///< leading bits of the 128 that are the prefix's
     IpAddr address_{};
 };
 

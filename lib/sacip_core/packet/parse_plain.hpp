@@ -44,7 +44,7 @@ template <AddressFamily F>
     }
     const uint32_t proto = F::proto(ip);
     uint8_t tcp_flags = 0;
-    if (proto == static_cast<uint8_t>(IpProto::tcp)) {
+    if (proto == static_cast<uint8_t>(IpProto::tcp)) [[likely]] {
         if (total < F::min_header_bytes + tcp::min_header_bytes) [[unlikely]] {
             return false;
         }

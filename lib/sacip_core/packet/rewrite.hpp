@@ -114,7 +114,9 @@ template <AddressFamily F>
 inline void mend_l4_checksum(std::byte* l4, const PacketViewOf<F>& view, uint16_t delta) {
     if (view.is(IpProto::tcp)) {
         tcp::set_checksum(l4, mend_checksum(tcp::checksum(l4), delta));
-    } else if (view.is(IpProto::udp) || view.is(IpProto::udp_lite)) {
+    } else if (view.is(IpProto::udp)) [[likely]] {
+        udp::set_checksum(l4, mend_udp_checksum(udp::checksum(l4), delta));
+    } else if (view.is(IpProto::udp_lite)) {
         udp::set_checksum(l4, mend_udp_checksum(udp::checksum(l4), delta));
     } else if (view.is(IpProto::dccp)) {
         udp::set_checksum(l4, mend_checksum(udp::checksum(l4), delta));

@@ -97,7 +97,7 @@ RemoteId BindingCache::remote(IpAddr original, IpAddr active, const Speaker& spe
     }
     at(id) = {original, active, speaker, true, 0, {}};
     if (speaker.is_secure()) {
-        at(id).in_peer = static_cast<uint32_t>(of_peer_[speaker.peer()].size());
+        at(id).in_peer = of_peer_[speaker.peer()].size() & 0x7FFF'FFFF;
         of_peer_[speaker.peer()].push_back(id);
     }
     remotes_by_original_.emplace(original, id);

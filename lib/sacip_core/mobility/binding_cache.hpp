@@ -47,7 +47,7 @@ struct LocalBinding {
 /// Who may say where a far end is.
 class Speaker {
 public:
-    enum class Kind : uint8_t { none, basic, secure };
+    enum class Kind : uint32_t { none, basic, secure };
     constexpr Speaker() = default;
     static constexpr Speaker of(PeerId peer) { return {Kind::secure, peer.value}; }
     static constexpr Speaker of(BasicPeerId peer) { return {Kind::basic, peer.value}; }
@@ -62,21 +62,23 @@ public:
     bool operator==(const Speaker&) const = default;
 
 private:
-    constexpr Speaker(Kind kind, uint32_t number) : kind_{kind}, number_{number} {}
-    Kind kind_{Kind::none};
-    uint32_t number_{0};
+    constexpr Speaker(Kind kind, uint32_t number) : kind_{kind}, number_{number & 0x3FFF'FFFF} {}
+    Kind kind_ : 2 {Kind::none};
+    uint32_t number_ : 30 {0};
 };
 
-struct RemoteBinding {
+/// A cache line: a move goes through one for each path.
+struct alignas(64) RemoteBinding {
     IpAddr original;
     IpAddr active;
     Speaker speaker;
     /// False while nobody knows that the peer is reached at `active`: the slow path lets packets go
     /// there only within the allowance (PROTOCOL §3, Validation and amplification).
-    bool proven{true};
-    uint32_t in_peer{0}; ///< its place in the peer's list
+    bool proven : 1 {true};
+    uint32_t in_peer : 31 {0}; ///< its place in the peer's list
     std::vector<PathId> paths;
 };
+static_assert(sizeof(RemoteBinding) == 64);
 
 /// A wire pair that is still accepted after a move, until `until`.
 struct DrainingPair {
@@ -101,8 +103,9 @@ struct PathEntry {
     bool flip_waits{false}; ///< `slot` is ahead of what workers see (PathManager::flip_waiting)
     bool in_turn{false};    ///< workers forward only behind what they punted before
     /// Outbound packets still leave from this address: the peer has not acknowledged the new one.
-    std::optional<IpAddr> speaks_as;
+    std::optional<Ipv4Addr> speaks_as;
 };
+static_assert(sizeof(PathEntry) == 256); // as few cache lines as it can be: a move goes through all
 
 class BindingCache {
 public:

@@ -138,7 +138,7 @@ std::vector<PathId> Mover::rebind(const std::vector<LocalId>& locals, const IpPr
             const RemoteBinding& remote = cache_.at(entry.remote);
             if (remote.speaker.is_secure()) {
                 if (!entry.speaks_as && !move.old_gone) { // else it still speaks as it did
-                    entry.speaks_as = old_address;
+                    entry.speaks_as = old_address.v4();
                 }
                 legs[remote.speaker.peer()].paths.push_back(cache_.ref(path));
                 continue;
@@ -187,7 +187,7 @@ void Mover::switch_leg(MoveLeg& leg, MoveRecord& move, Nanos now) {
         paths.push_back(path.id);
         PathEntry& entry = cache_.at(path.id);
         if (const auto old = std::exchange(entry.speaks_as, std::nullopt)) {
-            manager_.accept_also(path.id, {entry.pair.remote, old->v4()},
+            manager_.accept_also(path.id, {entry.pair.remote, *old},
                                  now + nanos(policy_->move.drain));
         }
     }

@@ -91,13 +91,13 @@ PathManager::Composed PathManager::compose_inside(const PathAddresses& addresses
 }
 
 PathManager::Composed PathManager::compose_path(LocalId local, RemoteId remote, const Links& has,
-                                                std::optional<IpAddr> speaks_as) const {
+                                                std::optional<Ipv4Addr> speaks_as) const {
     const LocalBinding& l = cache_.at(local);
     PathAddresses addresses = cache_.addresses(local, remote);
     if (l.inside) {
         return compose_inside(addresses, has);
     }
-    addresses.local_active = speaks_as.value_or(l.active).v4();
+    addresses.local_active = speaks_as.value_or(l.active.v4());
     Composed out = compose(l.mapping, addresses, cache_.checksum_mode(remote), has);
     if (!l.usable || !cache_.at(remote).proven) {
         out.slot.outbound.action = PathAction::hold;

@@ -97,7 +97,7 @@ private:
                      const Links& has) const;
     Composed compose_inside(const PathAddresses& addresses, const Links& has) const;
     Composed compose_path(LocalId local, RemoteId remote, const Links& has,
-                          std::optional<IpAddr> speaks_as = {}) const;
+                          std::optional<Ipv4Addr> speaks_as = {}) const;
     void point(DirectionRewrite& side, const Adjacency& to, const LinkHeader* has) const;
     void accept_crossing(PathId id, WirePair next);
     void take_turns(PathId id);

@@ -82,7 +82,11 @@ void EarlyDrop::began(FlowId flow, Direction direction, bool stranger, Nanos now
     if (line.size() >= flows_.capacity()) {
         line.pop_front(); // long gone, or it would not be there for a newer one's sake
     }
-    line.push_back({flow, flows_.record(flow.value).key, direction, now});
+    Waiting& last = line.emplace_back(); // written where it stays
+    last.id = flow;
+    last.key = flows_.record(flow.value).key;
+    last.direction = direction;
+    last.since = now;
 }
 
 void EarlyDrop::tick(Nanos now) {

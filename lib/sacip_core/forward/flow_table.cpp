@@ -17,7 +17,7 @@ FlowTableOf<F>::create(uint32_t capacity, GracePeriod& grace) {
 template <AddressFamily F>
 FlowTableOf<F>::FlowTableOf(std::unique_ptr<HashIndex> index, uint32_t capacity)
     : index_{std::move(index)},
-      records_(index_->positions()), by_ports_{index_->positions()}, capacity_{capacity} {}
+      records_(index_->positions()), capacity_{capacity}, by_ports_{index_->positions()} {}
 
 template <AddressFamily F>
 std::optional<FlowId> FlowTableOf<F>::insert(const Key& key, PathId path, Tick now) {
@@ -58,9 +58,7 @@ uint32_t FlowTableOf<F>::ports_hash(Key key) const {
 
 template <AddressFamily F>
 void FlowTableOf<F>::list_by_ports(FlowId id) {
-    const uint32_t hash = ports_hash(records_[id.value].key);
-    by_ports_.prefetch(hash);
-    to_list_[waiting_++] = {id.value, hash};
+    to_list_[waiting_++] = {id.value, ports_hash(records_[id.value].key)};
     if (waiting_ == to_list_.size()) {
         list_waiting();
     }
@@ -68,6 +66,9 @@ void FlowTableOf<F>::list_by_ports(FlowId id) {
 
 template <AddressFamily F>
 void FlowTableOf<F>::list_waiting() {
+    for (unsigned i = 0; i < waiting_; i++) { // their misses overlap, those of the TLB as well
+        by_ports_.prefetch(to_list_[i].hash);
+    }
     for (unsigned i = 0; i < waiting_; i++) {
         by_ports_.add(to_list_[i].hash, to_list_[i].position);
     }

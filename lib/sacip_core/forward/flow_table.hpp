@@ -106,10 +106,13 @@ private:
     [[gnu::cold, gnu::noinline]] static bool mark(Record& record, uint8_t bits, uint8_t tcp_flags);
     static Tick timeout_of(const Record& record, const FlowTimeouts& timeouts);
 
+    // Read by all, for every packet.
     std::unique_ptr<HashIndex> index_;
     BigArray<Record> records_;
-    FlowPorts by_ports_;
     uint32_t capacity_;
+
+    // The slow path's, written for every flow: in other cache lines.
+    alignas(64) FlowPorts by_ports_;
     uint32_t cursor_{0};
     struct Listing {
         uint32_t position, hash;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/crypto/keys.hpp"
 
+#include "app/crypto/random.hpp"
+
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
@@ -19,27 +20,13 @@ constexpr std::string_view extract_salt = "SACIP2";
 constexpr std::string_view expand_label = "SACIP2 message key";
 
 struct Free {
-    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-    void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
     void operator()(EVP_KDF* kdf) const { EVP_KDF_free(kdf); }
     void operator()(EVP_KDF_CTX* context) const { EVP_KDF_CTX_free(context); }
 };
 template <typename T>
 using Owned = std::unique_ptr<T, Free>;
 
-const unsigned char* raw(const std::byte* bytes) {
-    return reinterpret_cast<const unsigned char*>(bytes);
-}
 unsigned char* raw(std::byte* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
-
-Owned<EVP_PKEY> openssl_key(const PrivateKey& key) {
-    return Owned<EVP_PKEY>{EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr,
-                                                        raw(key.bytes().data()), secret_bytes)};
-}
-
-bool fill_random(std::span<std::byte> out) {
-    return RAND_priv_bytes(raw(out.data()), static_cast<int>(out.size())) == 1;
-}
 
 /// A parameter that OpenSSL only reads.
 OSSL_PARAM octets(const char* name, std::span<const std::byte> bytes) {
@@ -62,37 +49,7 @@ bool hkdf(int mode, OSSL_PARAM input, OSSL_PARAM more, std::span<std::byte> out)
     return context && EVP_KDF_derive(context.get(), raw(out.data()), out.size(), params) == 1;
 }
 
-bool is_zero(std::span<const std::byte, secret_bytes> bytes) {
-    std::byte any{0};
-    for (const std::byte byte : bytes) {
-        any |= byte;
-    }
-    return any == std::byte{0};
-}
-
 } // namespace
-
-std::optional<PrivateKey> generate_private_key() {
-    PrivateKey key;
-    const auto bytes = key.overwrite();
-    if (!fill_random(bytes)) {
-        return std::nullopt;
-    }
-    bytes[0] &= std::byte{0xF8};
-    bytes[31] = (bytes[31] & std::byte{0x7F}) | std::byte{0x40};
-    return key;
-}
-
-std::optional<PublicKey> public_key_of(const PrivateKey& key) {
-    const Owned<EVP_PKEY> pair = openssl_key(key);
-    PublicKey out;
-    size_t length = out.bytes.size();
-    if (!pair || EVP_PKEY_get_raw_public_key(pair.get(), raw(out.bytes.data()), &length) != 1 ||
-        length != out.bytes.size()) {
-        return std::nullopt;
-    }
-    return out;
-}
 
 std::optional<SenderId> sender_id_of(const PublicKey& key) {
     std::array<std::byte, 32> digest;
@@ -106,22 +63,6 @@ std::optional<SenderId> sender_id_of(const PublicKey& key) {
         id.value = (id.value << 8) | std::to_integer<uint64_t>(digest[i]);
     }
     return id;
-}
-
-std::optional<SharedSecret> shared_secret(const PrivateKey& own, const PublicKey& peer) {
-    const Owned<EVP_PKEY> ours = openssl_key(own);
-    const Owned<EVP_PKEY> theirs{EVP_PKEY_new_raw_public_key(
-        EVP_PKEY_X25519, nullptr, raw(peer.bytes.data()), peer.bytes.size())};
-    const Owned<EVP_PKEY_CTX> context{ours ? EVP_PKEY_CTX_new(ours.get(), nullptr) : nullptr};
-    SharedSecret out;
-    size_t length = secret_bytes;
-    if (!theirs || !context || EVP_PKEY_derive_init(context.get()) != 1 ||
-        EVP_PKEY_derive_set_peer(context.get(), theirs.get()) != 1 ||
-        EVP_PKEY_derive(context.get(), raw(out.overwrite().data()), &length) != 1 ||
-        length != secret_bytes || is_zero(out.bytes())) {
-        return std::nullopt;
-    }
-    return out;
 }
 
 std::optional<PseudoRandomKey> hkdf_extract(std::span<const std::byte> salt,

@@ -11,27 +11,16 @@
 // would make, is refused. Everything on the way lies in secret memory or is zeroed.
 #pragma once
 
-#include "sacip_core/wire/secure_message.hpp"
+#include "app/crypto/x25519.hpp"
 
 #include <optional>
 
 namespace sacip::crypto {
 
-using PrivateKey = Secret<struct PrivateKeyPurpose>;
-using SharedSecret = Secret<struct SharedSecretPurpose>;
 using PseudoRandomKey = Secret<struct PseudoRandomKeyPurpose>;
-
-/// From the kernel's random generator, clamped as RFC 7748 §5 says. Nothing if there was none.
-std::optional<PrivateKey> generate_private_key();
-
-/// The public key of a private key that is set. Nothing if OpenSSL failed.
-std::optional<PublicKey> public_key_of(const PrivateKey& key);
 
 /// First 8 bytes of SHA-256(public key), as the `sender` of a message.
 std::optional<SenderId> sender_id_of(const PublicKey& key);
-
-/// Nothing if the peer's key is of low order, or OpenSSL failed.
-std::optional<SharedSecret> shared_secret(const PrivateKey& own, const PublicKey& peer);
 
 /// The two steps of HKDF-SHA-256 (RFC 5869); `out` at most 255 x 32 bytes. Nothing or false if
 /// OpenSSL failed; then `out` must not be used.

@@ -20,17 +20,21 @@ FlowDecision FlowDecider::outbound(const PacketView& v, const Origin& origin, Na
     }
     const auto wire = mappings.wire_of(*mapping, v.source);
     FlowDecision out{.mapping = *mapping, .host = v.source};
-    out.way =
-        routes_.outward(r_.resolver, r_.host,
-                        {v.destination, v.source, wire.value_or(IpAddr{}), mappings[*mapping].port,
-                         r_.ports[origin.port.value].host_interface, origin.from_linux});
-    if (is_for_linux(v, wire, out.way)) {
+    const Leaving& leaving =
+        routes_.of({v.destination, v.source, wire.value_or(IpAddr{}), mappings[*mapping].port,
+                    r_.ports[origin.port.value].host_interface, origin.from_linux},
+                   r_.host, mappings.generation(), [&](const auto& question) {
+                       const Adjacency way = r_.resolver.outward(question);
+                       return Leaving{way, is_for_linux(v.destination, wire.has_value(), way)};
+                   });
+    if (leaving.is_for_linux) {
+        out.way = leaving.way;
         return out;
     }
     out.original = out.active = wire.value_or(IpAddr{});
-    out.what = !wire                                         ? What::wait
-               : out.way.state == Adjacency::State::no_route ? What::no_route
-                                                             : What::begin;
+    out.what = !wire                                             ? What::wait
+               : leaving.way.state == Adjacency::State::no_route ? What::no_route
+                                                                 : What::begin;
     return out;
 }
 
@@ -61,11 +65,10 @@ FlowDecision FlowDecider::of_box(const PacketView& v, PortId port, Nanos now) co
 
 /// True if a packet of a listed host is none of ours: to the box, to a listed host, or by a way
 /// that Linux has to go. Where the host has no address out, no way may be one in the making.
-bool FlowDecider::is_for_linux(const PacketView& v, std::optional<IpAddr> wire,
-                               const Adjacency& way) const {
+bool FlowDecider::is_for_linux(IpAddr destination, bool has_wire, const Adjacency& way) const {
     return way.state == Adjacency::State::linux_only ||
-           (wire && way.state == Adjacency::State::refused) || r_.host.is_local(v.destination) ||
-           r_.cache.mappings().of_host(v.destination);
+           (has_wire && way.state == Adjacency::State::refused) || r_.host.is_local(destination) ||
+           r_.cache.mappings().of_host(destination);
 }
 
 bool FlowDecider::is_of_port(IpAddr address, PortId port) const {

@@ -33,7 +33,7 @@ struct FlowDecision {
     IpAddr active{};
     bool moves{true}; ///< with the address, where the far end can be told
 
-    Adjacency way{};                 ///< outbound of a listed host: how it leaves
+    Adjacency way{};                 ///< outbound of a listed host, Linux's: how it leaves
     std::optional<MappingId> left{}; ///< inbound, Linux's: its address was this one's a moment ago
 };
 
@@ -72,9 +72,13 @@ public:
     std::optional<RemoteId> session_that_left(IpAddr host, IpAddr destination) const;
 
 private:
+    /// Of a listed host's packet.
+    struct Leaving {
+        Adjacency way;
+        bool is_for_linux{false};
+    };
     FlowDecision of_box(const PacketView& view, PortId port, Nanos now) const;
-    bool is_for_linux(const PacketView& view, std::optional<IpAddr> wire,
-                      const Adjacency& way) const;
+    bool is_for_linux(IpAddr destination, bool has_wire, const Adjacency& way) const;
     bool is_of_port(IpAddr address, PortId port) const;
     bool is_of_inside_port(IpAddr address) const;
     bool has_left(IpAddr address, MappingId box, Nanos now) const;
@@ -83,7 +87,7 @@ private:
                                        const FlowKey* missing) const;
 
     Deps r_;
-    mutable RouteCache routes_;
+    mutable RouteCache<Leaving> routes_;
 };
 
 } // namespace sacip

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// RouteCache: what AdjacencyResolver::outward() has answered since Linux last changed anything.
+// RouteCache: what was found out about a way out since Linux last changed anything.
 //
 // Each first packet asks, and those of one host to one far end ask the same. A place for each
 // question by its addresses, where the last one asked lies: whoever makes others miss costs them
@@ -14,28 +14,33 @@
 namespace sacip {
 
 /// Slow path only.
+template <typename Answer>
 class RouteCache {
 public:
     using Question = AdjacencyResolver::Departure;
 
-    Adjacency outward(const AdjacencyResolver& resolver, const KernelState& host,
-                      const Question& question) {
-        if (asked_of_ != host.generations()) {
-            answers_ = {};
-            asked_of_ = host.generations();
+    /// What `ask(question)` says, or said as long as nothing of `host` and no `generation` of what
+    /// else it depends on has changed. Valid until the next question.
+    template <typename Ask>
+    const Answer& of(const Question& question, const KernelState& host, uint64_t generation,
+                     Ask&& ask) {
+        if (host_at_ != host.generations() || generation_ != generation) {
+            places_ = {};
+            host_at_ = host.generations();
+            generation_ = generation;
         }
-        Answer& place = answers_[place_of(question)];
+        Place& place = places_[place_of(question)];
         if (!place.known || place.question != question) {
-            place = {true, question, resolver.outward(question)};
+            place = {true, question, ask(question)};
         }
-        return place.way;
+        return place.answer;
     }
 
 private:
-    struct Answer {
+    struct Place {
         bool known{false};
         Question question{};
-        Adjacency way{};
+        Answer answer{};
     };
     static constexpr unsigned bits = 6;
     static size_t place_of(const Question& q) {
@@ -43,8 +48,9 @@ private:
         return (mixed * 0x9E3779B97F4A7C15ULL) >> (64 - bits);
     }
 
-    std::array<uint64_t, KernelState::table_count> asked_of_{};
-    std::array<Answer, 1U << bits> answers_{};
+    std::array<uint64_t, KernelState::table_count> host_at_{};
+    uint64_t generation_{0};
+    std::array<Place, 1U << bits> places_{};
 };
 
 } // namespace sacip

@@ -39,6 +39,7 @@ void HostMappings::take_policy() {
 }
 
 void HostMappings::add(const HostConfig& host) {
+    generation_++;
     const MappingId id = all_.next();
     HostMapping& mapping = all_.add();
     if (const auto* port = host.outside_port()) {

@@ -67,7 +67,7 @@ public:
     bool overlaps(const IpPrefix& prefix) const;
     /// True if exactly this stands for one of them, or did until it was lost.
     bool has_at(const IpPrefix& wire) const { return by_wire_.find(wire) != nullptr; }
-    /// Counts up whenever a wire address changes.
+    /// Counts up whenever a wire address changes, or hosts come.
     uint64_t generation() const { return generation_; }
 
     /// The address that stands for `host` of this mapping on the wire now, if there is one.

@@ -28,7 +28,8 @@ TEST(RouteCacheTest, SaysWhatTheResolverSaysWhateverLinuxDoes) {
             host.upsert(LinkInfo{index, std::to_string(index.value), {}, true, true});
         }
         const AdjacencyResolver resolver{host, ports};
-        RouteCache cache;
+        RouteCache<std::pair<Adjacency, uint64_t>> cache;
+        uint64_t generation = 0;
         unsigned ready = 0;
         for (unsigned step = 0; step < 3000; step++) {
             const IfIndex out = below(2) == 0 ? wan : lte;
@@ -58,6 +59,9 @@ TEST(RouteCacheTest, SaysWhatTheResolverSaysWhateverLinuxDoes) {
                 route.type = RouteType::unreachable;
                 below(2) == 0 ? host.add(route) : host.remove(route);
                 break;
+            case 6:
+                generation++;
+                break;
             default:
                 break;
             }
@@ -69,7 +73,11 @@ TEST(RouteCacheTest, SaysWhatTheResolverSaysWhateverLinuxDoes) {
                                                         lan,
                                                         below(8) == 0};
             const Adjacency expected = resolver.outward(question);
-            ASSERT_EQ(cache.outward(resolver, host, question), expected) << "step " << step;
+            const auto& [way, of] = cache.of(question, host, generation, [&](const auto& asked) {
+                return std::pair{resolver.outward(asked), generation};
+            });
+            ASSERT_EQ(way, expected) << "step " << step;
+            ASSERT_EQ(of, generation) << "step " << step;
             ready += expected.state == Adjacency::State::ready ? 1 : 0;
         }
         EXPECT_GT(ready, 50U);

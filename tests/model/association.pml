@@ -85,6 +85,7 @@ byte nonce[2];                // that it wants to see when all slots are taken, 
 byte next_hello[2], next_ack[2], own_hello[2], own_ack[2], old_hello[2], old_ack[2];
 byte peer_hello[2], peer_ack[2], peer_old_hello[2], peer_old_ack[2];
 bool next_new[2];             // nothing was sent in `next` since the last timer
+bool next_tried[2];           // a timer has gone off while it waited
 bit by_peers[2];              // it sends by `peer`, not by `own`
 byte slot_hello[2 * SLOTS], slot_ack[2 * SLOTS], slot_life[2 * SLOTS];
 byte peer_life[2];            // 0: none yet
@@ -185,7 +186,7 @@ inline forget_slots(g, l, since)
 
 inline forget_sessions(g)
 {
-    next_hello[g] = 0; next_ack[g] = 0; next_new[g] = false;
+    next_hello[g] = 0; next_ack[g] = 0; next_new[g] = false; next_tried[g] = false;
     own_hello[g] = 0; own_ack[g] = 0; old_hello[g] = 0; old_ack[g] = 0;
     peer_hello[g] = 0; peer_ack[g] = 0; peer_old_hello[g] = 0; peer_old_ack[g] = 0;
     by_peers[g] = 0
@@ -306,10 +307,20 @@ inline receive_hello_ack(g, i)
         outstanding[g] = 0;
         if
 #ifndef BROKEN_ANOTHER_WHILE_ONE_WAITS
-        :: LIFE(m) == peer_life[g] && next_hello[g] != 0  // rule 4: one at a time
+#ifdef BROKEN_ONE_WAITS_FOR_EVER
+        :: LIFE(m) == peer_life[g] && next_hello[g] != 0
+#else  // rule 4: one at a time, until a timer has gone off
+        :: LIFE(m) == peer_life[g] && next_hello[g] != 0 && !next_tried[g]
+#endif
 #endif
         :: else ->
+            if  // it is received still
+            :: LIFE(m) == peer_life[g] && next_hello[g] != 0 ->
+                old_hello[g] = next_hello[g]; old_ack[g] = next_ack[g]
+            :: else
+            fi;
             lives(g, LIFE(m), ALL);
+            next_tried[g] = false;
             next_hello[g] = BEGUN(m); next_ack[g] = i + 1; next_new[g] = true;
             owes[g] = true
         fi
@@ -350,7 +361,7 @@ inline confirm(g, p)
     :: BEGINNER(m) == g && is_known && next_hello[g] == BEGUN(m) && next_ack[g] == ack[m] ->
         old_hello[g] = own_hello[g]; old_ack[g] = own_ack[g];
         own_hello[g] = next_hello[g]; own_ack[g] = next_ack[g];
-        next_hello[g] = 0; next_ack[g] = 0;
+        next_hello[g] = 0; next_ack[g] = 0; next_tried[g] = false;
 #ifdef BROKEN_ONE_PAIR
         if
         :: by_peers[g] -> old_hello[g] = 0; old_ack[g] = 0
@@ -435,6 +446,7 @@ inline timer(g)
     :: !acked[g] || !CONFIRMED(g) || next_hello[g] != 0 || applied[g] == 0 ->
         asked[g] = false;
         next_new[g] = (next_hello[g] != 0);
+        next_tried[g] = next_new[g];
         send_message(g);
         send_hello(g, 0)   // unanswered: the peer may have restarted
     :: else

@@ -156,7 +156,7 @@ inline send_message(g)
         asked[g] = true
     :: else
     fi;
-    if  // Rule 6: a PROBE in it, and nothing else until something has come back.
+    if  // Rule 5: a PROBE in it, and nothing else until something has come back.
     :: next_hello[g] != 0 && next_new[g] ->
         next_new[g] = false;
         post(g, MESSAGE, g, next_hello[g], next_ack[g], true)
@@ -238,7 +238,7 @@ inline find_slot(g, i)
 #ifdef LITERAL_KNOWN_LIFE_NEEDS_NO_NONCE
         LIFE(m) == peer_life[g] ||
 #endif
-        (ack[m] != 0 && ack[m] == nonce[g])) ->  // rule 7: seen once, by whoever is alive now
+        (ack[m] != 0 && ack[m] == nonce[g])) ->  // rule 6: seen once, by whoever is alive now
         nonce[g] = 0;
         for (k : 0 .. SLOTS - 2) {  // the oldest goes
             slot_hello[SLOT(g, k)] = slot_hello[SLOT(g, k + 1)];
@@ -314,11 +314,13 @@ inline receive_hello_ack(g, i)
 #endif
 #endif
         :: else ->
+#ifndef BROKEN_ANOTHER_WHILE_ONE_WAITS
             if  // it is received still
             :: LIFE(m) == peer_life[g] && next_hello[g] != 0 ->
                 old_hello[g] = next_hello[g]; old_ack[g] = next_ack[g]
             :: else
             fi;
+#endif
             lives(g, LIFE(m), ALL);
             next_tried[g] = false;
             next_hello[g] = BEGUN(m); next_ack[g] = i + 1; next_new[g] = true;

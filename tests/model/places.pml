@@ -117,7 +117,7 @@ inline conflict(f, a)
 #ifdef LITERAL_PEERS_FLOW_STAYS
                 state[f] = ENDED
 #else
-                now[c] = NOWHERE  // rule 3: its owner is not there any more, and will say where
+                now[c] = NOWHERE  // rule 10: its owner is not there any more, and will say where
 #endif
             fi
 #endif
@@ -137,7 +137,7 @@ inline move(f, q, a)
     now[f] = a
 }
 
-// A flow that became P's after the entry was applied follows it.
+// Rule 11: a flow that became P's after the entry was applied follows it.
 inline follow(f)
 {
     if
@@ -193,7 +193,7 @@ inline appear(f)
 #define MAY_BRING(f, q) (state[f] == BEGUN && ( \
     HAS_RECEIPT_THERE(0, q, born[f]) || HAS_RECEIPT_THERE(1, q, born[f]) || \
     HAS_RECEIPT_THERE(2, q, born[f]) || HAS_RECEIPT_THERE(3, q, born[f])))
-#else  // rule 2: a receipt is for a flow
+#else  // rule 8: a receipt is for a flow
 #define MAY_BRING(f, q) (receipt[f] == (q) && (state[f] == BEGUN || owner[f] == NOBODY))
 #endif
 
@@ -264,7 +264,7 @@ inline proved(q, a)
     if
     :: ANSWER(q, a) == 1 ->
 #ifndef LITERAL_LAST_ANSWER
-        ANSWER(3 - q, a) = (ANSWER(3 - q, a) == 2 -> 0 : ANSWER(3 - q, a));  // rule 1
+        ANSWER(3 - q, a) = (ANSWER(3 - q, a) == 2 -> 0 : ANSWER(3 - q, a));  // rule 7
 #endif
     :: else
     fi;

@@ -78,12 +78,13 @@ association.restart_replayed holds  -DSTORM=2 -DMOVES=1 -DBOOTS=1 -DLATE=1
 association.restarts         holds  -DSTORM=2 -DMOVES=1 -DBOOTS=2 -DLATE=0
 association.reordered        holds  -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DREORDERING_GOES_ON
 association.one_slot         holds  -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=1 -DSLOTS=1 -DCALM=14
-association.fresh_answer     both_agree      -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DBROKEN_FRESH_ANSWER
-association.full_evicts      both_agree      -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=2 -DSLOTS=1 -DCALM=14 -DBROKEN_FULL_EVICTS
-association.known_life_evicts both_agree     -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=2 -DSLOTS=1 -DCALM=14 -DLITERAL_KNOWN_LIFE_NEEDS_NO_NONCE
+association.one_timer        holds  -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DROUNDS=1
+association.fresh_answer     both_agree      -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DROUNDS=1 -DBROKEN_FRESH_ANSWER
+association.full_evicts      both_agree      -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=1 -DROUNDS=1 -DSLOTS=1 -DCALM=14 -DBROKEN_FULL_EVICTS
+association.known_life_evicts both_agree     -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=1 -DROUNDS=1 -DSLOTS=1 -DCALM=14 -DLITERAL_KNOWN_LIFE_NEEDS_NO_NONCE
 association.one_handshake    both_agree      -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=0 -DBROKEN_ONE_HANDSHAKE
-association.answered_before  both_agree      -DSTORM=3 -DMOVES=0 -DBOOTS=0 -DLATE=0 -DLITERAL_ALL_ANSWERED_BEFORE
-association.other_lives      both_agree      -DSTORM=2 -DMOVES=1 -DBOOTS=1 -DLATE=1 -DLITERAL_ALL_OTHER_LIVES
+association.answered_before  both_agree      -DSTORM=3 -DMOVES=0 -DBOOTS=0 -DLATE=0 -DROUNDS=1 -DLITERAL_ALL_ANSWERED_BEFORE
+association.other_lives      both_agree      -DSTORM=2 -DMOVES=1 -DBOOTS=1 -DLATE=1 -DROUNDS=1 -DLITERAL_ALL_OTHER_LIVES
 association.one_pair         stays_joined    -DSTORM=4 -DMOVES=0 -DBOOTS=0 -DLATE=0 -DBROKEN_ONE_PAIR
 association.no_previous      stays_joined    -DSTORM_ONLY -DCALM=0 -DSTORM=5 -DMOVES=0 -DBOOTS=0 -DBROKEN_NO_PREVIOUS
 association.several_wait     stays_joined    -DSTORM_ONLY -DCALM=0 -DSTORM=5 -DMOVES=0 -DBOOTS=0 -DBROKEN_ANOTHER_WHILE_ONE_WAITS

@@ -74,11 +74,11 @@ association.lives            holds  -DSTORM_ONLY -DCALM=0 -DSTORM=4 -DMOVES=1 -D
 association.rekeys           holds  -DSTORM_ONLY -DCALM=0 -DSTORM=5 -DMOVES=0 -DBOOTS=0
 association.crossing         holds  -DSTORM=4 -DMOVES=0 -DBOOTS=0 -DLATE=0
 association.restart          holds  -DSTORM=3 -DMOVES=1 -DBOOTS=1 -DLATE=0
-association.restart_replayed holds  -DSTORM=2 -DMOVES=1 -DBOOTS=1 -DLATE=1
+association.restart_replayed holds  -DSTORM=2 -DMOVES=1 -DBOOTS=1 -DLATE=1 -DROUNDS=1
 association.restarts         holds  -DSTORM=2 -DMOVES=1 -DBOOTS=2 -DLATE=0
 association.reordered        holds  -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DREORDERING_GOES_ON
-association.one_slot         holds  -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=1 -DSLOTS=1 -DCALM=14
-association.one_timer        holds  -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DROUNDS=1
+association.one_slot         holds  -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=1 -DROUNDS=1 -DSLOTS=1 -DCALM=14
+association.one_timer        holds  -DSTORM=3 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DROUNDS=1
 association.fresh_answer     both_agree      -DSTORM=2 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DROUNDS=1 -DBROKEN_FRESH_ANSWER
 association.full_evicts      both_agree      -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=1 -DROUNDS=1 -DSLOTS=1 -DCALM=14 -DBROKEN_FULL_EVICTS
 association.known_life_evicts both_agree     -DSTORM=2 -DMOVES=0 -DBOOTS=1 -DLATE=1 -DROUNDS=1 -DSLOTS=1 -DCALM=14 -DLITERAL_KNOWN_LIFE_NEEDS_NO_NONCE
@@ -92,6 +92,7 @@ association.withheld_message no_former_life  -DSTORM_ONLY -DCALM=0 -DSTORM=4 -DM
 association.withheld_answer  no_former_life  -DSTORM_ONLY -DCALM=0 -DSTORM=4 -DMOVES=0 -DBOOTS=1 -DBROKEN_FORMER_ANSWER
 association.hello_is_believed no_former_life -DSTORM_ONLY -DCALM=0 -DSTORM=4 -DMOVES=0 -DBOOTS=1 -DBROKEN_HELLO_TAKES_EFFECT
 association.sessions_stay    one_life        -DSTORM_ONLY -DCALM=0 -DSTORM=4 -DMOVES=0 -DBOOTS=1 -DBROKEN_FORMER_SESSIONS_STAY
+association.answers_elsewhere both_agree     -DSTORM=3 -DMOVES=0 -DBOOTS=0 -DLATE=1 -DROUNDS=1 -DBROKEN_ANSWERS_IN_NEWEST
 association.no_order         no_older        -DSTORM_ONLY -DCALM=0 -DSTORM=4 -DMOVES=1 -DBOOTS=0 -DBROKEN_NO_ORDER
 places.moves                 holds  -DMOVES_P=2
 places.stranger              holds  -DMOVES_P=2 -DMOVES_T=1
@@ -221,7 +222,7 @@ big)
 *)
     tell=true
     read -r name expected definitions < <(table | grep -E "^$1 ") ||
-        { sed -n '4,8s/^# //p' "$0" >&2; exit 2; }
+        { sed -n '4,9s/^# //p' "$folder_of_models/run.sh" >&2; exit 2; }
     # shellcheck disable=SC2086
     check "$name" "$expected" $definitions
     ;;

@@ -48,9 +48,9 @@ void FlowTableOf<F>::erase(const Info& flow) {
 }
 
 template <AddressFamily F>
-uint32_t FlowTableOf<F>::ports_hash(Key key) const {
-    key.remote = {};
-    const void* const bytes = &key;
+uint32_t FlowTableOf<F>::ports_hash(const Key& key) const {
+    const Key ports = key_of_ports(key);
+    const void* const bytes = &ports;
     uint32_t out = 0;
     index_->hash_burst(&bytes, 1, &out);
     return out;
@@ -58,19 +58,28 @@ uint32_t FlowTableOf<F>::ports_hash(Key key) const {
 
 template <AddressFamily F>
 void FlowTableOf<F>::list_by_ports(FlowId id) {
-    to_list_[waiting_++] = {id.value, ports_hash(records_[id.value].key)};
+    to_list_[waiting_++] = id;
     if (waiting_ == to_list_.size()) {
         list_waiting();
     }
 }
 
+/// Many at once: their misses overlap, those of the TLB as well.
 template <AddressFamily F>
 void FlowTableOf<F>::list_waiting() {
-    for (unsigned i = 0; i < waiting_; i++) { // their misses overlap, those of the TLB as well
-        by_ports_.prefetch(to_list_[i].hash);
+    std::array<Key, max_waiting> keys;
+    std::array<const void*, max_waiting> pointers{};
+    std::array<uint32_t, max_waiting> hashes;
+    for (unsigned i = 0; i < waiting_; i++) {
+        keys[i] = key_of_ports(records_[to_list_[i].value].key);
+        pointers[i] = &keys[i];
+    }
+    index_->hash_burst(pointers.data(), waiting_, hashes.data());
+    for (unsigned i = 0; i < waiting_; i++) {
+        by_ports_.prefetch(hashes[i]);
     }
     for (unsigned i = 0; i < waiting_; i++) {
-        by_ports_.add(to_list_[i].hash, to_list_[i].position);
+        by_ports_.add(hashes[i], to_list_[i].value);
     }
     waiting_ = 0;
 }

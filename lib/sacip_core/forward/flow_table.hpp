@@ -100,7 +100,12 @@ public:
     FlowTableOf(std::unique_ptr<HashIndex> index, uint32_t capacity);
 
 private:
-    uint32_t ports_hash(Key key) const;
+    /// What stays of it when its far end moves.
+    static Key key_of_ports(Key key) {
+        key.remote = {};
+        return key;
+    }
+    uint32_t ports_hash(const Key& key) const;
     void list_waiting();
     /// Out of the way of the packets that change nothing: it costs them no register.
     [[gnu::cold, gnu::noinline]] static bool mark(Record& record, uint8_t bits, uint8_t tcp_flags);
@@ -114,11 +119,9 @@ private:
     // The slow path's, written for every flow: in other cache lines.
     alignas(64) FlowPorts by_ports_;
     uint32_t cursor_{0};
-    struct Listing {
-        uint32_t position, hash;
-    };
+    static constexpr unsigned max_waiting = 32;
     unsigned waiting_{0}; ///< to be listed by ports
-    std::array<Listing, 32> to_list_{};
+    std::array<FlowId, max_waiting> to_list_{};
 };
 using FlowTable = FlowTableOf<Ipv4>;
 
@@ -129,9 +132,7 @@ void FlowTableOf<F>::with_ports(Addr host, L4Port host_port, L4Port remote_port,
     list_waiting();
     const Key wanted{host, {}, host_port, remote_port, proto, {}};
     by_ports_.visit(ports_hash(wanted), [&](uint32_t position) {
-        Key key = records_[position].key;
-        key.remote = {};
-        return key == wanted && visit(*at({position}));
+        return key_of_ports(records_[position].key) == wanted && visit(*at({position}));
     });
 }
 

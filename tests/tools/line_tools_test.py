@@ -160,7 +160,8 @@ def test_delay():
     relay.do("set b delay 0")
     relay.do("set a jitter 10")
     received, _, trips = ping(200, 0.02)
-    expect("10 ms of jitter", received == 200 and min(trips) < 3 and 8 < max(trips) < 15, f"{min(trips)}..{max(trips)} ms")
+    most = sorted(trips)[int(len(trips) * 0.95)]  # the rest may have waited for a core
+    expect("10 ms of jitter", received == 200 and min(trips) < 3 and 8 < most < 12, f"{min(trips)}..{most} ms, {max(trips)} ms at most")
     relay.end()
 
 

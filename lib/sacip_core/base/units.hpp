@@ -171,10 +171,3 @@ inline constexpr Tick to_tick(Nanos n) { return {static_cast<uint32_t>(n.value /
 enum class IpProto : uint8_t { icmp = 1, tcp = 6, udp = 17, dccp = 33, udp_lite = 136 };
 
 } // namespace sacip
-
-template <>
-struct std::hash<sacip::Ipv4Addr> {
-    size_t operator()(sacip::Ipv4Addr a) const noexcept {
-        return std::hash<uint64_t>{}(a.raw() * 0x9E3779B97F4A7C15ULL);
-    }
-};

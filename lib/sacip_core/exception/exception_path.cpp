@@ -308,10 +308,8 @@ void ExceptionPath::on_dhcp(PuntedPacket& punted) {
 /// To all hosts of a network that the packet's port is in.
 bool ExceptionPath::is_broadcast_at(IpAddr destination, const PuntedPacket& punted) const {
     const auto has = r_.host.addresses(r_.ports[punted.origin.port.value].host_interface);
-    return std::ranges::any_of(has, [&](const AddressInfo& a) {
-        const IpPrefix net{a.address, a.prefix_length};
-        return net.length() < 31 && destination == net.with_host_part_of({255, 255, 255, 255});
-    });
+    return std::ranges::any_of(has,
+                               [&](const AddressInfo& a) { return a.is_broadcast(destination); });
 }
 
 /// As parse() sorts whole packets.

@@ -67,8 +67,11 @@ void FlowTableOf<F>::list_by_ports(FlowId id) {
 /// Many at once: their misses overlap, those of the TLB as well.
 template <AddressFamily F>
 void FlowTableOf<F>::list_waiting() {
+    if (waiting_ == 0) {
+        return;
+    }
     std::array<Key, max_waiting> keys;
-    std::array<const void*, max_waiting> pointers{};
+    std::array<const void*, max_waiting> pointers;
     std::array<uint32_t, max_waiting> hashes;
     for (unsigned i = 0; i < waiting_; i++) {
         keys[i] = key_of_ports(records_[to_list_[i].value].key);

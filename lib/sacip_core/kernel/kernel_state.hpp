@@ -58,6 +58,12 @@ struct AddressInfo {
     IpAddr peer{};
     /// What is on-link by this address.
     IpPrefix subnet() const { return {peer.is_unspecified() ? address : peer, prefix_length}; }
+    /// It reaches all hosts of the address's network (RFC 919); a /31 has none (RFC 3021), nor has
+    /// IPv6.
+    bool is_broadcast(IpAddr to) const {
+        const IpPrefix net{address, prefix_length};
+        return net.is_v4() && net.length() < 31 && to == net.last();
+    }
     bool is_same(const AddressInfo& other) const {
         return address == other.address && prefix_length == other.prefix_length &&
                peer == other.peer;

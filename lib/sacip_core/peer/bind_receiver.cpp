@@ -55,14 +55,11 @@ bool BindReceiver::is_ours(const IpPrefix& active) const {
         (active.is_host() && r_.host.is_local(active.address()))) {
         return true;
     }
-    const auto is_broadcast_of = [&](const AddressInfo& a) { // RFC 3021: /31 and /32 have none
-        const IpPrefix net{a.address, a.prefix_length};
-        return net.is_v4() && net.length() < 31 && active.address() == net.last();
-    };
     return std::ranges::any_of(r_.ports, [&](const GatewayPort& port) {
         return std::ranges::any_of(
             r_.host.addresses(port.host_interface), [&](const AddressInfo& a) {
-                return active.contains(a.address) || (active.is_host() && is_broadcast_of(a));
+                return active.contains(a.address) ||
+                       (active.is_host() && a.is_broadcast(active.address()));
             });
     });
 }

@@ -271,5 +271,19 @@ TEST(KernelState, NeighboursTellWhatChanged) {
     EXPECT_FALSE(host.remove_neighbour(key));
 }
 
+TEST(AddressInfoTest, BroadcastIsTheLastOfANetworkThatHasOne) {
+    const auto reaches_all = [](IpAddr own, uint8_t length, IpAddr to) {
+        return AddressInfo{.address = own, .prefix_length = length}.is_broadcast(to);
+    };
+    EXPECT_TRUE(reaches_all({10, 0, 1, 2}, 24, {10, 0, 1, 255}));
+    EXPECT_FALSE(reaches_all({10, 0, 1, 2}, 24, {10, 0, 1, 254}));
+    EXPECT_FALSE(reaches_all({10, 0, 1, 2}, 24, {10, 0, 2, 255}));
+    EXPECT_TRUE(reaches_all({10, 0, 1, 2}, 30, {10, 0, 1, 3}));
+    EXPECT_FALSE(reaches_all({10, 0, 1, 2}, 31, {10, 0, 1, 3}));
+    EXPECT_FALSE(reaches_all({10, 0, 1, 2}, 32, {10, 0, 1, 2}));
+    const IpAddr last{0x2001'0DB8'0000'0000, ~uint64_t{0}};
+    EXPECT_FALSE(reaches_all({0x2001'0DB8'0000'0000, 1}, 64, last));
+}
+
 } // namespace
 } // namespace sacip
